@@ -1,0 +1,6 @@
+"""Speaker diarization: pure functions on numpy arrays, no Triton, no files, no clock.
+
+Read in pipeline order: `audio` -> `sad` -> `windows` -> `fbank` -> `clustering` (`spectral`) ->
+`turns` -> `rttm`; `pipeline.diarize` is that order on one screen. `config` holds the options,
+`request` checks what a client asks for and `bls` calls the neural networks in the same server.
+"""

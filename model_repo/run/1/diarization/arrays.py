@@ -1,0 +1,32 @@
+"""Names for the arrays of the pipeline; times are sample offsets at 16 kHz, `[start, end)`."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLE_RATE_HZ = 16_000
+
+Samples = NDArray[np.float32]
+"""shape=(n_samples,), mono audio at 16 kHz, nominally in [-1, 1]."""
+
+SpeechProbs = NDArray[np.float32]
+"""shape=(n_frames,), probability of speech for each SAD frame."""
+
+Segments = NDArray[np.int64]
+"""shape=(n, 2), begin and end of stretches of speech in samples; sorted and disjoint."""
+
+Windows = NDArray[np.int64]
+"""shape=(n, 2), begin and end in samples of the pieces that get an embedding each; sorted."""
+
+Features = NDArray[np.float32]
+"""shape=(n_frames, 80), log mel energies; shape=(n, n_frames, 80) for n windows."""
+
+Embeddings = NDArray[np.float32]
+"""shape=(n, dim), one speaker embedding per window."""
+
+Labels = NDArray[np.int64]
+"""shape=(n,), cluster number of every window, 0-based."""
+
+
+def samples_of(seconds: float) -> int:
+    """Whole number of samples nearest to a duration in seconds."""
+    return round(seconds * SAMPLE_RATE_HZ)

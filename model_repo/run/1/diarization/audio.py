@@ -1,0 +1,97 @@
+"""Encoded audio or float samples -> blocks of 16 kHz mono.
+
+No recording is ever held decoded as a whole.
+"""
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from .arrays import SAMPLE_RATE_HZ, Samples
+from .errors import InvalidRequestError
+
+N_AXES = 2  # channels, samples
+EXPECTED_FORMATS = "wav, flac, ogg or mp3"
+
+
+def decode_blocks(encoded: bytes, block_s: float) -> Iterator[Samples]:
+    """Decode, downmix and resample an encoded file block by block.
+
+    Parameters
+    ----------
+    encoded
+        The whole file in a format that libsndfile reads (wav, flac, ogg, mp3, ...), any rate, any
+        number of channels.
+    block_s
+        Length of the blocks to decode at a time, seconds.
+
+    Yields
+    ------
+    Samples
+        Consecutive stretches of audio, mean of the channels; lengths vary.
+
+    Raises
+    ------
+    InvalidRequestError
+        If the bytes are no audio file or hold values that are not finite.
+    """
+    try:
+        with soundfile.SoundFile(io.BytesIO(encoded)) as file:
+            blocks = _read_blocks(file, round(block_s * file.samplerate))
+            yield from _resampled((block.mean(axis=1) for block in blocks), file.samplerate)
+    except soundfile.LibsndfileError as error:
+        raise InvalidRequestError(
+            f"AUDIO: got {len(encoded)} bytes that cannot be decoded "
+            f"({error.error_string.rstrip('.')}), expected a {EXPECTED_FORMATS} file"
+        ) from error
+
+
+def waveform_blocks(waveform: NDArray[Any], block_s: float) -> Iterator[Samples]:
+    """Downmix float samples that are at 16 kHz already, block by block.
+
+    Parameters
+    ----------
+    waveform
+        shape=(n_channels, n_samples), float32.
+    block_s
+        Length of the blocks, seconds.
+
+    Raises
+    ------
+    InvalidRequestError
+        If the shape is another one, there is no channel, or a value is not finite.
+    """
+    if waveform.ndim != N_AXES or (waveform.shape[0] == 0 and waveform.shape[1] > 0):
+        raise InvalidRequestError(
+            f"input: got shape {list(waveform.shape)}, expected [channels, samples] at 16 kHz"
+        )
+    step = round(block_s * SAMPLE_RATE_HZ)
+    for start in range(0, waveform.shape[1], step):
+        yield _checked(waveform[:, start : start + step].mean(axis=0, dtype=np.float32))
+
+
+def _read_blocks(file: soundfile.SoundFile, n_frames: int) -> Iterator[NDArray[np.float32]]:
+    while len(block := file.read(n_frames, dtype="float32", always_2d=True)):
+        yield block
+
+
+def _resampled(blocks: Iterator[NDArray[np.float32]], rate_hz: int) -> Iterator[Samples]:
+    """Blocks at 16 kHz; the resampler keeps its state, so there are no seams."""
+    if rate_hz == SAMPLE_RATE_HZ:
+        yield from map(_checked, blocks)
+        return
+    resampler = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, num_channels=1, dtype="float32")
+    for block in blocks:
+        yield resampler.resample_chunk(_checked(block))
+    yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
+
+
+def _checked(block: NDArray[np.float32]) -> Samples:
+    if not np.isfinite(block).all():
+        raise InvalidRequestError("audio: got NaN or infinite samples, expected finite values")
+    return block

@@ -1,0 +1,233 @@
+"""Options: frozen, checked, with defaults.
+
+`config.pbtxt` may set any of them under `parameters`, e.g. `sad.onset`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, get_type_hints
+
+SECONDS_PER_FRAME = 0.025  # one fbank frame; nothing shorter has an embedding
+MAX_SPEAKERS_CEILING = 100  # beyond this a request is a mistake, not a meeting
+
+
+class ConfigError(ValueError):
+    """A parameter in `config.pbtxt` is unknown or impossible; the model must not load."""
+
+
+def require(condition: bool, text: str) -> None:
+    """Raise ConfigError with `text` unless the condition holds."""
+    if not condition:
+        raise ConfigError(text)
+
+
+@dataclass(frozen=True)
+class SadOptions:
+    """Speech-activity detection.
+
+    Attributes
+    ----------
+    onset, offset
+        Probability at which speech starts, and below which it ends.
+    fill_s
+        Gaps in speech shorter than this are filled.
+    drop_s
+        Speech shorter than this (after filling) is dropped.
+    pad_s
+        Added to both ends of what remains.
+    block_s
+        Audio worked on at a time; bounds the memory of long recordings.
+    cut_search_s
+        How far back from a block's end a quiet place for the cut is looked for.
+    """
+
+    onset: float = 0.5
+    offset: float = 0.35
+    fill_s: float = 0.1
+    drop_s: float = 0.25
+    pad_s: float = 0.03
+    block_s: float = 600.0
+    cut_search_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        require(
+            0 < self.offset <= self.onset < 1,
+            f"sad: 0 < offset <= onset < 1, got {self.offset}, {self.onset}",
+        )
+        require(
+            self.fill_s >= 0 and self.pad_s >= 0, "sad.fill_s and sad.pad_s must not be negative"
+        )
+        require(
+            self.drop_s >= SECONDS_PER_FRAME,
+            f"sad.drop_s must be at least {SECONDS_PER_FRAME}, got {self.drop_s}",
+        )
+        require(0 < self.cut_search_s < self.block_s, "sad: 0 < cut_search_s < block_s")
+
+
+@dataclass(frozen=True)
+class WindowOptions:
+    """Windows for speaker embeddings, and the analysis window their features are computed with.
+
+    Attributes
+    ----------
+    length_s, hop_s
+        Length of a window and distance of two starts.
+    analysis
+        "hamming" (WeSpeaker's models) or "povey" (Kaldi's default); belongs to the speaker model.
+    """
+
+    length_s: float = 1.5
+    hop_s: float = 0.75
+    analysis: str = "hamming"
+
+    def __post_init__(self) -> None:
+        require(
+            self.length_s >= SECONDS_PER_FRAME,
+            f"window.length_s must be at least {SECONDS_PER_FRAME}",
+        )
+        require(0 < self.hop_s <= self.length_s, "window: 0 < hop_s <= length_s")
+        known = ("hamming", "povey")
+        require(
+            self.analysis in known,
+            f"window.analysis: got '{self.analysis}', expected one of {', '.join(known)}",
+        )
+
+
+@dataclass(frozen=True)
+class ClusterOptions:
+    """Clustering of the embeddings.
+
+    Attributes
+    ----------
+    few_windows
+        Below this many windows agglomerative clustering is used: a graph of so few points has no
+        clear eigengap.
+    few_distance
+        Average cosine distance up to which agglomerative clustering joins.
+    neighbour_ratio, min_neighbours, max_neighbours
+        Edges kept per window: this share of all windows, but no fewer and no more; the upper bound
+        keeps the graph's size linear in the number of windows.
+    windows_per_speaker
+        The eigengap looks for at most one speaker per so many windows.
+    seed
+        Of k-means' starting points.
+    """
+
+    few_windows: int = 25
+    few_distance: float = 0.55
+    neighbour_ratio: float = 0.02
+    min_neighbours: int = 7
+    max_neighbours: int = 100
+    windows_per_speaker: int = 6
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(
+            self.few_windows > 1, f"cluster.few_windows must be at least 2, got {self.few_windows}"
+        )
+        require(
+            0 < self.few_distance <= 1, f"cluster.few_distance: 0 < x <= 1, got {self.few_distance}"
+        )
+        require(
+            0 < self.neighbour_ratio <= 1,
+            f"cluster.neighbour_ratio: 0 < x <= 1, got {self.neighbour_ratio}",
+        )
+        require(
+            1 <= self.min_neighbours <= self.max_neighbours,
+            "cluster: 1 <= min_neighbours <= max_neighbours",
+        )
+        require(self.windows_per_speaker >= 1, "cluster.windows_per_speaker must be at least 1")
+
+
+@dataclass(frozen=True)
+class SpeakerBounds:
+    """How many speakers there may be: `minimum` <= speakers <= `maximum`."""
+
+    minimum: int = 1
+    maximum: int = 30
+
+    def __post_init__(self) -> None:
+        require(
+            1 <= self.minimum <= self.maximum <= MAX_SPEAKERS_CEILING,
+            f"speakers: 1 <= minimum <= maximum <= {MAX_SPEAKERS_CEILING}, "
+            f"got {self.minimum} and {self.maximum}",
+        )
+
+    def clip(self, n_speakers: int, n_windows: int) -> int:
+        """Nearest allowed number of speakers; never more than there are windows."""
+        return min(max(n_speakers, self.minimum), self.maximum, n_windows)
+
+
+@dataclass(frozen=True)
+class CallOptions:
+    """Calls to the neural networks in the same server.
+
+    Attributes
+    ----------
+    windows
+        Windows per call to the speaker model; at most its `max_batch_size`.
+    in_flight
+        Calls to the speaker model that one recording may have under way.
+    timeout_s
+        Longest wait for one call.
+    """
+
+    windows: int = 64
+    in_flight: int = 2
+    timeout_s: float = 120.0
+
+    def __post_init__(self) -> None:
+        require(
+            self.windows >= 1 and self.in_flight >= 1,
+            "calls.windows and calls.in_flight must be at least 1",
+        )
+        require(self.timeout_s > 0, f"calls.timeout_s must be positive, got {self.timeout_s}")
+
+
+@dataclass(frozen=True)
+class Options:
+    """All options: each attribute is a section, `section.name` the key in `config.pbtxt`."""
+
+    sad: SadOptions = field(default_factory=SadOptions)
+    window: WindowOptions = field(default_factory=WindowOptions)
+    cluster: ClusterOptions = field(default_factory=ClusterOptions)
+    speakers: SpeakerBounds = field(default_factory=SpeakerBounds)
+    calls: CallOptions = field(default_factory=CallOptions)
+
+
+def parse_options(parameters: Mapping[str, str]) -> Options:
+    """Options from the `parameters` of `config.pbtxt`.
+
+    Parameters
+    ----------
+    parameters
+        "section.name" -> value as text; what is not named keeps its default.
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown, or a value is of the wrong type or impossible.
+    """
+    sections = get_type_hints(Options)
+    values: dict[str, dict[str, Any]] = {name: {} for name in sections}
+    for key, text in parameters.items():
+        section, _, name = key.partition(".")
+        types = get_type_hints(sections[section]) if section in sections else {}
+        require(name in types, f"unknown parameter '{key}'; known: {', '.join(option_names())}")
+        values[section][name] = _value(key, text, types[name])
+    return Options(**{name: kind(**values[name]) for name, kind in sections.items()})
+
+
+def option_names() -> list[str]:
+    """Every key that `parse_options` accepts."""
+    sections = get_type_hints(Options)
+    return [
+        f"{section}.{option.name}" for section, kind in sections.items() for option in fields(kind)
+    ]
+
+
+def _value(key: str, text: str, kind: type) -> object:
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise ConfigError(f"parameter '{key}': got '{text}', expected {kind.__name__}") from error

@@ -1,0 +1,47 @@
+"""What one request cost: audio seconds, and wall-clock seconds per stage."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from .arrays import SAMPLE_RATE_HZ, Samples
+
+
+class Measurements:
+    """Counts while a request is worked on."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._n_samples = 0
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count the time inside the `with` block towards stage `name`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds[name] += time.perf_counter() - start
+
+    def decoding(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
+        """Pass blocks on; count their samples, and the time they take towards stage `decode`."""
+        iterator = iter(blocks)
+        while True:
+            with self.stage("decode"):
+                block = next(iterator, None)
+            if block is None:
+                return
+            self._n_samples += len(block)
+            yield block
+
+    @property
+    def audio_s(self) -> float:
+        """Seconds of audio so far."""
+        return self._n_samples / SAMPLE_RATE_HZ
+
+    @property
+    def stage_s(self) -> dict[str, float]:
+        """Seconds per stage so far, and `total` since the start."""
+        return {**self._seconds, "total": time.perf_counter() - self._started}

@@ -1,0 +1,104 @@
+"""What a client may ask for with a request: parameters, checked one by one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .config import MAX_SPEAKERS_CEILING, SpeakerBounds
+from .errors import InvalidRequestError
+
+DEFAULT_RECORDING_ID = "recording"
+MAX_ID_BYTES = 255
+RESERVED_PREFIXES = ("sequence_", "triton_")  # Triton's own; it passes some of them on
+RESERVED_NAMES = frozenset({"priority", "timeout", "headers", "binary_data_output"})
+COUNT_NAMES = ("num_speakers", "min_speakers", "max_speakers")
+KNOWN_NAMES = ("recording_id", *COUNT_NAMES)
+
+Parameters = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class RequestOptions:
+    """Checked parameters of one request."""
+
+    recording_id: str
+    speakers: SpeakerBounds
+
+
+def parse_request(parameters: Parameters, default: SpeakerBounds) -> RequestOptions:
+    """Check the parameters of a request.
+
+    Parameters
+    ----------
+    parameters
+        Name -> value as the client sent them.
+    default
+        Bounds on the number of speakers where the request names none.
+
+    Raises
+    ------
+    InvalidRequestError
+        Naming the parameter, what it was and what is expected.
+    """
+    for name in parameters:
+        if (
+            name not in KNOWN_NAMES
+            and name not in RESERVED_NAMES
+            and not name.startswith(RESERVED_PREFIXES)
+        ):
+            raise InvalidRequestError(
+                f"parameter '{name}' is unknown; expected one of {', '.join(KNOWN_NAMES)}"
+            )
+    recording_id = parameters.get("recording_id", DEFAULT_RECORDING_ID)
+    return RequestOptions(_checked_id(recording_id), _speaker_bounds(parameters, default))
+
+
+def _checked_id(value: object) -> str:
+    """The id, if it can stand in an RTTM line and in a file name."""
+    expected = f"1 to {MAX_ID_BYTES} bytes without white space, control characters or '/'"
+    if not isinstance(value, str):
+        raise InvalidRequestError(
+            f"parameter 'recording_id': got {value!r}, expected text of {expected}"
+        )
+    n_bytes = len(value.encode("utf-8", errors="surrogatepass"))
+    if not 1 <= n_bytes <= MAX_ID_BYTES:
+        raise InvalidRequestError(
+            f"parameter 'recording_id': got {n_bytes} bytes, expected {expected}"
+        )
+    if "/" in value or not value.isprintable() or any(map(str.isspace, value)):
+        raise InvalidRequestError(f"parameter 'recording_id': got {value!r}, expected {expected}")
+    return value
+
+
+def _speaker_bounds(parameters: Parameters, default: SpeakerBounds) -> SpeakerBounds:
+    exact, lowest, highest = (_count(parameters, name) for name in COUNT_NAMES)
+    minimum = lowest or min(default.minimum, highest or default.minimum)
+    maximum = highest or max(default.maximum, minimum)
+    if minimum > maximum:
+        raise InvalidRequestError(
+            f"parameters: got min_speakers {minimum} > max_speakers {maximum}, expected min <= max"
+        )
+    if exact is None:
+        return SpeakerBounds(minimum, maximum)
+    if (lowest and exact < lowest) or (highest and exact > highest):
+        raise InvalidRequestError(
+            f"parameter 'num_speakers': got {exact}, expected it within min_speakers {minimum} "
+            f"and max_speakers {maximum}"
+        )
+    return SpeakerBounds(exact, exact)
+
+
+def _count(parameters: Parameters, name: str) -> int | None:
+    """A number of speakers, or None where the request does not give it."""
+    if name not in parameters:
+        return None
+    value = parameters[name]
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int)
+        or not 1 <= value <= MAX_SPEAKERS_CEILING
+    ):
+        raise InvalidRequestError(
+            f"parameter '{name}': got {str(value)[:40]!r}, "
+            f"expected an integer from 1 to {MAX_SPEAKERS_CEILING}"
+        )
+    return value

@@ -1,0 +1,142 @@
+"""Speech-activity detection (SAD, also called VAD): probabilities per frame -> segments of speech.
+
+Hysteresis with two thresholds as in silero's own post-processing: speech starts where the
+probability reaches `onset` and lasts until it falls below `offset`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrays import Samples, Segments, SpeechProbs, samples_of
+from .config import SadOptions
+
+FRAME_SAMPLES = 512  # silero's frame at 16 kHz: 32 ms
+QUIET_S = 0.5  # a block is cut where this much audio around the cut is least like speech
+
+State = NDArray[np.float32] | None
+SpeechDetector = Callable[[Samples, State], tuple[SpeechProbs, State]]
+
+
+@dataclass(frozen=True)
+class SpeechBlock:
+    """A stretch of the recording with the speech found in it.
+
+    Attributes
+    ----------
+    offset
+        Where the block starts in the recording, samples.
+    samples
+        The block's audio.
+    segments
+        Speech, in samples from the start of the block.
+    """
+
+    offset: int
+    samples: Samples
+    segments: Segments
+
+
+def speech_blocks(
+    audio: Iterable[Samples], detect: SpeechDetector, options: SadOptions
+) -> Iterator[SpeechBlock]:
+    """Find speech, and cut the recording into blocks where it is quiet.
+
+    Segments never cross a block's edge, so blocks can be worked on one by one. Every sample is
+    detected once: the detector's state goes from stretch to stretch, so the length of blocks does
+    not change the probabilities.
+
+    Parameters
+    ----------
+    audio
+        The recording in stretches of any length.
+    detect
+        (samples, state) -> (probabilities, next state); `state` is None at the start. All calls
+        but the last get a whole number of frames; the detector zero-pads the last frame.
+    options
+        `block_s` is how much audio makes a block, `cut_search_s` how far back from its end the cut
+        may lie.
+    """
+    pending, probs, offset, state = np.empty(0, np.float32), np.empty(0, np.float32), 0, None
+    for stretch in whole_frames(audio, samples_of(options.block_s) // FRAME_SAMPLES):
+        fresh, state = detect(stretch, state)
+        pending, probs = np.concatenate([pending, stretch]), np.concatenate([probs, fresh])
+        if len(pending) >= samples_of(options.block_s):
+            frame = quietest_frame(probs, samples_of(options.cut_search_s) // FRAME_SAMPLES)
+            cut = frame * FRAME_SAMPLES
+            yield SpeechBlock(offset, pending[:cut], speech_segments(probs[:frame], cut, options))
+            pending, probs, offset = pending[cut:], probs[frame:], offset + cut
+    if len(pending):
+        yield SpeechBlock(offset, pending, speech_segments(probs, len(pending), options))
+
+
+def whole_frames(audio: Iterable[Samples], n_frames: int) -> Iterator[Samples]:
+    """The same audio in stretches of `n_frames` SAD frames; only the last one may be shorter."""
+    size = n_frames * FRAME_SAMPLES
+    held, n_held = [], 0
+    for samples in audio:
+        held.append(samples)
+        n_held += len(samples)
+        while n_held >= size:
+            joined = np.concatenate(held)
+            yield joined[:size]
+            held, n_held = [joined[size:]], n_held - size
+    if n_held:
+        yield np.concatenate(held)
+
+
+def quietest_frame(probs: SpeechProbs, n_search: int) -> int:
+    """Frame among the last `n_search` around which speech is least probable; never 0."""
+    n_quiet = min(samples_of(QUIET_S) // FRAME_SAMPLES, len(probs))
+    mean = np.convolve(probs, np.full(n_quiet, 1 / n_quiet), mode="same")
+    first = max(1, len(probs) - n_search)
+    return first + int(np.argmin(mean[first:])) if first < len(probs) else len(probs)
+
+
+def speech_segments(probs: SpeechProbs, n_samples: int, options: SadOptions) -> Segments:
+    """Segments of speech from frame probabilities: hysteresis, fill gaps, drop blips, pad.
+
+    Parameters
+    ----------
+    probs
+        One probability per frame of 512 samples.
+    n_samples
+        Length of the audio; no segment goes beyond it.
+
+    Returns
+    -------
+    Segments
+        Sorted, disjoint, inside [0, n_samples).
+    """
+    segments = runs(hysteresis(probs, options.onset, options.offset)) * FRAME_SAMPLES
+    segments = np.minimum(segments, n_samples)
+    segments = join_close(segments, samples_of(options.fill_s))
+    segments = segments[np.diff(segments, axis=1)[:, 0] >= samples_of(options.drop_s)]
+    pad = samples_of(options.pad_s)
+    padded = np.clip(segments + np.array([-pad, pad]), 0, n_samples)
+    return join_close(padded, 1)
+
+
+def hysteresis(probs: SpeechProbs, onset: float, offset: float) -> NDArray[np.bool_]:
+    """True from every frame that reaches `onset` until the next one below `offset`."""
+    decided = (probs >= onset) | (probs < offset)
+    last_decided = np.maximum.accumulate(np.where(decided, np.arange(len(probs)), -1))
+    return (last_decided >= 0) & (probs >= onset)[last_decided]
+
+
+def runs(active: NDArray[np.bool_]) -> Segments:
+    """Begin and end of every run of True, shape=(n, 2)."""
+    edges = np.flatnonzero(np.diff(active, prepend=False, append=False))
+    return edges.reshape(-1, 2).astype(np.int64)
+
+
+def join_close(segments: Segments, min_gap: int) -> Segments:
+    """Sorted segments with every gap shorter than `min_gap` samples filled."""
+    if len(segments) == 0:
+        return segments
+    apart = segments[1:, 0] - segments[:-1, 1] >= min_gap
+    begins = segments[np.concatenate([[True], apart]), 0]
+    ends = segments[np.concatenate([apart, [True]]), 1]
+    return np.stack([begins, ends], axis=1)

@@ -1,0 +1,148 @@
+"""Spectral clustering on a sparse graph: affinity -> Laplacian -> eigengap -> k-means.
+
+Source: von Luxburg, "A Tutorial on Spectral Clustering" (2007), with the unnormalised Laplacian and
+the number of clusters by the largest eigengap. Memory grows linearly with the number of windows:
+the graph keeps a bounded number of edges per window and only a few eigenvectors are computed.
+"""
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigh
+from scipy.sparse import csr_array, identity
+from scipy.sparse.csgraph import connected_components, laplacian
+from scipy.sparse.linalg import eigsh
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+
+from .arrays import Embeddings, Labels
+from .config import ClusterOptions, SpeakerBounds
+
+ROWS_AT_ONCE = 512  # rows of the dense affinity matrix that exist at one time
+DENSE_UP_TO = 512  # a full decomposition is faster up to this size
+K_MEANS_STARTS = 10
+
+Vectors = NDArray[np.float64]
+
+
+def spectral_labels(unit: Embeddings, bounds: SpeakerBounds, options: ClusterOptions) -> Labels:
+    """Cluster unit-length embeddings.
+
+    Parameters
+    ----------
+    unit
+        shape=(n, dim), n >= 2, rows of length one.
+    bounds
+        Allowed number of clusters.
+
+    Returns
+    -------
+    Labels
+        As many different ones as `bounds` and the eigengap say.
+    """
+    graph = affinity_graph(unit, n_neighbours(len(unit), options))
+    n_searched = min(bounds.maximum, max(2, len(unit) // options.windows_per_speaker))
+    n_pairs = min(len(unit), max(n_searched, bounds.minimum) + 1)
+    values, vectors = smallest_eigenpairs(graph, n_pairs)
+    k = bounds.clip(count_by_eigengap(values[: n_searched + 1]), len(unit))
+    return k_means(vectors[:, :k], k, options.seed)
+
+
+def n_neighbours(n_windows: int, options: ClusterOptions) -> int:
+    """Edges to keep per window."""
+    wanted = round(options.neighbour_ratio * n_windows)
+    return min(max(wanted, options.min_neighbours), options.max_neighbours, n_windows - 1)
+
+
+def affinity_graph(unit: Embeddings, n_edges: int) -> csr_array:
+    """Symmetric graph of cosine affinities, negative ones as 0.
+
+    Every row is joined to the `n_edges` other rows most similar to it.
+    """
+    n = len(unit)
+    columns = np.empty((n, n_edges), np.int64)
+    weights = np.empty((n, n_edges), np.float64)
+    for first in range(0, n, ROWS_AT_ONCE):
+        rows = np.arange(first, min(first + ROWS_AT_ONCE, n))
+        affinity = unit[rows] @ unit.T
+        affinity[np.arange(len(rows)), rows] = -np.inf
+        columns[rows] = np.argpartition(-affinity, n_edges - 1, axis=1)[:, :n_edges]
+        weights[rows] = np.take_along_axis(affinity, columns[rows], axis=1)
+    row_ends = np.arange(n + 1) * n_edges
+    directed = csr_array((np.maximum(weights, 0).ravel(), columns.ravel(), row_ends), shape=(n, n))
+    return csr_array((directed + directed.T) / 2)
+
+
+def smallest_eigenpairs(graph: csr_array, n_pairs: int) -> tuple[NDArray[np.float64], Vectors]:
+    """Smallest eigenvalues of the graph's Laplacian D - A, and their eigenvectors in columns.
+
+    The Laplacian has one block per connected component, so its spectrum is that of the blocks
+    together. Taking them one by one is exact where a single iteration would have to find one
+    eigenvalue (zero) several times over.
+    """
+    graph.eliminate_zeros()
+    _, component = connected_components(graph, directed=False)
+    values, vectors = [], []
+    for number in range(component.max() + 1):
+        members = np.flatnonzero(component == number)
+        block = csr_array(laplacian(graph[members][:, members]))
+        block_values, block_vectors = _block_eigenpairs(block, min(n_pairs, len(members)))
+        values.append(block_values)
+        vectors += [(members, column) for column in block_vectors.T]
+    joined = np.concatenate(values)
+    order = np.argsort(joined, kind="stable")[:n_pairs]
+    columns = np.zeros((graph.shape[0], len(order)))
+    for position, pair in enumerate(order):
+        members, column = vectors[pair]
+        columns[members, position] = column
+    return joined[order], columns
+
+
+def _block_eigenpairs(block: csr_array, n_pairs: int) -> tuple[NDArray[np.float64], Vectors]:
+    size = block.shape[0]
+    if size <= max(DENSE_UP_TO, 2 * n_pairs):
+        return eigh(block.toarray(), subset_by_index=(0, n_pairs - 1))
+    # The smallest eigenvalues of L are the largest of cI - L, which Lanczos finds without
+    # factorising anything.
+    bound = 2 * float(block.diagonal().max())  # Gershgorin
+    start = np.random.default_rng(0).standard_normal(size)
+    flipped, vectors = eigsh(
+        bound * identity(size, format="csr") - block,
+        k=n_pairs,
+        which="LA",
+        v0=start,
+        ncv=4 * n_pairs,
+    )
+    order = np.argsort(-flipped)
+    return bound - flipped[order], vectors[:, order]
+
+
+def count_by_eigengap(values: NDArray[np.float64]) -> int:
+    """Number of clusters: as many as there are eigenvalues before the largest gap."""
+    return 1 + int(np.argmax(np.diff(values))) if len(values) > 1 else 1
+
+
+def k_means(points: Vectors, k: int, seed: int) -> Labels:
+    """Labels of exactly `k` clusters, also where points (shape=(n >= k, dims)) coincide."""
+    if k == 1:
+        return np.zeros(len(points), np.int64)
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", ConvergenceWarning
+        )  # fewer distinct points than clusters: see fill_empty
+        labels = KMeans(k, n_init=K_MEANS_STARTS, random_state=seed).fit_predict(points)
+    return fill_empty(labels.astype(np.int64), k)
+
+
+def fill_empty(labels: Labels, k: int) -> Labels:
+    """Labels with each of 0 ... k-1 in use.
+
+    An unused one takes the last member of the largest cluster.
+    """
+    filled = labels.copy()
+    for label in range(k):
+        counts = np.bincount(filled, minlength=k)
+        if counts[label] == 0:
+            filled[np.flatnonzero(filled == np.argmax(counts))[-1]] = label
+    return filled

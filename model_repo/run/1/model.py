@@ -1,0 +1,106 @@
+"""Triton model `run`: requests -> `diarization.pipeline` -> responses.
+
+The only place where errors become Triton's.
+"""
+
+import json
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+from diarization.arrays import Samples
+from diarization.audio import decode_blocks, waveform_blocks
+from diarization.bls import SAD_MODEL, SPEAKER_MODEL, ServerModels
+from diarization.config import parse_options
+from diarization.errors import CancelledError, DiarizationError, InvalidRequestError, ModelCallError
+from diarization.measurements import Measurements
+from diarization.pipeline import Diarization, diarize, warm_up
+from diarization.request import RequestOptions, parse_request
+from diarization.rttm import format_rttm
+from diarization.turns import turn_rows
+
+
+class TritonPythonModel:
+    """One instance; it answers one recording at a time, every request on its own."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Read the options from `config.pbtxt`; a wrong one keeps the model from loading."""
+        parameters = json.loads(args["model_config"])["parameters"]
+        self.options = parse_options(
+            {key: value["string_value"] for key, value in parameters.items()}
+        )
+        warm_up(self.options)
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """Answer all requests; an error stays with its own."""
+        return [self._respond(request) for request in requests]
+
+    def _respond(self, request: Any) -> Any:  # noqa: ANN401 - the server's types exist only inside it
+        try:
+            return pb_utils.InferenceResponse(self._answer(request))
+        except Exception as error:
+            return pb_utils.InferenceResponse([], triton_error(error))
+
+    def _answer(self, request: Any) -> list[Any]:  # noqa: ANN401
+        measurements = Measurements()
+        asked = parse_request(json.loads(request.parameters() or "{}"), self.options.speakers)
+        audio = measurements.decoding(requested_audio(request, self.options.sad.block_s))
+        models = ServerModels(self.options.calls, measurements, request.is_cancelled)
+        found = diarize(audio, models, self.options, asked.speakers, measurements.stage)
+        outputs = output_tensors(found, asked, measurements)
+        return [outputs[name] for name in request.requested_output_names()]
+
+
+def requested_audio(request: Any, block_s: float) -> Iterator[Samples]:  # noqa: ANN401
+    """Blocks of the recording, from whichever of the two inputs was sent."""
+    sent = {name: pb_utils.get_input_tensor_by_name(request, name) for name in ("input", "AUDIO")}
+    given = [name for name, tensor in sent.items() if tensor is not None]
+    if len(given) != 1:
+        raise InvalidRequestError(
+            f"inputs: got {' and '.join(given) or 'none'}, expected exactly one of input, AUDIO"
+        )
+    values = sent[given[0]].as_numpy()
+    if given == ["input"]:
+        return waveform_blocks(values, block_s)
+    if values.size != 1:
+        raise InvalidRequestError(
+            f"AUDIO: got shape {list(values.shape)}, expected [1]: the bytes of one file"
+        )
+    return decode_blocks(values.item(), block_s)
+
+
+def output_tensors(
+    found: Diarization, asked: RequestOptions, measurements: Measurements
+) -> dict[str, Any]:
+    """All outputs by name."""
+    info = {
+        "models": {"sad": SAD_MODEL, "speaker": SPEAKER_MODEL},
+        "mode": "classic",
+        "n_speakers": found.n_speakers,
+        "n_windows": found.n_windows,
+        "audio_s": round(measurements.audio_s, 3),
+        "stage_s": {stage: round(seconds, 4) for stage, seconds in measurements.stage_s.items()},
+    }
+    texts = {"RTTM": format_rttm(found.turns, asked.recording_id), "INFO": json.dumps(info)}
+    outputs = {
+        name: pb_utils.Tensor(name, np.array([text.encode()], np.object_))
+        for name, text in texts.items()
+    }
+    return {**outputs, "LABELS": pb_utils.Tensor("LABELS", turn_rows(found.turns)[None])}
+
+
+def triton_error(error: Exception) -> Any:  # noqa: ANN401
+    """Triton's error for one request; the unexpected goes to the log and gets a short text."""
+    codes = {
+        InvalidRequestError: pb_utils.TritonError.INVALID_ARG,
+        ModelCallError: pb_utils.TritonError.UNAVAILABLE,
+        CancelledError: pb_utils.TritonError.CANCELLED,
+    }
+    if isinstance(error, DiarizationError):
+        return pb_utils.TritonError(str(error), codes[type(error)])
+    pb_utils.Logger.log_error("".join(traceback.format_exception(error)))
+    return pb_utils.TritonError(
+        "internal error; the server's log says more", pb_utils.TritonError.INTERNAL
+    )

@@ -1,0 +1,68 @@
+"""Run the server in the foreground until Ctrl-C or SIGTERM; serve.sh ends in this."""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from triton_server import READY_TIMEOUT_S, ROOT, Ports, ServerError, TritonServer
+
+
+def parse_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Our own flags, and all others, which are Triton's."""
+    parser = argparse.ArgumentParser(
+        prog="serve.sh",
+        description="Serve diarization on this machine. Any other flag goes to tritonserver, "
+        "e.g. --log-verbose=1, --http-address=0.0.0.0 or --model-repository=DIR.",
+        allow_abbrev=False,
+    )
+    ports = Ports()
+    parser.add_argument("--http-port", type=int, default=ports.http, help="default %(default)s")
+    parser.add_argument("--grpc-port", type=int, default=ports.grpc, help="default %(default)s")
+    parser.add_argument(
+        "--metrics-port", type=int, default=ports.metrics, help="default %(default)s"
+    )
+    parser.add_argument(
+        "--log", type=Path, help="server's log, default data/log/tritonserver-<grpc port>.log"
+    )
+    parser.add_argument(
+        "--ready-timeout",
+        type=float,
+        default=READY_TIMEOUT_S,
+        metavar="S",
+        help="seconds, default %(default)s",
+    )
+    return parser.parse_known_args(arguments)
+
+
+def stop_on_signal(number: int, _frame: FrameType | None) -> None:
+    """Leave the main thread's wait; the server is stopped on the way out."""
+    sys.exit(128 + number)
+
+
+def main() -> None:
+    """Start, say `ready`, wait."""
+    options, flags = parse_arguments(sys.argv[1:])
+    ports = Ports(options.http_port, options.grpc_port, options.metrics_port)
+    server = TritonServer(
+        options.log or ROOT / "data" / "log" / f"tritonserver-{ports.grpc}.log", ports, flags
+    )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop_on_signal)
+    try:
+        server.start(options.ready_timeout)
+        print(
+            f"ready: gRPC {ports.grpc}, HTTP {ports.http}, metrics {ports.metrics}; "
+            f"log: {server.log}",
+            flush=True,
+        )
+        sys.exit(server.failure(f"tritonserver ended with status {server.wait()}").args[0])
+    except ServerError as error:
+        sys.exit(f"serve: {error}")
+    finally:
+        server.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# Set up everything the service needs on this machine, without root: .venv with pinned packages and Triton's binaries, the
+# models, md-eval.pl and a sample recording. Run it as often as you like; what is there already is kept.
+#
+#   scripts/setup.sh [--dev] [--if-needed] [-- COMMAND ...]
+#
+# --dev adds what the tests need. --if-needed does nothing where an earlier set-up finished. With a COMMAND this process
+# becomes that command at the end. PYTHON=/path/to/python chooses the interpreter (3.11 or 3.12).
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+venv=$root/.venv
+requirements=$root/requirements.txt
+torch_index=https://download.pytorch.org/whl/cpu
+pytriton=nvidia-pytriton==0.7.0
+
+say() { printf 'setup: %s\n' "$*"; }
+fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+
+# Every long step runs as a process group of its own, so that Ctrl-C or SIGTERM to this script stops all of it at once.
+child=
+run() { set -m; "$@" </dev/null & child=$!; set +m; wait "$child"; }
+stop() { trap - INT TERM; [ -z "$child" ] || kill -TERM -- "-$child" 2>/dev/null || true; exit 143; }
+trap stop INT TERM
+
+check_machine() {
+    [ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] ||
+        fail "this is $(uname -s) on $(uname -m); Triton's binaries need Linux on x86_64"
+    local glibc
+    glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null | cut -d' ' -f2) || true
+    [ -n "$glibc" ] || fail "no glibc here (musl?); Triton's binaries need glibc 2.35 or newer"
+    [ "$(printf '%s\n' 2.35 "$glibc" | sort -V | head -n1)" = 2.35 ] ||
+        fail "glibc is $glibc; Triton's binaries need 2.35 or newer (Debian 12, Ubuntu 22.04, ...)"
+    command -v perl >/dev/null || fail "perl is missing; md-eval.pl needs it (Debian, Ubuntu: apt-get install perl)"
+}
+
+# Prints why an interpreter will not do, or nothing.
+python_problem() {
+    "$1" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null ||
+        { echo "not Python 3.11 or 3.12"; return; }
+    "$1" -c 'import venv, ensurepip' 2>/dev/null ||
+        { echo "no venv module (Debian, Ubuntu: apt-get install python3-venv)"; return; }
+    PYTHONDONTWRITEBYTECODE=1 "$1" "$root/scripts/embedded/launcher.py" --check-libpython 2>&1 || true
+}
+
+find_python() {
+    local candidate problem reasons=
+    for candidate in ${PYTHON:-python3.11 python3.12 python3}; do
+        command -v "$candidate" >/dev/null || continue
+        problem=$(python_problem "$candidate")
+        [ -n "$problem" ] || { command -v "$candidate"; return; }
+        reasons="$reasons; $candidate: $problem"
+    done
+    fail "no suitable Python found: ${reasons:+${reasons#; }; }Python 3.11 or 3.12 is needed (PYTHON=/path/to/python chooses one)"
+}
+
+make_venv() {
+    if "$venv/bin/python" -m pip --version >/dev/null 2>&1; then return; fi
+    local python
+    python=$(find_python)
+    say "making .venv with $python ($("$python" -V))"
+    run "$python" -m venv --clear "$venv" || fail "$python could not make a virtual environment in $venv"
+}
+
+pip_install() { run "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@" >>"$venv/pip.log" 2>&1; }
+
+# PyPI's torch for Linux is a CUDA build of several GB. The CPU build, marked "+cpu", comes from wherever pip is set up to
+# look, else from PyTorch's own index; PyPI's build is the last resort.
+install_torch() {
+    local torch
+    torch=$(grep '^torch==' "$requirements")
+    say "installing $torch, CPU build"
+    pip_install "$torch+cpu" && return
+    pip_install "$torch+cpu" --extra-index-url "$torch_index" --retries 1 --timeout 20 && return
+    say "no CPU build of $torch can be reached; taking the default one, which may be a CUDA build of several GB"
+    pip_install "$torch"
+}
+
+install_packages() {
+    local stamp=$venv/.packages wanted
+    wanted=$(cat "$root"/requirements*.txt "${BASH_SOURCE[0]}" | sha256sum | cut -d' ' -f1)${dev:+-dev}
+    case $(cat "$stamp" 2>/dev/null) in "$wanted" | "$wanted-dev") say "packages: up to date"; return ;; esac
+    : >"$venv/pip.log"
+    install_torch && { say "installing packages: $(basename "$requirements")"; pip_install -r "$requirements"; } &&
+        { say "installing $pytriton (Triton's binaries, without its dependencies)"; pip_install --no-deps "$pytriton"; } ||
+        fail "pip failed, perhaps for want of a network; it said: $(tail -n 3 "$venv/pip.log")"
+    echo "$wanted" >"$stamp"
+}
+
+install_launcher() {
+    printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$venv/bin/python" "$root/scripts/embedded/launcher.py" >"$venv/bin/tritonserver"
+    chmod +x "$venv/bin/tritonserver"
+}
+
+fetch_files() {
+    run "$venv/bin/python" "$root/scripts/prepare_models.py" || exit 1
+    run "$venv/bin/python" "$root/scripts/fetch.py" md-eval sample || exit 1
+}
+
+dev= if_needed=
+while [ $# -gt 0 ]; do
+    case $1 in
+    --dev) dev=1 requirements=$root/requirements-dev.txt ;;
+    --if-needed) if_needed=1 ;;
+    --) shift; break ;;
+    *) fail "unknown option '$1'; usage: scripts/setup.sh [--dev] [--if-needed] [-- COMMAND ...]" ;;
+    esac
+    shift
+done
+
+if [ -z "$if_needed" ] || [ ! -e "$venv/.ready" ]; then
+    check_machine
+    make_venv
+    rm -f "$venv/.ready"
+    install_packages
+    install_launcher
+    fetch_files
+    touch "$venv/.ready"
+    say "done"
+fi
+if [ $# -gt 0 ]; then exec "$@"; fi

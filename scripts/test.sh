@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Set up what is missing and run all checks and tests, real server included. --all adds the long ones; what else is given goes
+# to pytest.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+"$root/scripts/setup.sh" --dev
+cd "$root"
+selection=(-m "not slow")
+if [ "${1:-}" = --all ]; then selection=(); shift; fi
+.venv/bin/ruff check .
+.venv/bin/ruff format --check .
+.venv/bin/mypy
+.venv/bin/python -m pytest "${selection[@]}" "$@"

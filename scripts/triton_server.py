@@ -1,0 +1,189 @@
+"""Start, watch and stop one embedded Triton server.
+
+The only code that does so: serve.sh, quickstart, tests and tools all use it.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+
+ROOT = Path(__file__).resolve().parent.parent
+MODEL_REPOSITORY = ROOT / "model_repo"
+LAUNCHER = Path(sys.prefix) / "bin" / "tritonserver"
+READY_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 40.0  # Triton itself waits up to 30 s for requests under way
+POLL_S = 0.1
+LOG_TAIL_LINES = 20
+
+
+class ServerError(Exception):
+    """The server did not start; the text says why and shows the end of its log."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Ports of the three services; the defaults are Triton's own."""
+
+    http: int = 8000
+    grpc: int = 8001
+    metrics: int = 8002
+
+    @classmethod
+    def free(cls) -> "Ports":
+        """Three ports that nothing listens on at the moment."""
+        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+        numbers = [bound.getsockname()[1] for bound in sockets]
+        for bound in sockets:
+            bound.close()
+        return cls(*numbers)
+
+    def flags(self) -> list[str]:
+        """The same as flags of `tritonserver`; only this machine is listened to."""
+        ports = [f"--{service}-port={port}" for service, port in asdict(self).items()]
+        return [*ports, *(f"--{service}-address=127.0.0.1" for service in asdict(self))]
+
+    def require_free(self) -> None:
+        """Raise ServerError naming the first port that is in use."""
+        for service, port in asdict(self).items():
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    raise ServerError(f"port {port} is in use; choose another --{service}-port")
+
+
+class TritonServer:
+    """A server; as a context manager it is stopped at the end, with every process it started.
+
+    Parameters
+    ----------
+    log
+        File that takes the server's output.
+    ports
+        Where it listens; by default free ones.
+    flags
+        Further flags of `tritonserver`; they win over the ones given here.
+    """
+
+    def __init__(self, log: Path, ports: Ports | None = None, flags: Sequence[str] = ()) -> None:
+        self.log = log
+        self.ports = ports or Ports.free()
+        self._flags = [f"--model-repository={MODEL_REPOSITORY}", *self.ports.flags(), *flags]
+        if any(flag.startswith(("--model-repository", "--model-store")) for flag in flags):
+            del self._flags[0]  # Triton adds repositories up instead of letting the last one win
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Address of the gRPC service."""
+        return f"127.0.0.1:{self.ports.grpc}"
+
+    @property
+    def http_url(self) -> str:
+        """Address of the HTTP service."""
+        return f"http://127.0.0.1:{self.ports.http}"
+
+    @property
+    def metrics_url(self) -> str:
+        """Address of the Prometheus metrics."""
+        return f"http://127.0.0.1:{self.ports.metrics}/metrics"
+
+    def start(self, timeout_s: float = READY_TIMEOUT_S) -> None:
+        """Start the server and wait until all models are ready.
+
+        Raises
+        ------
+        ServerError
+            If it exits, or is not ready in time; no process is left then.
+        """
+        self.ports.require_free()
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [LAUNCHER, *self._flags],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            self._wait_until_ready(time.monotonic() + timeout_s)
+        except BaseException:
+            self.stop()
+            raise
+
+    def wait(self) -> int:
+        """Wait until the server ends by itself, and return its exit status."""
+        return self._running().wait()
+
+    def stop(self) -> None:
+        """Let requests under way finish, then end every process of the server."""
+        process = self._process
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            self._kill_group(process.pid)
+            process.wait()
+            self._process = None
+
+    def failure(self, reason: str) -> ServerError:
+        """Error that says the reason, what Triton complained about, and how its log ends."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        complaints = [line for line in lines if line.startswith("E") and "Cuda" not in line]
+        shown = [*complaints, f"--- last lines of {self.log}", *lines[-LOG_TAIL_LINES:]]
+        return ServerError("\n".join([reason, *shown]))
+
+    def __enter__(self) -> "TritonServer":
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _running(self) -> "subprocess.Popen[bytes]":
+        if self._process is None:
+            raise ServerError("the server was not started")
+        return self._process
+
+    def _wait_until_ready(self, deadline: float) -> None:
+        process = self._running()
+        while not self._is_ready():
+            if process.poll() is not None:
+                raise self.failure(
+                    f"tritonserver ended with status {process.returncode} before it was ready"
+                )
+            if time.monotonic() > deadline:
+                raise self.failure("tritonserver was not ready in time")
+            time.sleep(POLL_S)
+
+    def _is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.http_url}/v2/health/ready", timeout=1):
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+    @staticmethod
+    def _kill_group(group: int) -> None:
+        """End what the server may have left behind, Python stubs above all."""
+        try:
+            os.killpg(group, signal.SIGKILL)
+        except ProcessLookupError:
+            return
