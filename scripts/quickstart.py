@@ -30,11 +30,8 @@ def diarize_sample(url: str) -> None:
         "output_directory": OUTPUT,
         "reference": SAMPLE.with_suffix(".rttm"),
     }
-    command = [
-        sys.executable,
-        ROOT / "client" / "client.py",
-        *(f"--{name}={value}" for name, value in flags.items()),
-    ]
+    command = [sys.executable, str(ROOT / "client" / "client.py")]
+    command += [f"--{name}={value}" for name, value in flags.items()]
     print(f"diarizing {SAMPLE.relative_to(ROOT)} ...", flush=True)
     status = subprocess.run(command, check=False).returncode
     if status:

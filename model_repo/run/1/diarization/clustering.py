@@ -29,8 +29,9 @@ def cluster(embeddings: Embeddings, bounds: SpeakerBounds, options: ClusterOptio
         return np.zeros(n_windows, np.int64)
     unit = unit_length(embeddings)
     if n_windows < options.few_windows:
-        return agglomerative_labels(unit, bounds, options.few_distance)
-    return spectral_labels(unit, bounds, options)
+        return agglomerative_labels(unit, bounds, options.join_distance)
+    labels = spectral_labels(unit, bounds, options)
+    return join_alike(unit, labels, bounds.minimum, options.join_distance)
 
 
 def unit_length(embeddings: Embeddings) -> Embeddings:
@@ -56,3 +57,34 @@ def agglomerative_labels(unit: Embeddings, bounds: SpeakerBounds, max_distance: 
     n_speakers = bounds.clip(tree.n_clusters_, len(unit))
     exact = AgglomerativeClustering(n_clusters=n_speakers, metric="precomputed", linkage="average")
     return np.asarray(exact.fit_predict(distances), np.int64)
+
+
+def join_alike(unit: Embeddings, labels: Labels, fewest: int, max_distance: float) -> Labels:
+    """Join clusters whose windows are as alike as those of one speaker, the most alike first.
+
+    Spectral clustering sees only neighbours, so it splits a speaker whose speech falls into dense
+    groups (repeated audio above all); how far the groups are apart it cannot see.
+
+    Parameters
+    ----------
+    unit
+        shape=(n, dim), rows of length one.
+    labels
+        Clusters 0 ... k-1, none empty.
+    fewest
+        Number of clusters below which nothing is joined.
+    max_distance
+        Clusters are joined up to this average cosine distance of their windows.
+    """
+    joined = labels.copy()
+    for n_clusters in range(int(labels.max()) + 1, fewest, -1):
+        sums = np.stack([unit[joined == label].sum(axis=0) for label in range(n_clusters)])
+        sizes = np.bincount(joined)
+        likeness = sums @ sums.T / np.outer(sizes, sizes)
+        np.fill_diagonal(likeness, -np.inf)
+        kept, gone = np.sort(np.unravel_index(np.argmax(likeness), likeness.shape))
+        if 1 - likeness[kept, gone] > max_distance:
+            break
+        joined[joined == gone] = kept
+        joined[joined == n_clusters - 1] = gone  # the last number fills the hole
+    return joined

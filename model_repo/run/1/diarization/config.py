@@ -41,11 +41,11 @@ class SadOptions:
         How far back from a block's end a quiet place for the cut is looked for.
     """
 
-    onset: float = 0.5
-    offset: float = 0.35
+    onset: float = 0.3
+    offset: float = 0.2
     fill_s: float = 0.1
     drop_s: float = 0.25
-    pad_s: float = 0.03
+    pad_s: float = 0.05
     block_s: float = 600.0
     cut_search_s: float = 30.0
 
@@ -102,8 +102,8 @@ class ClusterOptions:
     few_windows
         Below this many windows agglomerative clustering is used: a graph of so few points has no
         clear eigengap.
-    few_distance
-        Average cosine distance up to which agglomerative clustering joins.
+    join_distance
+        Average cosine distance up to which two groups of windows are one speaker.
     neighbour_ratio, min_neighbours, max_neighbours
         Edges kept per window: this share of all windows, but no fewer and no more; the upper bound
         keeps the graph's size linear in the number of windows.
@@ -114,7 +114,7 @@ class ClusterOptions:
     """
 
     few_windows: int = 25
-    few_distance: float = 0.55
+    join_distance: float = 0.55
     neighbour_ratio: float = 0.02
     min_neighbours: int = 7
     max_neighbours: int = 100
@@ -126,7 +126,7 @@ class ClusterOptions:
             self.few_windows > 1, f"cluster.few_windows must be at least 2, got {self.few_windows}"
         )
         require(
-            0 < self.few_distance <= 1, f"cluster.few_distance: 0 < x <= 1, got {self.few_distance}"
+            0 < self.join_distance <= 1, f"cluster.join_distance: 0 < x <= 1, got {self.join_distance}"
         )
         require(
             0 < self.neighbour_ratio <= 1,

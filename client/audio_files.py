@@ -1,0 +1,131 @@
+"""The bytes that are sent for a recording: the file as it is, wherever the server can decode it.
+
+The server reads what libsndfile reads. What libsndfile cannot (m4a, mp4, webm) is decoded here by
+PyAV, where that is installed, to 16 kHz mono FLAC. Long uncompressed files are packed to FLAC
+without loss: an upload takes several times its size in the server's memory.
+"""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+SERVICE_RATE_HZ = 16_000
+PACK_FROM_BYTES = 50_000_000  # about 26 minutes of 16 kHz mono 16-bit samples
+MAX_UPLOAD_BYTES = 2**31 - 2**20  # a gRPC message ends at 2 GiB; 1 MiB is left for all else in it
+_LOSSLESS_AS_FLAC = {
+    "PCM_S8": "PCM_S8",
+    "PCM_U8": "PCM_S8",
+    "PCM_16": "PCM_16",
+    "PCM_24": "PCM_24",
+}
+_FLAC_MAX_CHANNELS = 8
+_FLAC_MAX_RATE_HZ = 655_350
+_BLOCK_SAMPLES = 1 << 20
+
+
+class AudioError(ValueError):
+    """A file cannot be sent; the message is one sentence naming it."""
+
+
+def encoded_bytes(path: Path, pack_from_bytes: int = PACK_FROM_BYTES) -> bytes:
+    """Read `path` as an encoded file that the service can decode.
+
+    Parameters
+    ----------
+    path : Path
+        Any audio file.
+    pack_from_bytes : int
+        Uncompressed files of this size or more are packed to FLAC, every sample the same.
+
+    Raises
+    ------
+    AudioError
+        If the file cannot be read, is no audio, or is too large for one request.
+    """
+    try:
+        audio = _read(path, pack_from_bytes)
+    except OSError as error:
+        raise AudioError(f"cannot read {path}: {error.strerror or error}") from error
+    _refuse_too_large(path, len(audio))
+    return audio
+
+
+def _read(path: Path, pack_from_bytes: int) -> bytes:
+    n_bytes = path.stat().st_size
+    with path.open("rb") as file:
+        try:
+            # By descriptor: libsndfile must judge the content, not the name, as the server does.
+            with soundfile.SoundFile(file.fileno(), closefd=False) as sound:
+                if n_bytes >= pack_from_bytes and _packs_without_loss(sound):
+                    return _packed(sound)
+        except soundfile.LibsndfileError as error:
+            return _decoded_by_av(path, str(error.error_string).rstrip("."))
+        _refuse_too_large(path, n_bytes)
+        file.seek(0)
+        return file.read()
+
+
+def _refuse_too_large(path: Path, n_bytes: int) -> None:
+    if n_bytes > MAX_UPLOAD_BYTES:
+        raise AudioError(
+            f"{path} would send {n_bytes} bytes, expected at most {MAX_UPLOAD_BYTES}: split it"
+        )
+
+
+def _packs_without_loss(sound: soundfile.SoundFile) -> bool:
+    return (
+        sound.format != "FLAC"
+        and sound.subtype in _LOSSLESS_AS_FLAC
+        and sound.channels <= _FLAC_MAX_CHANNELS
+        and sound.samplerate <= _FLAC_MAX_RATE_HZ
+    )
+
+
+def _packed(sound: soundfile.SoundFile) -> bytes:
+    """Encode all of `sound` as FLAC of the same rate, channels and bits."""
+    blocks = sound.blocks(blocksize=_BLOCK_SAMPLES, dtype="int32", always_2d=True)
+    subtype = _LOSSLESS_AS_FLAC[sound.subtype]
+    return _flac(blocks, sound.samplerate, sound.channels, subtype)
+
+
+def _flac(blocks: Iterator[NDArray[Any]], rate_hz: int, n_channels: int, subtype: str) -> bytes:
+    """Encode blocks of samples, each (n, n_channels) or (n,), as one FLAC file."""
+    packed = io.BytesIO()
+    with soundfile.SoundFile(packed, "w", rate_hz, n_channels, subtype, format="FLAC") as flac:
+        for block in blocks:
+            flac.write(block)
+    return packed.getvalue()
+
+
+def _decoded_by_av(path: Path, reason: str) -> bytes:
+    """Decode the first audio stream of `path` to 16 kHz mono FLAC."""
+    try:
+        import av
+    except ImportError as error:
+        raise AudioError(
+            f"libsndfile cannot read {path} ({reason}), and PyAV, which reads m4a, mp4 and webm, "
+            "is not installed: `pip install av`, or convert the file to wav, flac, ogg or mp3"
+        ) from error
+    try:
+        return _flac(_av_blocks(av, path), SERVICE_RATE_HZ, 1, "PCM_16")
+    except (av.error.FFmpegError, ValueError) as error:
+        raise AudioError(f"neither libsndfile nor PyAV can read {path}: {error}") from error
+
+
+def _av_blocks(av: ModuleType, path: Path) -> Iterator[NDArray[np.int16]]:
+    """Yield the samples of `path` at 16 kHz mono, int16 (n,), block by block."""
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=SERVICE_RATE_HZ)
+    with av.open(str(path)) as container:
+        if not container.streams.audio:
+            raise ValueError("it has no audio stream")
+        for frame in container.decode(container.streams.audio[0]):
+            for resampled in resampler.resample(frame):
+                yield resampled.to_ndarray().reshape(-1)
+    for resampled in resampler.resample(None):
+        yield resampled.to_ndarray().reshape(-1)

@@ -1,0 +1,184 @@
+"""Send recordings to the diarization service and write who spoke when, as RTTM.
+
+`python client.py --help` tells all options and exit codes. The modules beside this file are the
+whole client; they import nothing from the rest of the project.
+"""
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+from audio_files import encoded_bytes
+from client_options import SPEAKER_COUNTS, parsed_options
+from in_flight import diarize_all
+from interrupt import noted_interrupt
+from md_eval import ScoringError, find_md_eval
+from outcome import Answer, Failure, Outcome
+from rttm_files import OutputError, RttmFolder, Sink, StandardOutput
+from run_report import RunReport, log, set_up_logging
+from scoring import Scorer, read_reference
+from service import Service, ServiceError
+from wav_scp import ListError, Recording, read_wav_scp, single_recording
+
+OK, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+@dataclass
+class _Run:
+    """A run that is ready to start; `rttms` collects the good answers by recording id."""
+
+    recordings: list[Recording]
+    sink: Sink
+    scorer: Scorer | None
+    report: RunReport
+    rttms: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def ids(self) -> list[str]:
+        return [recording.recording_id for recording in self.recordings]
+
+    @property
+    def failed_ids(self) -> list[str]:
+        return [recording_id for recording_id in self.ids if recording_id not in self.rttms]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the client with these command-line arguments; returns the exit code."""
+    options = parsed_options(argv)
+    set_up_logging(options.verbose)
+    try:
+        run = _prepared(options)
+    except (ListError, ScoringError, OutputError) as error:
+        for problem in getattr(error, "problems", [error]):
+            log.error("%s", problem)
+        return USAGE
+    try:
+        return _diarized_and_scored(options, run)
+    except (ServiceError, OutputError) as error:
+        log.error("%s", error)
+        return SOME_FAILED
+    except KeyboardInterrupt:
+        run.report.close(interrupted=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone: python must not try to flush the rest to it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SOME_FAILED
+
+
+def _prepared(options: argparse.Namespace) -> _Run:
+    """Find out all that can be wrong before anything is sent."""
+    if options.wavscp:
+        recordings = read_wav_scp(options.wavscp, options.data_dir)
+    else:
+        recordings = [single_recording(options.audio_file, options.data_dir)]
+        _tell_changed_id(options.audio_file, recordings[0].recording_id)
+    scorer = None
+    if options.reference:
+        scorer = Scorer(find_md_eval(options.md_eval), read_reference(options.reference))
+    folder = options.output_directory
+    sink = RttmFolder(folder) if folder else StandardOutput()
+    return _Run(recordings, sink, scorer, RunReport(len(recordings)))
+
+
+def _tell_changed_id(audio_file: str, recording_id: str) -> None:
+    if recording_id != Path(audio_file).stem:
+        log.warning(
+            "%r gets the recording id %s: ids hold no white space", audio_file, recording_id
+        )
+
+
+def _diarized_and_scored(options: argparse.Namespace, run: _Run) -> int:
+    with contextlib.closing(_outcomes(options, run)) as outcomes:
+        for outcome in outcomes:
+            _take(outcome, run)
+    run.report.close()
+    foreign = run.sink.foreign_files(run.ids)
+    if foreign:
+        folder = options.output_directory
+        log.warning(
+            "%d rttm file(s) of other runs stay in %s, as %s", len(foreign), folder, foreign[0]
+        )
+    run.sink.finish(run.rttms)
+    scored = True
+    if run.scorer:
+        # Where RTTM goes to standard output, nothing else does.
+        scored = _scored(run, run.scorer, sys.stdout if options.output_directory else sys.stderr)
+    return OK if scored and not run.failed_ids else SOME_FAILED
+
+
+def _outcomes(options: argparse.Namespace, run: _Run) -> Generator[Outcome, None, None]:
+    """Yield the outcome of every recording.
+
+    Nothing of an earlier run is touched before the service is known to be there.
+    """
+    present: list[Recording] = []
+    missing: list[Recording] = []
+    for recording in run.recordings:
+        (present if recording.path.is_file() else missing).append(recording)
+    counts = {name: getattr(options, name) for name in SPEAKER_COUNTS}
+    parameters = {name: count for name, count in counts.items() if count is not None}
+    with Service(options.url, options.model_name, options.timeout, parameters) as service:
+        if present:
+            service.check()
+        run.sink.begin()
+        for recording in missing:
+            yield Failure(recording, f"there is no file {recording.path}")
+        with noted_interrupt() as interrupted:
+            yield from diarize_all(service, present, _loaded, options.jobs, interrupted)
+
+
+def _loaded(recording: Recording) -> bytes:
+    audio = encoded_bytes(recording.path)
+    log.debug("%s: sending %d bytes of %s", recording.recording_id, len(audio), recording.path)
+    return audio
+
+
+def _take(outcome: Outcome, run: _Run) -> None:
+    """Keep an answer, or tell a failure; an answer that cannot be kept is a failure too."""
+    recording = outcome.recording
+    if isinstance(outcome, Answer):
+        try:
+            run.sink.put(recording.recording_id, outcome.rttm)
+        except OutputError as error:
+            outcome = Failure(recording, str(error))
+        else:
+            run.rttms[recording.recording_id] = outcome.rttm
+            run.report.done(outcome)
+            return
+    run.report.failed(outcome)
+    try:
+        run.sink.drop(recording.recording_id)
+    except OutputError as error:
+        log.warning("%s", error)
+
+
+def _scored(run: _Run, scorer: Scorer, stream: TextIO) -> bool:
+    """Print the scores to `stream`; False if there are none."""
+    if not run.rttms:
+        log.error("no score: no recording was diarized")
+        return False
+    unscored = scorer.without_reference(run.ids)
+    if unscored:
+        log.warning("not scored, no speech of theirs in the reference: %s", ", ".join(unscored))
+    missed = scorer.with_reference(run.failed_ids)
+    if missed:
+        log.warning("scored as missed altogether, since they failed: %s", ", ".join(missed))
+    try:
+        scores = scorer.scores({**run.rttms, **dict.fromkeys(missed, b"")})
+    except ScoringError as error:
+        log.error("no score: %s", error)
+        return False
+    log.info("scored: %d of %d recordings", len(run.ids) - len(unscored), len(run.ids))
+    for score in scores:
+        print(score, file=stream)
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""What comes of one recording: an answer of the service, or a failure with its reason."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wav_scp import Recording
+
+_SPEAKER_COLUMN = 7
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The service's answer for one recording.
+
+    Parameters
+    ----------
+    recording : Recording
+        What was sent.
+    rttm : bytes
+        RTTM lines, each ended by a line feed; none where there is no speech.
+    info : Mapping[str, Any]
+        What the service told about its work; any key may be missing.
+    elapsed_s : float
+        Seconds from sending to the answer's arrival.
+    """
+
+    recording: Recording
+    rttm: bytes
+    info: Mapping[str, Any]
+    elapsed_s: float
+
+    @property
+    def audio_s(self) -> float | None:
+        """Length of the audio in seconds, where the service told it."""
+        length_s = self.info.get("audio_s")
+        return float(length_s) if isinstance(length_s, int | float) else None
+
+    @property
+    def n_speakers(self) -> int:
+        """Number of speakers, counted in the RTTM."""
+        lines = [line.split() for line in self.rttm.splitlines()]
+        return len({fields[_SPEAKER_COLUMN] for fields in lines if len(fields) > _SPEAKER_COLUMN})
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One recording without an answer, and why, in one sentence."""
+
+    recording: Recording
+    reason: str
+
+
+Outcome = Answer | Failure

@@ -1,0 +1,140 @@
+"""Where answers go: a folder of `rttm_<id>` files and their joined `rttm`, or standard output.
+
+Files appear whole or not at all, each as soon as its answer is there. `rttm` joins this run's files
+in the C locale's order, so upstream's `cat $d/rttm* > $d/rttm` leaves it as it is while no foreign
+file lies there (another locale may order the recordings otherwise, which no scorer minds).
+"""
+
+import contextlib
+import sys
+import uuid
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from tqdm import tqdm
+
+PREFIX = "rttm_"
+JOINED = "rttm"
+
+
+class OutputError(OSError):
+    """An answer cannot be put where it belongs; the message is one sentence."""
+
+
+class Sink(Protocol):
+    """Takes the outcomes of a run."""
+
+    def begin(self) -> None:
+        """Get ready for the first answer."""
+
+    def put(self, recording_id: str, rttm: bytes) -> None:
+        """Take one answer."""
+
+    def drop(self, recording_id: str) -> None:
+        """Forget what an earlier run left for a recording that failed in this one."""
+
+    def finish(self, rttms: Mapping[str, bytes]) -> None:
+        """Close the run, given the RTTM of all its good recordings by id."""
+
+    def foreign_files(self, recording_ids: Iterable[str]) -> list[str]:
+        """Names of RTTM files there that belong to none of these recordings."""
+
+
+class RttmFolder:
+    """A folder of RTTM files; every method may raise OutputError.
+
+    Parameters
+    ----------
+    directory : Path
+        Made, with its parents, where it is missing.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be made or written to.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            probe = self._temporary_path()
+            probe.touch(exist_ok=False)
+            probe.unlink()
+        except OSError as error:
+            raise OutputError(
+                f"cannot write to output directory {directory}: {error.strerror}"
+            ) from error
+
+    def begin(self) -> None:
+        """Remove the joined file of an earlier run, so that none outlives an interrupted one."""
+        self._remove(JOINED)
+
+    def put(self, recording_id: str, rttm: bytes) -> None:
+        """Write `rttm_<id>`."""
+        self._write(PREFIX + recording_id, rttm)
+
+    def drop(self, recording_id: str) -> None:
+        """Remove `rttm_<id>`."""
+        self._remove(PREFIX + recording_id)
+
+    def finish(self, rttms: Mapping[str, bytes]) -> None:
+        """Write the joined `rttm`, ordered by the bytes of the ids."""
+        self._write(JOINED, b"".join(rttms[name] for name in sorted(rttms, key=str.encode)))
+
+    def foreign_files(self, recording_ids: Iterable[str]) -> list[str]:
+        """Names that `rttm*` matches and that belong to none of these recordings, sorted."""
+        own = {JOINED, *(PREFIX + recording_id for recording_id in recording_ids)}
+        return sorted(path.name for path in self.directory.glob("rttm*") if path.name not in own)
+
+    def _temporary_path(self) -> Path:
+        # Not a name that rttm* matches, and none that grows with the id, which may be as long as
+        # file names get.
+        return self.directory / f".part-{uuid.uuid4().hex}"
+
+    def _write(self, name: str, content: bytes) -> None:
+        temporary = self._temporary_path()
+        try:
+            temporary.write_bytes(content)
+            temporary.replace(self.directory / name)
+        except OSError as error:
+            raise OutputError(f"cannot write {self.directory / name}: {error.strerror}") from error
+        finally:
+            with contextlib.suppress(OSError):  # mostly it is gone already: it was moved
+                temporary.unlink()
+
+    def _remove(self, name: str) -> None:
+        path = self.directory / name
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot remove the earlier {path}: {error.strerror}") from error
+
+
+class StandardOutput:
+    """RTTM lines on standard output, a whole recording at a time, in order of completion."""
+
+    def begin(self) -> None:
+        """Do nothing."""
+
+    def put(self, recording_id: str, rttm: bytes) -> None:
+        """Print the lines, as bytes: an id need not fit the terminal's encoding."""
+        try:
+            with tqdm.external_write_mode(file=sys.stdout):
+                sys.stdout.buffer.write(rttm)
+                sys.stdout.flush()
+        except BrokenPipeError:
+            raise  # nobody reads any more: that ends the run, not this recording
+        except OSError as error:
+            raise OutputError(f"cannot write {recording_id}: {error.strerror}") from error
+
+    def drop(self, recording_id: str) -> None:
+        """Do nothing: what is printed is printed."""
+
+    def finish(self, rttms: Mapping[str, bytes]) -> None:
+        """Do nothing."""
+
+    def foreign_files(self, recording_ids: Iterable[str]) -> list[str]:
+        """Return nothing: there are no files."""
+        return []

@@ -1,0 +1,109 @@
+"""A small gRPC server that speaks Triton's protocol and is strict about the contract of `run`."""
+
+import struct
+import threading
+from concurrent import futures
+from dataclasses import dataclass
+
+import grpc
+from tritonclient.grpc import service_pb2, service_pb2_grpc
+
+ALLOWED_PARAMETERS = {"recording_id", "num_speakers", "min_speakers", "max_speakers"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request as the server got it."""
+
+    recording_id: str
+    audio: bytes
+    parameters: dict
+    outputs: list
+
+
+class RefusalError(Exception):
+    """Raised by a test's `reply`: the server answers with this status and text."""
+
+    def __init__(self, text, code=grpc.StatusCode.INVALID_ARGUMENT):
+        super().__init__(text)
+        self.text, self.code = text, code
+
+
+def one_turn(call):
+    """The default answer: one speaker who talks for a second."""
+    return f"SPEAKER {call.recording_id} 1 0.000 1.000 <NA> <NA> SPEAKER_00 <NA> <NA>\n"
+
+
+class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
+    """Records every request; answers with `reply(call)`: RTTM, or a dict of output strings."""
+
+    def __init__(self, reply=one_turn):
+        self.reply = reply
+        self.calls = []
+        self.n_most_at_once = 0
+        self._n_now = 0
+        self._lock = threading.Lock()
+        self._server = grpc.server(
+            futures.ThreadPoolExecutor(max_workers=16),
+            options=[("grpc.max_receive_message_length", -1)],
+        )
+        service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(self, self._server)
+        self.url = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+
+    def __enter__(self):
+        self._server.start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.stop(grace=None).wait()
+
+    @property
+    def ids(self):
+        return [call.recording_id for call in self.calls]
+
+    def ModelReady(self, request, context):  # noqa: N802
+        return service_pb2.ModelReadyResponse(ready=request.name == "run")
+
+    def ModelInfer(self, request, context):  # noqa: N802
+        with self._lock:
+            self._n_now += 1
+            self.n_most_at_once = max(self.n_most_at_once, self._n_now)
+        try:
+            call = _checked(request)
+            self.calls.append(call)
+            answer = self.reply(call)
+        except RefusalError as refusal:
+            context.abort(refusal.code, refusal.text)
+        finally:
+            with self._lock:
+                self._n_now -= 1
+        if isinstance(answer, str):
+            answer = {"RTTM": answer, "INFO": '{"audio_s": 30.0, "n_speakers": 1}'}
+        return _response(answer)
+
+
+def _checked(request):
+    names = [(tensor.name, tensor.datatype, list(tensor.shape)) for tensor in request.inputs]
+    if names != [("AUDIO", "BYTES", [1])] or len(request.raw_input_contents) != 1:
+        raise RefusalError(f"inputs: got {names}, expected AUDIO BYTES [1]")
+    content = request.raw_input_contents[0]
+    (n_bytes,) = struct.unpack_from("<I", content)
+    if n_bytes != len(content) - 4:
+        raise RefusalError(f"AUDIO: got {len(content) - 4} bytes, expected {n_bytes}")
+    if not set(request.parameters) <= ALLOWED_PARAMETERS:
+        raise RefusalError(f"parameters: got {sorted(request.parameters)}")
+    parameters = {
+        name: getattr(value, value.WhichOneof("parameter_choice"))
+        for name, value in request.parameters.items()
+    }
+    outputs = [tensor.name for tensor in request.outputs]
+    return Call(parameters.pop("recording_id"), content[4:], parameters, outputs)
+
+
+def _response(strings):
+    response = service_pb2.ModelInferResponse(model_name="run", model_version="1")
+    for name, text in strings.items():
+        response.outputs.add(name=name, datatype="BYTES", shape=[1])
+        content = text.encode()
+        response.raw_output_contents.append(struct.pack("<I", len(content)) + content)
+    return response

@@ -1,0 +1,109 @@
+"""Starting and stopping: serve.sh and the bare `tritonserver` command, by their users' hands."""
+
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from e2e.processes import alive, children
+from triton_server import MODEL_REPOSITORY, ROOT, STOP_TIMEOUT_S, Ports
+
+SERVE = ROOT / "scripts" / "serve.sh"
+TRITONSERVER = ROOT / ".venv" / "bin" / "tritonserver"
+READY_WITHIN_S = 120
+
+pytestmark = pytest.mark.triton
+
+
+@pytest.fixture
+def ports():
+    return Ports.free()
+
+
+@pytest.fixture
+def started(tmp_path):
+    """A function that starts a command in a folder of its own; nothing of it outlives the test."""
+    processes = []
+
+    def start(*command):
+        process = subprocess.Popen(
+            list(map(str, command)),
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def port_flags(ports):
+    return [f"--{name}-port={getattr(ports, name)}" for name in ("http", "grpc", "metrics")]
+
+
+def answers(ports):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{ports.http}/v2/health/ready", timeout=1):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def test_serve_says_ready_and_sigterm_stops_every_process(started, ports, tmp_path):
+    process = started(SERVE, *port_flags(ports), f"--log={tmp_path / 'log'}")
+    line = process.stdout.readline()
+    assert line.startswith("ready"), process.stderr.read()
+    assert str(ports.grpc) in line
+    assert answers(ports)
+    started_processes = children(process.pid)
+    assert len(started_processes) > 3  # the server and its Python stubs
+    process.terminate()
+    process.wait(STOP_TIMEOUT_S)
+    assert not alive(started_processes)
+
+
+def test_serve_tells_why_the_server_did_not_start(started, ports, tmp_path):
+    repository = tmp_path / "models"
+    shutil.copytree(MODEL_REPOSITORY, repository, ignore=shutil.ignore_patterns("model.onnx*"))
+    process = started(
+        SERVE, *port_flags(ports), "--model-repository=models", f"--log={tmp_path / 'log'}"
+    )
+    _, complaint = process.communicate(timeout=READY_WITHIN_S)
+    assert process.returncode == 1
+    assert "model.onnx is not in its version folder; run scripts/prepare_models.py" in complaint
+    assert "last lines of" in complaint
+    assert not answers(ports)
+
+
+def test_serve_names_a_port_that_is_in_use(started, ports):
+    with socket.create_server(("127.0.0.1", ports.grpc)):
+        process = started(SERVE, *port_flags(ports))
+        _, complaint = process.communicate(timeout=READY_WITHIN_S)
+    assert process.returncode == 1
+    assert complaint == f"serve: port {ports.grpc} is in use; choose another --grpc-port\n"
+
+
+def test_the_bare_command_takes_a_relative_repository_and_ctrl_c(started, ports, tmp_path):
+    (tmp_path / "model_repo").symlink_to(MODEL_REPOSITORY)
+    process = started(TRITONSERVER, "--model-repository=model_repo", *port_flags(ports))
+    deadline = time.monotonic() + READY_WITHIN_S
+    while not answers(ports):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    stubs = children(process.pid)
+    assert stubs
+    process.send_signal(signal.SIGINT)
+    assert process.wait(STOP_TIMEOUT_S) == 0
+    assert not alive(stubs)

@@ -1,0 +1,85 @@
+"""A small model repository with its downloads, for tests of `prepare_models`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+
+import prepare_models
+from fetching import Artifact, sha256_of
+from networks.campplus import CamPlusPlus
+from networks.onnx_export import write_onnx
+
+SAD_BYTES = b"a TorchScript file" * 100
+
+
+class MeanAndProject(torch.nn.Module):
+    """The smallest speaker model: the mean over time, projected."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.linear = torch.nn.Linear(80, size)
+
+    def forward(self, feats):
+        return self.linear(feats.mean(1))
+
+
+def small_onnx(path: Path, size: int = 17) -> Path:
+    torch.manual_seed(size)
+    write_onnx(MeanAndProject(size).eval(), path)
+    return path
+
+
+class World:
+    """A model repository, download folders, and a table of small files in place of the real ones.
+
+    The SAD file lies in its download folder already, so that nothing is fetched for it.
+    """
+
+    def __init__(self, root, monkeypatch, like=None):
+        self.root, self.repo, self.downloads = root, root / "repo", root / "downloads"
+        self.sad = self.repo / "sad" / "1" / "silero_vad.jit"
+        self.onnx = self.repo / "speaker_model" / "1" / "model.onnx"
+        self.stamp = self.onnx.with_name("model.onnx.json")
+        self.download = self.downloads / "voxceleb_resnet34_LM.onnx"
+        self.record = self.downloads / "voxceleb_resnet34_LM.onnx.sha256"
+        self.weights = self.downloads / "campplus_cn_en_common.pt"
+        if like is None:
+            self.fill_downloads()
+        else:
+            shutil.copytree(like.downloads, self.downloads)
+            shutil.copytree(like.repo, self.repo)
+        monkeypatch.setenv("SAD_DIR", str(self.downloads))
+        monkeypatch.setenv("SPK_MODEL_DIR", str(self.downloads))
+        monkeypatch.setattr(prepare_models, "load_artifacts", self.artifacts)
+        self.rows = [
+            self.row("silero", self.downloads / "silero_vad.jit"),
+            self.row("campplus", self.weights),
+            Artifact("resnet34_LM", "w", "d", "l", url=f"http://x/{self.download.name}",
+                     folder_env="SPK_MODEL_DIR"),
+        ]  # fmt: skip
+
+    def fill_downloads(self):
+        self.downloads.mkdir()
+        (self.downloads / "silero_vad.jit").write_bytes(SAD_BYTES)
+        torch.manual_seed(3)
+        torch.save(CamPlusPlus(embedding_size=20).state_dict(), self.weights)
+
+    def row(self, name, path):
+        variable = "SAD_DIR" if name == "silero" else "SPK_MODEL_DIR"
+        url, digest = f"http://127.0.0.1:9/{path.name}", sha256_of(path)
+        return Artifact(name, "w", "d", "l", url=url, sha256=(digest,), folder_env=variable)
+
+    def artifacts(self):
+        return self.rows
+
+    def prepare(self, *arguments):
+        return prepare_models.main([*arguments, "--model_repo", str(self.repo)])
+
+    def embed(self, n_frames=100):
+        session = onnxruntime.InferenceSession(str(self.onnx), providers=["CPUExecutionProvider"])
+        return session.run(["embs"], {"feats": np.ones((2, n_frames, 80), np.float32)})[0]

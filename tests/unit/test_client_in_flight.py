@@ -1,0 +1,106 @@
+from pathlib import Path
+
+import pytest
+
+from in_flight import diarize_all
+from outcome import Answer, Failure
+from wav_scp import Recording
+
+
+def recordings(n):
+    return [Recording(f"r{number}", Path(f"r{number}.wav")) for number in range(n)]
+
+
+def answer(recording):
+    return Answer(recording, b"", {}, 0.0)
+
+
+class OldestWhenFull:
+    """Answers the oldest recording as soon as `room` are there: never more than that wait."""
+
+    def __init__(self, room):
+        self.room, self.waiting, self.sent, self.n_most = room, [], [], 0
+
+    def send(self, recording, audio, deliver):
+        assert audio == recording.recording_id.encode()
+        self.sent.append(recording.recording_id)
+        self.waiting.append((recording, deliver))
+        self.n_most = max(self.n_most, len(self.waiting))
+        n_left = 5 - len(self.sent)
+        while self.waiting and (len(self.waiting) == self.room or not n_left):
+            first, deliver_first = self.waiting.pop(0)
+            deliver_first(answer(first))
+
+
+def load(recording):
+    return recording.recording_id.encode()
+
+
+def never():
+    return False
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 5])
+def test_every_recording_has_one_outcome_and_jobs_are_in_flight(jobs):
+    diarizer = OldestWhenFull(jobs)
+
+    outcomes = list(diarize_all(diarizer, recordings(5), load, jobs, never))
+
+    assert sorted(each.recording.recording_id for each in outcomes) == diarizer.sent
+    assert diarizer.sent == ["r0", "r1", "r2", "r3", "r4"]
+    assert diarizer.n_most == jobs
+
+
+def test_no_recordings_have_no_outcomes():
+    assert list(diarize_all(OldestWhenFull(1), [], load, 1, never)) == []
+
+
+def test_files_are_read_only_when_there_is_room():
+    loaded = []
+
+    def counted(recording):
+        loaded.append(recording.recording_id)
+        return load(recording)
+
+    outcomes = diarize_all(OldestWhenFull(2), recordings(5), counted, 2, never)
+    next(outcomes)
+
+    assert loaded == ["r0", "r1"]
+    assert len(list(outcomes)) == 4
+
+
+def test_a_file_that_cannot_be_read_fails_alone():
+    def picky(recording):
+        if recording.recording_id == "r1":
+            raise ValueError("r1.wav is no audio")
+        return load(recording)
+
+    diarizer = OldestWhenFull(1)
+
+    outcomes = list(diarize_all(diarizer, recordings(5), picky, 1, never))
+
+    (failure,) = [each for each in outcomes if isinstance(each, Failure)]
+    assert failure == Failure(recordings(2)[1], "r1.wav is no audio")
+    assert diarizer.sent == ["r0", "r2", "r3", "r4"]
+
+
+def test_after_ctrl_c_nothing_more_is_sent():
+    diarizer = OldestWhenFull(1)
+    outcomes = diarize_all(diarizer, recordings(5), load, 1, lambda: diarizer.sent == ["r0", "r1"])
+
+    next(outcomes)
+    with pytest.raises(KeyboardInterrupt):
+        list(outcomes)
+
+    assert diarizer.sent == ["r0", "r1"]
+
+
+def test_ctrl_c_is_noticed_while_nothing_arrives():
+    class Silent:
+        def send(self, recording, audio, deliver):
+            pass
+
+    looks = iter([False] * 4 + [True])
+
+    with pytest.raises(KeyboardInterrupt):
+        list(diarize_all(Silent(), recordings(1), load, 1, lambda: next(looks)))
