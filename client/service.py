@@ -18,6 +18,7 @@ from outcome import Answer, Failure, Outcome
 from wav_scp import Recording
 
 CHECK_TIMEOUT_S = 10.0
+MAX_MESSAGE_BYTES = 2**31 - 1
 _UNAVAILABLE = "StatusCode.UNAVAILABLE"
 _TOO_LATE = "StatusCode.DEADLINE_EXCEEDED"
 
@@ -48,8 +49,7 @@ class Service:
         self._model_name = model_name
         self._timeout_s = timeout_s
         self._parameters = dict(parameters)
-        # Message sizes: tritonclient's default is already the most that gRPC can do.
-        self._client = InferenceServerClient(url)
+        self._client = InferenceServerClient(url, channel_args=_channel_arguments(url))
 
     def __enter__(self) -> "Service":
         return self
@@ -109,6 +109,17 @@ class Service:
         if error.status() == _UNAVAILABLE:
             return f"{self._url} unavailable: {_one_line(error)}"
         return _one_line(error)
+
+
+def _channel_arguments(url: str) -> list[tuple[str, int]]:
+    """The largest messages that gRPC can do; and no proxy between this machine and itself."""
+    host = url.rpartition(":")[0].strip("[]")
+    on_this_machine = host in ("localhost", "::1") or host.startswith("127.")
+    return [
+        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.enable_http_proxy", int(not on_this_machine)),
+    ]
 
 
 def _answer(recording: Recording, result: InferResult | None, elapsed_s: float) -> Outcome:

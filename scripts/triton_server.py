@@ -4,6 +4,7 @@ The only code that does so: serve.sh, quickstart, tests and tools all use it.
 """
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -23,6 +24,8 @@ READY_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 40.0  # Triton itself waits up to 30 s for requests under way
 POLL_S = 0.1
 LOG_TAIL_LINES = 20
+COMPLAINT = re.compile(r"E\d{4} (?!.*CudaDriverHelper)")  # without a GPU that one is always there
+NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # for this machine itself
 
 
 class ServerError(Exception):
@@ -103,6 +106,8 @@ class TritonServer:
         ServerError
             If it exits, or is not ready in time; no process is left then.
         """
+        if not LAUNCHER.is_file():
+            raise ServerError(f"{LAUNCHER} is missing; run ./scripts/setup.sh")
         self.ports.require_free()
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as log:
@@ -141,7 +146,7 @@ class TritonServer:
     def failure(self, reason: str) -> ServerError:
         """Error that says the reason, what Triton complained about, and how its log ends."""
         lines = self.log.read_text(errors="replace").splitlines()
-        complaints = [line for line in lines if line.startswith("E") and "Cuda" not in line]
+        complaints = [line for line in lines if COMPLAINT.match(line)]
         shown = [*complaints, f"--- last lines of {self.log}", *lines[-LOG_TAIL_LINES:]]
         return ServerError("\n".join([reason, *shown]))
 
@@ -175,7 +180,7 @@ class TritonServer:
 
     def _is_ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.http_url}/v2/health/ready", timeout=1):
+            with NO_PROXY.open(f"{self.http_url}/v2/health/ready", timeout=1):
                 return True
         except (urllib.error.URLError, OSError):
             return False

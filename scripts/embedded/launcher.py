@@ -96,12 +96,10 @@ def environment(packages: Path) -> dict[str, str]:
 
 def main() -> None:
     """Replace this process by the server."""
-    if sys.argv[1:] == [
-        "--check-libpython"
-    ]:  # set-up asks this of an interpreter before it makes an environment
-        libpython_directory()
-        return
     try:
+        if sys.argv[1:] == ["--check-libpython"]:  # set-up asks this before it makes an environment
+            libpython_directory()
+            return
         packages = site_packages()
         triton = packages / "pytriton" / "tritonserver"
         prepare_backends(triton)

@@ -1,8 +1,12 @@
 """One real Triton server for all tests of a run, as serve.sh and quickstart start it."""
 
+import os
+
 import pytest
 
 from triton_server import ROOT, TritonServer
+
+os.environ["no_proxy"] = "127.0.0.1"  # the tests' own calls stay on this machine
 
 
 @pytest.fixture(scope="session")

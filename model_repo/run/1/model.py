@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
+
 from diarization.arrays import Samples
 from diarization.audio import decode_blocks, waveform_blocks
 from diarization.bls import SAD_MODEL, SPEAKER_MODEL, ServerModels

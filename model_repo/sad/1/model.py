@@ -9,6 +9,8 @@ import triton_python_backend_utils as pb_utils
 from silero import SileroSequence
 
 FILE_NAME = "silero_vad.jit"
+# More would save little on an idle machine, and waits for itself on a busy one.
+N_THREADS = 1
 CONTAINER_FOLDER = Path(
     "/workspace/triton"
 )  # where upstream's `docker run -v $SAD_DIR:/workspace/triton/` puts it
@@ -26,6 +28,7 @@ class TritonPythonModel:
                 f"model 'sad': {FILE_NAME} not found; run scripts/prepare_models.py"
             )
         torch.set_grad_enabled(False)
+        torch.set_num_threads(N_THREADS)
         self.device = torch_device(args["model_instance_kind"], args["model_instance_device_id"])
         self.silero = SileroSequence(torch.jit.load(path, map_location=self.device)).to(self.device)
 

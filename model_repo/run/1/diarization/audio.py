@@ -43,7 +43,7 @@ def decode_blocks(encoded: bytes, block_s: float) -> Iterator[Samples]:
     try:
         with soundfile.SoundFile(io.BytesIO(encoded)) as file:
             blocks = _read_blocks(file, round(block_s * file.samplerate))
-            yield from _resampled((block.mean(axis=1) for block in blocks), file.samplerate)
+            yield from _resampled((_mean(block, axis=1) for block in blocks), file.samplerate)
     except soundfile.LibsndfileError as error:
         raise InvalidRequestError(
             f"AUDIO: got {len(encoded)} bytes that cannot be decoded "
@@ -72,7 +72,7 @@ def waveform_blocks(waveform: NDArray[Any], block_s: float) -> Iterator[Samples]
         )
     step = round(block_s * SAMPLE_RATE_HZ)
     for start in range(0, waveform.shape[1], step):
-        yield _checked(waveform[:, start : start + step].mean(axis=0, dtype=np.float32))
+        yield _mean(waveform[:, start : start + step], axis=0)
 
 
 def _read_blocks(file: soundfile.SoundFile, n_frames: int) -> Iterator[NDArray[np.float32]]:
@@ -83,15 +83,18 @@ def _read_blocks(file: soundfile.SoundFile, n_frames: int) -> Iterator[NDArray[n
 def _resampled(blocks: Iterator[NDArray[np.float32]], rate_hz: int) -> Iterator[Samples]:
     """Blocks at 16 kHz; the resampler keeps its state, so there are no seams."""
     if rate_hz == SAMPLE_RATE_HZ:
-        yield from map(_checked, blocks)
+        yield from blocks
         return
     resampler = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, num_channels=1, dtype="float32")
     for block in blocks:
-        yield resampler.resample_chunk(_checked(block))
+        yield resampler.resample_chunk(block)
     yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
 
 
-def _checked(block: NDArray[np.float32]) -> Samples:
-    if not np.isfinite(block).all():
+def _mean(channels: NDArray[Any], axis: int) -> Samples:
+    """Mean of the channels, checked to be finite."""
+    with np.errstate(invalid="ignore", over="ignore"):  # inf - inf is refused below, not warned of
+        mono: Samples = channels.mean(axis=axis, dtype=np.float32)
+    if not np.isfinite(mono).all():
         raise InvalidRequestError("audio: got NaN or infinite samples, expected finite values")
-    return block
+    return mono

@@ -3,11 +3,15 @@
 `config.pbtxt` may set any of them under `parameters`, e.g. `sad.onset`.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, get_type_hints
 
 SECONDS_PER_FRAME = 0.025  # one fbank frame; nothing shorter has an embedding
+SECONDS_PER_SAD_FRAME = 0.032
+SHORTEST_HOP_S = 0.01  # features come every 10 ms
+LARGEST_SEED = 2**32 - 1  # scikit-learn's
 MAX_SPEAKERS_CEILING = 100  # beyond this a request is a mistake, not a meeting
 
 
@@ -62,6 +66,10 @@ class SadOptions:
             f"sad.drop_s must be at least {SECONDS_PER_FRAME}, got {self.drop_s}",
         )
         require(0 < self.cut_search_s < self.block_s, "sad: 0 < cut_search_s < block_s")
+        require(
+            self.block_s >= SECONDS_PER_SAD_FRAME,
+            f"sad.block_s must be at least {SECONDS_PER_SAD_FRAME}, got {self.block_s}",
+        )
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,10 @@ class WindowOptions:
             self.length_s >= SECONDS_PER_FRAME,
             f"window.length_s must be at least {SECONDS_PER_FRAME}",
         )
-        require(0 < self.hop_s <= self.length_s, "window: 0 < hop_s <= length_s")
+        require(
+            SHORTEST_HOP_S <= self.hop_s <= self.length_s,
+            f"window: {SHORTEST_HOP_S} <= hop_s <= length_s, got {self.hop_s}, {self.length_s}",
+        )
         known = ("hamming", "povey")
         require(
             self.analysis in known,
@@ -126,7 +137,8 @@ class ClusterOptions:
             self.few_windows > 1, f"cluster.few_windows must be at least 2, got {self.few_windows}"
         )
         require(
-            0 < self.join_distance <= 1, f"cluster.join_distance: 0 < x <= 1, got {self.join_distance}"
+            0 < self.join_distance <= 1,
+            f"cluster.join_distance: 0 < x <= 1, got {self.join_distance}",
         )
         require(
             0 < self.neighbour_ratio <= 1,
@@ -137,6 +149,10 @@ class ClusterOptions:
             "cluster: 1 <= min_neighbours <= max_neighbours",
         )
         require(self.windows_per_speaker >= 1, "cluster.windows_per_speaker must be at least 1")
+        require(
+            0 <= self.seed <= LARGEST_SEED,
+            f"cluster.seed: 0 <= seed <= {LARGEST_SEED}, got {self.seed}",
+        )
 
 
 @dataclass(frozen=True)
@@ -228,6 +244,9 @@ def option_names() -> list[str]:
 
 def _value(key: str, text: str, kind: type) -> object:
     try:
-        return kind(text)
+        value = kind(text)
     except ValueError as error:
         raise ConfigError(f"parameter '{key}': got '{text}', expected {kind.__name__}") from error
+    finite = not isinstance(value, float) or math.isfinite(value)
+    require(finite, f"parameter '{key}': got '{text}', expected a finite number")
+    return value

@@ -10,7 +10,7 @@ import numpy as np
 from .arrays import Embeddings, Features, Samples, SpeechProbs, Windows, samples_of
 from .clustering import cluster
 from .config import Options, SpeakerBounds
-from .fbank import fbank, n_frames_of, window_features
+from .fbank import FRAME_LENGTH, fbank, n_frames_of, window_features
 from .sad import SpeechBlock, State, speech_blocks
 from .turns import Turn, turns_of
 from .windows import subsegment
@@ -117,5 +117,5 @@ def warm_up(options: Options) -> None:
         .standard_normal((4 * options.cluster.few_windows, 8))
         .astype(np.float32)
     )
-    fbank(noise.ravel(), options.window.analysis)
+    fbank(np.zeros(FRAME_LENGTH, np.float32), options.window.analysis)
     cluster(noise, options.speakers, options.cluster)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from unicodedata import category
 
 from .config import MAX_SPEAKERS_CEILING, SpeakerBounds
 from .errors import InvalidRequestError
@@ -64,7 +65,7 @@ def _checked_id(value: object) -> str:
         raise InvalidRequestError(
             f"parameter 'recording_id': got {n_bytes} bytes, expected {expected}"
         )
-    if "/" in value or not value.isprintable() or any(map(str.isspace, value)):
+    if any(char == "/" or char.isspace() or category(char) in ("Cc", "Cs") for char in value):
         raise InvalidRequestError(f"parameter 'recording_id': got {value!r}, expected {expected}")
     return value
 

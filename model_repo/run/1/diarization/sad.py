@@ -60,10 +60,11 @@ def speech_blocks(
         may lie.
     """
     pending, probs, offset, state = np.empty(0, np.float32), np.empty(0, np.float32), 0, None
-    for stretch in whole_frames(audio, samples_of(options.block_s) // FRAME_SAMPLES):
+    n_frames = samples_of(options.block_s) // FRAME_SAMPLES
+    for stretch in whole_frames(audio, n_frames):
         fresh, state = detect(stretch, state)
         pending, probs = np.concatenate([pending, stretch]), np.concatenate([probs, fresh])
-        if len(pending) >= samples_of(options.block_s):
+        if len(pending) >= n_frames * FRAME_SAMPLES:
             frame = quietest_frame(probs, samples_of(options.cut_search_s) // FRAME_SAMPLES)
             cut = frame * FRAME_SAMPLES
             yield SpeechBlock(offset, pending[:cut], speech_segments(probs[:frame], cut, options))
@@ -90,7 +91,9 @@ def whole_frames(audio: Iterable[Samples], n_frames: int) -> Iterator[Samples]:
 def quietest_frame(probs: SpeechProbs, n_search: int) -> int:
     """Frame among the last `n_search` around which speech is least probable; never 0."""
     n_quiet = min(samples_of(QUIET_S) // FRAME_SAMPLES, len(probs))
-    mean = np.convolve(probs, np.full(n_quiet, 1 / n_quiet), mode="same")
+    nearness = np.bartlett(n_quiet + 2)[1:-1]  # the middle weighs most, so a pause is cut there
+    weight = np.convolve(np.ones(len(probs)), nearness, mode="same")  # less at both ends
+    mean = np.convolve(probs, nearness, mode="same") / weight
     first = max(1, len(probs) - n_search)
     return first + int(np.argmin(mean[first:])) if first < len(probs) else len(probs)
 

@@ -6,6 +6,7 @@ the graph keeps a bounded number of edges per window and only a few eigenvectors
 """
 
 import warnings
+from inspect import signature
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from .config import ClusterOptions, SpeakerBounds
 ROWS_AT_ONCE = 512  # rows of the dense affinity matrix that exist at one time
 DENSE_UP_TO = 512  # a full decomposition is faster up to this size
 K_MEANS_STARTS = 10
+EIGSH_TAKES_RNG = "rng" in signature(eigsh).parameters  # since scipy 1.17
 
 Vectors = NDArray[np.float64]
 
@@ -45,7 +47,7 @@ def spectral_labels(unit: Embeddings, bounds: SpeakerBounds, options: ClusterOpt
     n_searched = min(bounds.maximum, max(2, len(unit) // options.windows_per_speaker))
     n_pairs = min(len(unit), max(n_searched, bounds.minimum) + 1)
     values, vectors = smallest_eigenpairs(graph, n_pairs)
-    k = bounds.clip(count_by_eigengap(values[: n_searched + 1]), len(unit))
+    k = bounds.clip(count_by_eigengap(values), len(unit))
     return k_means(vectors[:, :k], k, options.seed)
 
 
@@ -106,16 +108,16 @@ def _block_eigenpairs(block: csr_array, n_pairs: int) -> tuple[NDArray[np.float6
     # The smallest eigenvalues of L are the largest of cI - L, which Lanczos finds without
     # factorising anything.
     bound = 2 * float(block.diagonal().max())  # Gershgorin
-    start = np.random.default_rng(0).standard_normal(size)
+    fixed = np.random.default_rng(0)  # also where the iteration has to start anew
     flipped, vectors = eigsh(
         bound * identity(size, format="csr") - block,
         k=n_pairs,
         which="LA",
-        v0=start,
+        v0=fixed.standard_normal(size),
         ncv=4 * n_pairs,
+        **({"rng": fixed} if EIGSH_TAKES_RNG else {}),
     )
-    order = np.argsort(-flipped)
-    return bound - flipped[order], vectors[:, order]
+    return bound - flipped, vectors
 
 
 def count_by_eigengap(values: NDArray[np.float64]) -> int:

@@ -1,0 +1,254 @@
+"""The stand-in for Triton's onnxruntime backend, on small random networks."""
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from tritonclient.grpc import model_config_pb2 as pb
+
+from contract.fake_pb_utils import (
+    FakeServer,
+    ModelConfig,
+    Request,
+    TritonError,
+    TritonModelException,
+)
+from contract.model_contract import REPOSITORY, config_dict
+from contract.model_loading import execute, initialize_args, loaded
+
+BACKEND = REPOSITORY.parent / "scripts" / "embedded" / "onnxruntime" / "model.py"
+N_BINS, DIM = 3, 2
+WEIGHTS = np.random.default_rng(0).standard_normal((N_BINS, DIM)).astype(np.float32)
+
+
+def write_network(path):
+    """feats (batch, time, 3) -> embs (batch, 2), mean over time by random weights; peak (batch)."""
+    nodes = [
+        helper.make_node("ReduceMean", ["feats"], ["mean"], axes=[1], keepdims=0),
+        helper.make_node("MatMul", ["mean", "weights"], ["embs"]),
+        helper.make_node("ReduceMax", ["feats"], ["peak"], axes=[1, 2], keepdims=0),
+    ]
+    shapes = {"feats": ["batch", "time", N_BINS], "embs": ["batch", DIM], "peak": ["batch"]}
+    tensors = {
+        name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in shapes.items()
+    }
+    graph = helper.make_graph(
+        nodes,
+        "net",
+        [tensors["feats"]],
+        [tensors["embs"], tensors["peak"]],
+        [numpy_helper.from_array(WEIGHTS, "weights")],
+    )
+    opset = [helper.make_opsetid("", 13)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Version folder with the network."""
+    write_network(tmp_path / "model.onnx")
+    return tmp_path
+
+
+@pytest.fixture
+def server():
+    return FakeServer()
+
+
+@pytest.fixture
+def backend(folder, server):
+    with loaded(BACKEND, server, folder) as module:
+        yield module
+
+
+def network_config(max_batch_size=4, inputs=True, outputs=True, **parameters):
+    """Configuration of the network; `dims` have a batch dimension only without batching."""
+    batch = [] if max_batch_size else [-1]
+    config = pb.ModelConfig(name="net", backend="onnxruntime", max_batch_size=max_batch_size)
+    if inputs:
+        config.input.add(name="feats", data_type=pb.TYPE_FP32, dims=[*batch, -1, N_BINS])
+    if outputs:
+        config.output.add(name="embs", data_type=pb.TYPE_FP32, dims=[*batch, DIM])
+        config.output.add(name="peak", data_type=pb.TYPE_FP32, dims=batch)
+    for name, value in parameters.items():
+        config.parameters[name].string_value = value
+    return config
+
+
+def started(backend, config, folder, kind="CPU"):
+    model = backend.TritonPythonModel()
+    model.initialize(initialize_args(config, folder, kind))
+    return model
+
+
+def completed(backend, config):
+    """Inputs and outputs as name -> (type, dims) after auto-completion."""
+    before = ModelConfig(config_dict(config))
+    after = backend.TritonPythonModel.auto_complete_config(before).as_dict()
+    return [
+        {tensor["name"]: (tensor["data_type"], tensor["dims"]) for tensor in after[kind]}
+        for kind in ("input", "output")
+    ]
+
+
+def feats(n_rows, n_frames=5, seed=0):
+    shape = (n_rows, n_frames, N_BINS)
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+class CountedSession:
+    """A session that remembers how many rows each run had."""
+
+    def __init__(self, session):
+        self.session, self.rows = session, []
+
+    def run(self, names, feed):
+        self.rows.append(len(feed["feats"]))
+        return self.session.run(names, feed)
+
+
+def test_tensors_that_are_not_configured_are_read_from_the_file(backend):
+    inputs, outputs = completed(backend, network_config(inputs=False, outputs=False))
+    assert inputs == {"feats": ("TYPE_FP32", [-1, N_BINS])}
+    assert outputs == {"embs": ("TYPE_FP32", [DIM]), "peak": ("TYPE_FP32", [])}
+
+
+def test_without_batching_the_first_dimension_is_part_of_the_dims(backend):
+    inputs, outputs = completed(backend, network_config(0, inputs=False, outputs=False))
+    assert inputs["feats"] == ("TYPE_FP32", [-1, -1, N_BINS])
+    assert outputs["embs"] == ("TYPE_FP32", [-1, DIM])
+
+
+def test_configured_tensors_stay_as_they_are(backend):
+    config = network_config(outputs=False)
+    config.input[0].dims[:] = [148, N_BINS]
+    config.output.add(name="peak", data_type=pb.TYPE_FP32, dims=[1])
+    inputs, outputs = completed(backend, config)
+    assert inputs == {"feats": ("TYPE_FP32", [148, N_BINS])}
+    assert outputs == {"peak": ("TYPE_FP32", [1])}
+
+
+def test_only_the_outputs_are_completed_where_the_inputs_are_configured(backend):
+    config = network_config(outputs=False)
+    config.input[0].dims[:] = [148, N_BINS]
+    inputs, outputs = completed(backend, config)
+    assert inputs == {"feats": ("TYPE_FP32", [148, N_BINS])}
+    assert set(outputs) == {"embs", "peak"}
+
+
+def test_a_complete_configuration_needs_no_file(backend, folder):
+    (folder / "model.onnx").unlink()
+    inputs, outputs = completed(backend, network_config())
+    assert (set(inputs), set(outputs)) == ({"feats"}, {"embs", "peak"})
+
+
+def test_the_answer_is_that_of_the_network(backend, folder):
+    config = network_config()
+    (outputs,) = execute(started(backend, config, folder), [Request(config, {"feats": feats(3)})])
+    assert np.allclose(outputs["embs"], feats(3).mean(axis=1) @ WEIGHTS, atol=1e-6)
+    assert np.array_equal(outputs["peak"], feats(3).max(axis=(1, 2)))
+
+
+def test_merged_requests_run_once_and_get_their_own_rows_back(backend, folder):
+    config = network_config()
+    model = started(backend, config, folder)
+    model.session = CountedSession(model.session)
+    inputs = [feats(n_rows, seed=n_rows) for n_rows in (1, 3, 2)]
+    merged = execute(model, [Request(config, {"feats": each}) for each in inputs])
+    assert model.session.rows == [6]
+    for outputs, each in zip(merged, inputs, strict=True):
+        (alone,) = execute(model, [Request(config, {"feats": each})])
+        assert outputs.keys() == alone.keys() == {"embs", "peak"}
+        for name, values in alone.items():
+            assert outputs[name].shape == values.shape
+            assert np.allclose(outputs[name], values, atol=1e-6)
+
+
+def test_without_batching_requests_run_one_by_one(backend, folder):
+    config = network_config(max_batch_size=0)
+    model = started(backend, config, folder)
+    model.session = CountedSession(model.session)
+    outcomes = execute(model, [Request(config, {"feats": feats(n)}) for n in (1, 2)])
+    assert model.session.rows == [1, 2]
+    assert [len(outputs["embs"]) for outputs in outcomes] == [1, 2]
+
+
+def test_windows_of_different_lengths_that_cannot_be_merged_are_all_answered(
+    backend, folder, server
+):
+    config = network_config()
+    requests = [Request(config, {"feats": feats(2, n_frames)}) for n_frames in (5, 9)]
+    outcomes = execute(started(backend, config, folder), requests)
+    for outputs, n_frames in zip(outcomes, (5, 9), strict=True):
+        expected = feats(2, n_frames).mean(axis=1) @ WEIGHTS
+        assert np.allclose(outputs["embs"], expected, atol=1e-6)
+    assert len(server.logger.warnings) == 1
+    assert server.logger.warnings[0].startswith("net: merged batch failed, running one by one")
+
+
+def test_a_bad_request_in_a_batch_fails_alone(backend, folder):
+    config = network_config()
+    model = started(backend, config, folder)
+    bad = Request(config, {"feats": np.zeros((1, 5, N_BINS + 1), np.float32)}, dims_checked=False)
+    good = [Request(config, {"feats": feats(2, seed=seed)}) for seed in (1, 2)]
+    before, error, after = execute(model, [good[0], bad, good[1]])
+    assert isinstance(error, TritonError)
+    assert error.code() is TritonError.INVALID_ARG
+    assert error.message().startswith("model 'net' failed: ")
+    for outputs, seed in ((before, 1), (after, 2)):
+        expected = feats(2, seed=seed).mean(axis=1) @ WEIGHTS
+        assert np.allclose(outputs["embs"], expected, atol=1e-6)
+
+
+def test_a_missing_file_is_named_with_its_remedy(backend, folder):
+    (folder / "model.onnx").unlink()
+    with pytest.raises(TritonModelException) as caught:
+        started(backend, network_config(), folder)
+    assert str(caught.value) == (
+        "model 'net': model.onnx is not in its version folder; run scripts/prepare_models.py"
+    )
+
+
+def test_a_file_that_is_no_network_is_named(backend, folder):
+    (folder / "model.onnx").write_bytes(b"half a download")
+    with pytest.raises(TritonModelException, match=r"^model 'net': model.onnx does not load: "):
+        started(backend, network_config(), folder)
+
+
+def test_the_configured_file_name_is_honoured(backend, folder):
+    (folder / "model.onnx").rename(folder / "other.onnx")
+    config = network_config()
+    config.default_model_filename = "other.onnx"
+    assert started(backend, config, folder).output_names == ["embs", "peak"]
+
+
+@pytest.mark.parametrize("n_threads", ["1", "3"])
+def test_the_thread_count_parameter_is_honoured(backend, folder, n_threads):
+    config = network_config(intra_op_thread_count=n_threads)
+    options = started(backend, config, folder).session.get_session_options()
+    assert options.intra_op_num_threads == int(n_threads)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"intra_op_thread_count": "0"}])
+def test_by_default_all_cores_we_may_use_are_used(backend, folder, monkeypatch, parameters):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: {4, 5, 6})
+    options = started(backend, network_config(**parameters), folder).session.get_session_options()
+    assert options.intra_op_num_threads == 3
+
+
+def test_a_gpu_instance_without_a_cuda_provider_runs_on_the_cpu(backend, folder, monkeypatch):
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    model = started(backend, network_config(), folder, kind="GPU")
+    assert model.session.get_providers() == ["CPUExecutionProvider"]
+
+
+def test_a_gpu_instance_asks_for_its_own_device_first(backend, monkeypatch):
+    available = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(ort, "get_available_providers", lambda: available)
+    args = {"model_instance_kind": "GPU", "model_instance_device_id": "1"}
+    cuda = ("CUDAExecutionProvider", {"device_id": 1})
+    assert backend.device_providers(args) == [cuda, "CPUExecutionProvider"]
+    args["model_instance_kind"] = "CPU"
+    assert backend.device_providers(args) == ["CPUExecutionProvider"]

@@ -1,0 +1,135 @@
+"""`serve.py` in a process of its own: it says when it is ready, and leaves nothing behind."""
+
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import serve
+from contract.fake_launcher import witness, write_launcher
+from triton_server import Ports
+
+SCRIPTS = Path(serve.__file__).parent
+PROGRAM = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv.pop(1))
+import triton_server
+triton_server.LAUNCHER = Path(sys.argv.pop(1))
+triton_server.POLL_S, triton_server.STOP_TIMEOUT_S = 0.01, 0.3
+import serve
+serve.main()
+"""
+
+
+@pytest.fixture
+def seen():
+    with witness() as each:
+        yield each
+
+
+@pytest.fixture
+def serving(tmp_path):
+    """A function that runs serve.py with the given flags, on free ports, while a block runs."""
+    launcher = write_launcher(tmp_path / "tritonserver")
+
+    @contextmanager
+    def run(*flags, ports=None):
+        chosen = [flag for flag in (ports or Ports.free()).flags() if "-port=" in flag]
+        log = f"--log={tmp_path / 'server.log'}"
+        command = [sys.executable, "-c", PROGRAM, SCRIPTS, launcher, *chosen, log, *flags]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        with process:
+            try:
+                yield process
+            finally:
+                process.terminate()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, 128 + 15), (signal.SIGINT, 128 + 2)]
+)
+def test_a_signal_stops_every_process(serving, seen, number, status):
+    with serving("--fake-child", "--fake-stubborn", seen.flag) as process:
+        assert process.stdout.readline().startswith("ready: gRPC ")
+        processes = seen.started(2)
+        process.send_signal(number)
+        output, errors = process.communicate()
+    assert (process.returncode, output, errors) == (status, "", "")
+    seen.assert_ended(processes)
+
+
+def test_a_signal_before_the_server_is_ready_stops_it_too(serving, seen):
+    with serving("--fake-deaf", seen.flag) as process:
+        processes = seen.started(1)
+        process.terminate()
+        output, errors = process.communicate()
+    assert (process.returncode, output, errors) == (143, "", "")
+    seen.assert_ended(processes)
+
+
+def test_ready_names_the_ports_and_the_log(serving, tmp_path):
+    ports = Ports.free()
+    with serving(ports=ports) as process:
+        line = process.stdout.readline()
+    assert line == (
+        f"ready: gRPC {ports.grpc}, HTTP {ports.http}, metrics {ports.metrics}; "
+        f"log: {tmp_path / 'server.log'}\n"
+    )
+
+
+def failure(process):
+    """Lines on stderr of a process that gives up by itself with status 1."""
+    _, errors = process.communicate()
+    assert process.returncode == 1
+    assert "Traceback" not in errors
+    return errors.splitlines()
+
+
+def test_a_server_that_does_not_start_is_reported_with_the_end_of_its_log(serving):
+    with serving("--fake-exit=3") as process:
+        lines = failure(process)
+    assert lines[0] == "serve: tritonserver ended with status 3 before it was ready"
+    assert lines[-1] == "I1122 line 39"
+
+
+def test_a_server_that_is_not_ready_in_time_is_reported_and_stopped(serving, seen):
+    with serving("--fake-deaf", "--ready-timeout=0.1", seen.flag) as process:
+        lines = failure(process)
+    assert lines[0] == "serve: tritonserver was not ready in time"
+
+
+def test_a_server_that_ends_later_is_reported(serving):
+    with serving("--fake-answers=1") as process:
+        assert process.stdout.readline().startswith("ready: ")
+        lines = failure(process)
+    assert lines[0].endswith("tritonserver ended with status 7")
+
+
+def test_a_port_in_use_is_one_sentence(serving):
+    free = Ports.free()
+    with socket.create_server(("127.0.0.1", free.grpc)), serving(ports=free) as process:
+        lines = failure(process)
+    assert lines == [f"serve: port {free.grpc} is in use; choose another --grpc-port"]
+
+
+def test_flags_that_are_not_ours_go_to_the_server(serving, tmp_path):
+    with serving("--log-verbose=1", "--model-repository=mine") as process:
+        assert process.stdout.readline().startswith("ready: ")
+    flags = (tmp_path / "server.log").read_text().splitlines()
+    assert {"--log-verbose=1", "--model-repository=mine"} <= set(flags)
+    assert sum(flag.startswith("--model-repository") for flag in flags) == 1
+
+
+def test_the_default_ports_are_tritons():
+    options, flags = serve.parse_arguments(["--http-address=0.0.0.0"])
+    assert (options.http_port, options.grpc_port, options.metrics_port) == (8000, 8001, 8002)
+    assert flags == ["--http-address=0.0.0.0"]

@@ -1,0 +1,211 @@
+"""Starting, watching and stopping the server, with a program in its place that obeys flags."""
+
+import socket
+import urllib.request
+
+import pytest
+
+import triton_server
+from contract.fake_launcher import witness, write_launcher
+from triton_server import MODEL_REPOSITORY, Ports, ServerError, TritonServer
+
+
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "logs" / "server.log"
+
+
+@pytest.fixture(autouse=True)
+def fake_launcher(tmp_path, monkeypatch):
+    monkeypatch.setattr(triton_server, "LAUNCHER", write_launcher(tmp_path / "tritonserver"))
+    monkeypatch.setattr(triton_server, "POLL_S", 0.01)
+    monkeypatch.setattr(triton_server, "STOP_TIMEOUT_S", 0.3)
+    return triton_server.LAUNCHER
+
+
+@pytest.fixture
+def seen():
+    with witness() as each:
+        yield each
+
+
+@pytest.fixture
+def taken():
+    """A port on which somebody else listens."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        yield other.getsockname()[1]
+
+
+def flags_received(server):
+    """The flags that the launcher printed into its log."""
+    return [line for line in server.log.read_text().splitlines() if line.startswith("--")]
+
+
+def test_free_ports_are_three_different_ones_that_can_be_taken():
+    ports = Ports.free()
+    numbers = [ports.http, ports.grpc, ports.metrics]
+    assert len(set(numbers)) == 3
+    for number in numbers:
+        socket.create_server(("127.0.0.1", number)).close()
+
+
+def test_the_default_ports_are_tritons_and_only_this_machine_is_listened_to():
+    assert Ports().flags() == [
+        "--http-port=8000",
+        "--grpc-port=8001",
+        "--metrics-port=8002",
+        "--http-address=127.0.0.1",
+        "--grpc-address=127.0.0.1",
+        "--metrics-address=127.0.0.1",
+    ]
+
+
+@pytest.mark.parametrize("service", ["http", "grpc", "metrics"])
+def test_a_port_in_use_is_named_with_its_flag_and_nothing_is_started(service, taken, log):
+    free = Ports.free()
+    ports = Ports(**{**vars(free), service: taken})
+    with pytest.raises(ServerError) as caught:
+        TritonServer(log, ports).start()
+    assert str(caught.value) == f"port {taken} is in use; choose another --{service}-port"
+    assert not log.exists()
+
+
+def test_the_server_gets_the_models_its_ports_and_further_flags_last(log):
+    with TritonServer(log, flags=["--log-verbose=1"]) as server:
+        received = flags_received(server)
+    assert received == [
+        f"--model-repository={MODEL_REPOSITORY}",
+        *server.ports.flags(),
+        "--log-verbose=1",
+    ]
+    assert (MODEL_REPOSITORY / "run" / "config.pbtxt").is_file()
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [["--model-repository=mine"], ["--model-repository", "mine"], ["--model-store=mine"]],
+)
+def test_another_model_repository_takes_the_place_of_ours(flags, log):
+    with TritonServer(log, flags=flags) as server:
+        text = server.log.read_text()
+    assert str(MODEL_REPOSITORY) not in text
+    assert "mine" in text
+
+
+def test_a_started_server_answers_at_its_addresses_and_is_gone_afterwards(log, seen):
+    with TritonServer(log, flags=[seen.flag]) as server:
+        processes = seen.started(1)
+        assert server.url == f"127.0.0.1:{server.ports.grpc}"
+        assert server.http_url == f"http://127.0.0.1:{server.ports.http}"
+        assert server.metrics_url == f"http://127.0.0.1:{server.ports.metrics}/metrics"
+        socket.create_connection(("127.0.0.1", server.ports.http)).close()
+    seen.assert_ended(processes)
+
+
+def test_a_server_is_asked_to_stop_before_it_is_made_to(log):
+    with TritonServer(log):
+        pass
+    assert log.read_text().endswith("asked to stop\n")
+
+
+def test_an_error_inside_the_block_stops_the_server_too(log, seen):
+    processes = []
+
+    def fail_while_it_runs():
+        with TritonServer(log, flags=[seen.flag]):
+            processes.extend(seen.started(1))
+            raise KeyError("of the caller")
+
+    with pytest.raises(KeyError):
+        fail_while_it_runs()
+    seen.assert_ended(processes)
+
+
+def test_a_server_that_ends_at_once_is_reported_with_its_complaint_and_its_last_lines(log):
+    with pytest.raises(ServerError) as caught:
+        TritonServer(log, flags=["--fake-exit=3"]).start()
+    first, complaint, heading, *tail = str(caught.value).splitlines()
+    assert first == "tritonserver ended with status 3 before it was ready"
+    assert complaint == "E1122 something is wrong with model 'sad'"
+    assert str(log) in heading
+    assert tail == [f"I1122 line {number}" for number in range(20, 40)]
+
+
+class Clock:
+    """A clock for the wait until the server is ready: every sleep takes a minute."""
+
+    def __init__(self, witness_of_two):
+        self.now, self.processes, self._witness = 0.0, [], witness_of_two
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, _seconds):
+        self.processes = self.processes or self._witness.started(2)
+        self.now += 60
+
+
+def test_a_server_that_is_never_ready_is_stopped_at_the_time_limit(log, seen, monkeypatch):
+    clock = Clock(seen)
+    monkeypatch.setattr(triton_server, "time", clock)
+    server = TritonServer(log, flags=["--fake-deaf", "--fake-child", seen.flag])
+    with pytest.raises(ServerError, match="was not ready in time"):
+        server.start(timeout_s=150)
+    assert clock.now == 180
+    seen.assert_ended(clock.processes)
+
+
+@pytest.mark.parametrize(
+    "manners", [["--fake-child"], ["--fake-stubborn"], ["--fake-child", "--fake-stubborn"]]
+)
+def test_processes_that_do_not_listen_to_sigterm_are_killed(manners, log, seen):
+    server = TritonServer(log, flags=[*manners, seen.flag])
+    server.start()
+    processes = seen.started(2 if "--fake-child" in manners else 1)
+    server.stop()
+    seen.assert_ended(processes)
+
+
+def test_stopping_what_does_not_run_is_no_error(log):
+    server = TritonServer(log)
+    server.stop()
+    server.start()
+    server.stop()
+    server.stop()
+
+
+def test_a_stopped_server_can_be_started_again(log):
+    server = TritonServer(log)
+    for _ in range(2):
+        server.start()
+        server.stop()
+    assert log.read_text().count("asked to stop") == 1  # every start has a log of its own
+
+
+def test_waiting_returns_the_status_of_a_server_that_ends_by_itself(log):
+    server = TritonServer(log, flags=["--fake-answers=1"])
+    server.start()
+    assert server.wait() == 7
+    server.stop()
+
+
+def test_waiting_for_a_server_that_was_not_started_is_an_error(log):
+    with pytest.raises(ServerError, match="was not started"):
+        TritonServer(log).wait()
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY"])
+def test_a_proxy_does_not_come_between_this_machine_and_itself(variable, log, monkeypatch):
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    monkeypatch.setattr(urllib.request, "_opener", None)  # else it may know an older environment
+    server = TritonServer(log)
+    server.start(timeout_s=3)
+    server.stop()
+
+
+def test_a_missing_launcher_is_named_with_its_remedy(log, tmp_path, monkeypatch):
+    monkeypatch.setattr(triton_server, "LAUNCHER", tmp_path / "nowhere" / "tritonserver")
+    with pytest.raises(ServerError, match=r"scripts/setup\.sh"):
+        TritonServer(log).start()
