@@ -19,8 +19,13 @@ fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 # Every long step runs as a process group of its own, so that Ctrl-C or SIGTERM to this script stops all of it at once.
 child=
 run() { set -m; "$@" </dev/null & child=$!; set +m; wait "$child"; }
-stop() { trap - INT TERM; [ -z "$child" ] || kill -TERM -- "-$child" 2>/dev/null || true; exit 143; }
-trap stop INT TERM
+stop() {
+    trap - INT TERM
+    if [ -n "$child" ] && kill -TERM -- "-$child" 2>/dev/null; then wait "$child" || true; fi
+    exit "$1"
+}
+trap 'stop 130' INT
+trap 'stop 143' TERM
 
 check_machine() {
     [ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] ||
@@ -82,7 +87,7 @@ install_packages() {
     : >"$venv/pip.log"
     install_torch && { say "installing packages: $(basename "$requirements")"; pip_install -r "$requirements"; } &&
         { say "installing $pytriton (Triton's binaries, without its dependencies)"; pip_install --no-deps "$pytriton"; } ||
-        fail "pip failed, perhaps for want of a network; it said: $(tail -n 3 "$venv/pip.log")"
+        fail "pip failed, perhaps for want of a network; it said: $(grep '^ERROR' "$venv/pip.log" | tail -n 1)"
     echo "$wanted" >"$stamp"
 }
 
