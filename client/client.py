@@ -121,14 +121,14 @@ def _outcomes(options: argparse.Namespace, run: _Run) -> Generator[Outcome, None
     missing: list[Recording] = []
     for recording in run.recordings:
         (present if recording.path.is_file() else missing).append(recording)
-    counts = {name: getattr(options, name) for name in SPEAKER_COUNTS}
-    parameters = {name: count for name, count in counts.items() if count is not None}
+    asked = {name: getattr(options, name) for name in ("mode", *SPEAKER_COUNTS)}
+    parameters = {name: value for name, value in asked.items() if value is not None}
     with Service(options.url, options.model_name, options.timeout, parameters) as service:
         if present:
             service.check()
         run.sink.begin()
         for recording in missing:
-            yield Failure(recording, f"there is no file {recording.path}")
+            yield Failure(recording, f"{recording.path} is no file")
         with noted_interrupt() as interrupted:
             yield from diarize_all(service, present, _loaded, options.jobs, interrupted)
 

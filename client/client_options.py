@@ -7,6 +7,7 @@ from pathlib import Path
 
 # One hour of audio takes about 2.5 minutes on 2 CPU cores; 4 of them in flight share those cores.
 DEFAULT_TIMEOUT_S = 600.0
+MOST_TIMEOUT_S = 1e6  # beyond it gRPC counts the deadline as passed
 DEFAULT_JOBS = 4
 
 # In this order each must be at most the next, where both are given.
@@ -84,6 +85,7 @@ def _add_recordings(parser: argparse.ArgumentParser) -> None:
 def _add_service(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("-u", "--url", default="localhost:8001", help="gRPC host:port (default: %(default)s)")
+    add("--mode", choices=("full", "classic"), help="default: the service's")
     add("--model_name", default="run", help="model to ask (default: %(default)s)")
     for name, text in SPEAKER_COUNTS.items():
         add(f"--{name}", metavar="N", type=_count, help=text)
@@ -115,6 +117,8 @@ def _duration_s(text: str) -> float:
         duration_s = float(text)
     except ValueError:
         duration_s = math.nan
-    if not 0 < duration_s < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a number of seconds above 0, got {text!r}")
+    if not 0 < duration_s <= MOST_TIMEOUT_S:
+        raise argparse.ArgumentTypeError(
+            f"expected a number of seconds above 0 and at most {MOST_TIMEOUT_S:g}, got {text!r}"
+        )
     return duration_s

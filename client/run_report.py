@@ -78,7 +78,8 @@ class RunReport:
             return
         log.info("%d done, %d failed", self._n_done, n_failed)
         if n_failed and self._n_recordings > 1:
-            log.error("failed:%s", "".join(f"\n  {_sentence(each)}" for each in self._failures))
+            failed_ids = ", ".join(each.recording.recording_id for each in self._failures)
+            log.error("failed: %s", failed_ids)
 
 
 def _sentence(failure: Failure) -> str:

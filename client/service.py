@@ -19,7 +19,6 @@ from wav_scp import Recording
 
 CHECK_TIMEOUT_S = 10.0
 MAX_MESSAGE_BYTES = 2**31 - 1
-_UNAVAILABLE = "StatusCode.UNAVAILABLE"
 _TOO_LATE = "StatusCode.DEADLINE_EXCEEDED"
 
 
@@ -38,12 +37,12 @@ class Service:
         The model's name.
     timeout_s : float
         How long one recording may take, its wait in the server included.
-    parameters : Mapping[str, int]
+    parameters : Mapping[str, int | str]
         Request parameters sent with every recording, such as num_speakers.
     """
 
     def __init__(
-        self, url: str, model_name: str, timeout_s: float, parameters: Mapping[str, int]
+        self, url: str, model_name: str, timeout_s: float, parameters: Mapping[str, int | str]
     ) -> None:
         self._url = url
         self._model_name = model_name
@@ -106,8 +105,6 @@ class Service:
     def _reason(self, error: InferenceServerException) -> str:
         if error.status() == _TOO_LATE:
             return f"no answer within {self._timeout_s:g} s (--timeout)"
-        if error.status() == _UNAVAILABLE:
-            return f"{self._url} unavailable: {_one_line(error)}"
         return _one_line(error)
 
 

@@ -48,6 +48,8 @@ def id_problem(recording_id: str) -> str | None:
             f"recording id {recording_id!r} holds {found.group()!r}, expected no white space, "
             "control character or '/'"
         )
+    if not recording_id:
+        return "got an empty recording id, expected at least one character"
     n_bytes = len(recording_id.encode())
     if n_bytes > MAX_ID_BYTES:
         return (

@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from triton_server import ROOT, ServerError, TritonServer
+from triton_server import ROOT, ServerError, TritonServer, exit_on_signals
 
 SAMPLE = ROOT / "data" / "sample" / "sample.wav"
 OUTPUT = ROOT / "output" / "quickstart"
@@ -13,6 +13,7 @@ OUTPUT = ROOT / "output" / "quickstart"
 
 def main() -> None:
     """Print the sample's RTTM and its diarization error rate."""
+    exit_on_signals()
     with tempfile.TemporaryDirectory() as folder:
         try:
             print("starting Triton on free ports ...", flush=True)

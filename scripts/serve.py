@@ -1,12 +1,17 @@
 """Run the server in the foreground until Ctrl-C or SIGTERM; serve.sh ends in this."""
 
 import argparse
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
 
-from triton_server import READY_TIMEOUT_S, ROOT, Ports, ServerError, TritonServer
+from triton_server import (
+    READY_TIMEOUT_S,
+    ROOT,
+    Ports,
+    ServerError,
+    TritonServer,
+    exit_on_signals,
+)
 
 
 def parse_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -36,11 +41,6 @@ def parse_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]
     return parser.parse_known_args(arguments)
 
 
-def stop_on_signal(number: int, _frame: FrameType | None) -> None:
-    """Leave the main thread's wait; the server is stopped on the way out."""
-    sys.exit(128 + number)
-
-
 def main() -> None:
     """Start, say `ready`, wait."""
     options, flags = parse_arguments(sys.argv[1:])
@@ -48,8 +48,7 @@ def main() -> None:
     server = TritonServer(
         options.log or ROOT / "data" / "log" / f"tritonserver-{ports.grpc}.log", ports, flags
     )
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop_on_signal)
+    exit_on_signals()
     try:
         server.start(options.ready_timeout)
         print(
@@ -57,7 +56,7 @@ def main() -> None:
             f"log: {server.log}",
             flush=True,
         )
-        sys.exit(server.failure(f"tritonserver ended with status {server.wait()}").args[0])
+        raise server.watch()
     except ServerError as error:
         sys.exit(f"serve: {error}")
     finally:

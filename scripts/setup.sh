@@ -28,6 +28,7 @@ trap 'stop 130' INT
 trap 'stop 143' TERM
 
 check_machine() {
+    case $root in *[[:space:]]*) fail "Triton cannot start from a path with white space: $root" ;; esac
     [ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] ||
         fail "this is $(uname -s) on $(uname -m); Triton's binaries need Linux on x86_64"
     local glibc
@@ -49,7 +50,9 @@ python_problem() {
 
 find_python() {
     local candidate problem reasons=
-    for candidate in ${PYTHON:-python3.11 python3.12 python3}; do
+    local candidates=(python3.11 python3.12 python3)
+    [ -z "${PYTHON:-}" ] || candidates=("$PYTHON")
+    for candidate in "${candidates[@]}"; do
         command -v "$candidate" >/dev/null || continue
         problem=$(python_problem "$candidate")
         [ -n "$problem" ] || { command -v "$candidate"; return; }
@@ -112,7 +115,16 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-if [ -z "$if_needed" ] || [ ! -e "$venv/.ready" ]; then
+# Whether an earlier set-up finished and nothing that decides what is installed has changed since.
+is_ready() {
+    local source
+    [ -e "$venv/.ready" ] || return 1
+    for source in "$root"/requirements*.txt "$root"/external_tools/artifacts.toml "$root"/scripts/{setup.sh,networks/*.py}; do
+        [ ! "$source" -nt "$venv/.ready" ] || return 1
+    done
+}
+
+if [ -z "$if_needed" ] || ! is_ready; then
     check_machine
     make_venv
     rm -f "$venv/.ready"

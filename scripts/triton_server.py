@@ -17,15 +17,40 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 
+from processes import alive, children
+
 ROOT = Path(__file__).resolve().parent.parent
 MODEL_REPOSITORY = ROOT / "model_repo"
 LAUNCHER = Path(sys.prefix) / "bin" / "tritonserver"
+LOOPBACK = "127.0.0.1"
 READY_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 40.0  # Triton itself waits up to 30 s for requests under way
 POLL_S = 0.1
+WATCH_S = 1.0
 LOG_TAIL_LINES = 20
-COMPLAINT = re.compile(r"E\d{4} (?!.*CudaDriverHelper)")  # without a GPU that one is always there
+# Without a GPU the one about CudaDriverHelper is always there.
+COMPLAINT = re.compile(r"E\d{4} (?!.*CudaDriverHelper)|.*(unrecognized option|requires an arg)")
+EVERYWHERE = ("0.0.0.0", "::")
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # for this machine itself
+
+
+def exit_on_signals() -> None:
+    """Make SIGINT and SIGTERM end this process the orderly way, servers stopped on the way out."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _frame: sys.exit(128 + number))
+
+
+def flag_value(flags: Sequence[str], name: str, default: str) -> str:
+    """Value of the last `--name=value` or `--name value` among the flags."""
+    following = [*flags[1:], ""]
+    values = [
+        value if equals else after
+        for (flag, equals, value), after in zip(
+            (flag.partition("=") for flag in flags), following, strict=True
+        )
+        if flag == name
+    ]
+    return values[-1] if values else default
 
 
 class ServerError(Exception):
@@ -43,7 +68,7 @@ class Ports:
     @classmethod
     def free(cls) -> "Ports":
         """Three ports that nothing listens on at the moment."""
-        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+        sockets = [socket.create_server((LOOPBACK, 0)) for _ in range(3)]
         numbers = [bound.getsockname()[1] for bound in sockets]
         for bound in sockets:
             bound.close()
@@ -52,13 +77,15 @@ class Ports:
     def flags(self) -> list[str]:
         """The same as flags of `tritonserver`; only this machine is listened to."""
         ports = [f"--{service}-port={port}" for service, port in asdict(self).items()]
-        return [*ports, *(f"--{service}-address=127.0.0.1" for service in asdict(self))]
+        return [*ports, *(f"--{service}-address={LOOPBACK}" for service in asdict(self))]
 
     def require_free(self) -> None:
-        """Raise ServerError naming the first port that is in use."""
+        """Raise ServerError naming the first port that is in use, or that two would share."""
+        if len(set(asdict(self).values())) < len(asdict(self)):
+            raise ServerError(f"three different ports are needed, got {asdict(self)}")
         for service, port in asdict(self).items():
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                if probe.connect_ex((LOOPBACK, port)) == 0:
                     raise ServerError(f"port {port} is in use; choose another --{service}-port")
 
 
@@ -86,17 +113,18 @@ class TritonServer:
     @property
     def url(self) -> str:
         """Address of the gRPC service."""
-        return f"127.0.0.1:{self.ports.grpc}"
+        return f"{LOOPBACK}:{self.ports.grpc}"
 
     @property
     def http_url(self) -> str:
         """Address of the HTTP service."""
-        return f"http://127.0.0.1:{self.ports.http}"
+        address = flag_value(self._flags, "--http-address", LOOPBACK)
+        return f"http://{LOOPBACK if address in EVERYWHERE else address}:{self.ports.http}"
 
     @property
     def metrics_url(self) -> str:
         """Address of the Prometheus metrics."""
-        return f"http://127.0.0.1:{self.ports.metrics}/metrics"
+        return f"http://{LOOPBACK}:{self.ports.metrics}/metrics"
 
     def start(self, timeout_s: float = READY_TIMEOUT_S) -> None:
         """Start the server and wait until all models are ready.
@@ -106,10 +134,16 @@ class TritonServer:
         ServerError
             If it exits, or is not ready in time; no process is left then.
         """
+        if flag_value(self._flags, "--allow-http", "true").lower() in ("false", "0"):
+            raise ServerError(
+                "--allow-http=false: readiness is asked over HTTP, leave it on loopback"
+            )
         if not LAUNCHER.is_file():
             raise ServerError(f"{LAUNCHER} is missing; run ./scripts/setup.sh")
         self.ports.require_free()
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        if self.log.is_file():  # how the run before ended stays readable
+            self.log.replace(self.log.with_name(self.log.name + ".1"))
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [LAUNCHER, *self._flags],
@@ -124,9 +158,18 @@ class TritonServer:
             self.stop()
             raise
 
-    def wait(self) -> int:
-        """Wait until the server ends by itself, and return its exit status."""
-        return self._running().wait()
+    def watch(self) -> ServerError:
+        """Wait until the server ends by itself or loses a process, and return what happened.
+
+        Triton never restarts a Python stub that died: it stays ready and fails requests.
+        """
+        process = self._running()
+        started = children(process.pid)
+        while process.poll() is None:
+            if lost := started - alive(started):
+                return self.failure(f"{len(lost)} process(es) of a model ended unexpectedly")
+            time.sleep(WATCH_S)
+        return self.failure(f"tritonserver ended with status {process.returncode}")
 
     def stop(self) -> None:
         """Let requests under way finish, then end every process of the server."""

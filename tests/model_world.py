@@ -13,8 +13,12 @@ import prepare_models
 from fetching import Artifact, sha256_of
 from networks.campplus import CamPlusPlus
 from networks.onnx_export import write_onnx
+from networks.segmentation import FILTERS, N_BANDS, Segmentation
+from networks.served import SPEAKER
+from networks.stamp import Stamp, exporter_fingerprint, write_stamp
 
 SAD_BYTES = b"a TorchScript file" * 100
+SEGMENTATION_BYTES = b"an ONNX file" * 100
 
 
 class MeanAndProject(torch.nn.Module):
@@ -30,35 +34,54 @@ class MeanAndProject(torch.nn.Module):
 
 def small_onnx(path: Path, size: int = 17) -> Path:
     torch.manual_seed(size)
-    write_onnx(MeanAndProject(size).eval(), path)
+    write_onnx(MeanAndProject(size).eval(), SPEAKER, path)
     return path
+
+
+def segmentation_checkpoint(net: Segmentation) -> dict[str, object]:
+    """The net as the public checkpoint has it, with drawn edges of bands in place of filters."""
+    state = dict(net.state_dict())
+    del state[f"{FILTERS}.weight"]
+    generator = torch.Generator().manual_seed(4)
+    for name, largest in (("low", 6000.0), ("band", 1500.0)):
+        drawn = torch.rand(N_BANDS, 1, generator=generator) * largest
+        state[f"{FILTERS}.filterbank.{name}_hz_"] = drawn
+    state[f"{FILTERS}.filterbank.window_"] = torch.ones(125)
+    state[f"{FILTERS}.filterbank.n_"] = torch.ones(1, 125)
+    return {"pytorch-lightning_version": "2.0.2", "state_dict": state}
 
 
 class World:
     """A model repository, download folders, and a table of small files in place of the real ones.
 
-    The SAD file lies in its download folder already, so that nothing is fetched for it.
+    The SAD file lies in its download folder already, so that nothing is fetched for it; and what
+    passes for the segmentation model is installed, as exporting one takes seconds.
     """
 
     def __init__(self, root, monkeypatch, like=None):
         self.root, self.repo, self.downloads = root, root / "repo", root / "downloads"
         self.sad = self.repo / "sad" / "1" / "silero_vad.jit"
+        self.segmentation = self.repo / "segmentation" / "1" / "model.onnx"
         self.onnx = self.repo / "speaker_model" / "1" / "model.onnx"
         self.stamp = self.onnx.with_name("model.onnx.json")
         self.download = self.downloads / "voxceleb_resnet34_LM.onnx"
         self.record = self.downloads / "voxceleb_resnet34_LM.onnx.sha256"
         self.weights = self.downloads / "campplus_cn_en_common.pt"
+        self.segmentation_weights = self.downloads / "pytorch_model.bin"
         if like is None:
             self.fill_downloads()
+            self.plant_segmentation()
         else:
             shutil.copytree(like.downloads, self.downloads)
             shutil.copytree(like.repo, self.repo)
         monkeypatch.setenv("SAD_DIR", str(self.downloads))
+        monkeypatch.setenv("SEG_MODEL_DIR", str(self.downloads))
         monkeypatch.setenv("SPK_MODEL_DIR", str(self.downloads))
         monkeypatch.setattr(prepare_models, "load_artifacts", self.artifacts)
         self.rows = [
-            self.row("silero", self.downloads / "silero_vad.jit"),
-            self.row("campplus", self.weights),
+            self.row("silero", "SAD_DIR", self.downloads / "silero_vad.jit"),
+            self.row("segmentation-3.0", "SEG_MODEL_DIR", self.segmentation_weights),
+            self.row("campplus", "SPK_MODEL_DIR", self.weights),
             Artifact("resnet34_LM", "w", "d", "l", url=f"http://x/{self.download.name}",
                      folder_env="SPK_MODEL_DIR"),
         ]  # fmt: skip
@@ -68,9 +91,22 @@ class World:
         (self.downloads / "silero_vad.jit").write_bytes(SAD_BYTES)
         torch.manual_seed(3)
         torch.save(CamPlusPlus(embedding_size=20).state_dict(), self.weights)
+        torch.save(segmentation_checkpoint(Segmentation()), self.segmentation_weights)
 
-    def row(self, name, path):
-        variable = "SAD_DIR" if name == "silero" else "SPK_MODEL_DIR"
+    def plant_segmentation(self):
+        self.segmentation.parent.mkdir(parents=True)
+        self.segmentation.write_bytes(SEGMENTATION_BYTES)
+        stamp = Stamp(
+            name="planted",
+            output_dims=[589, 7],
+            source="planted",
+            source_sha256=sha256_of(self.segmentation_weights),
+            exporter_sha256=exporter_fingerprint("segmentation"),
+            onnx_sha256=sha256_of(self.segmentation),
+        )
+        write_stamp(self.segmentation, stamp)
+
+    def row(self, name, variable, path):
         url, digest = f"http://127.0.0.1:9/{path.name}", sha256_of(path)
         return Artifact(name, "w", "d", "l", url=url, sha256=(digest,), folder_env=variable)
 

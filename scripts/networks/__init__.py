@@ -1,1 +1,1 @@
-"""Speaker networks written here, and what turns a network into the ONNX file that is served."""
+"""Networks written here, and what turns a network into the ONNX file that is served."""

@@ -1,4 +1,4 @@
-"""Check that an ONNX file is a speaker model: `feats` (B, T, 80) in, `embs` (B, dim) out."""
+"""Check that an ONNX file has the interface of the network it is to be served as."""
 
 from __future__ import annotations
 
@@ -13,32 +13,34 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-N_MELS = 80
-TRIED_SHAPES = ((1, 148), (3, 200))  # (windows, frames) of the two trial runs
+    from networks.served import Interface, Shape
+
 RANDOM_SEED = 0
 
 
 class InterfaceError(ValueError):
-    """The file is not an ONNX speaker model with WeSpeaker's interface."""
+    """The file is not an ONNX model with the interface that is expected."""
 
 
 @dataclass(frozen=True)
-class SpeakerOnnx:
-    """What a checked speaker model tells about itself."""
+class CheckedOnnx:
+    """What a checked model tells about itself."""
 
-    embedding_size: int
+    output_dims: list[int]  # of one row of a batch
     metadata: dict[str, str]
 
 
-def check_speaker_onnx(onnx_path: Path, shown_as: str) -> SpeakerOnnx:
-    """Check a speaker model's tensors and run it twice.
+def check_onnx(onnx_path: Path, interface: Interface, shown_as: str) -> CheckedOnnx:
+    """Check a model's tensors and run it once for each shape that its interface tries.
 
     Parameters
     ----------
     onnx_path
         The file to check.
+    interface
+        What it must take and give.
     shown_as
-        What error messages call it.
+        What error messages call the file.
 
     Raises
     ------
@@ -46,14 +48,21 @@ def check_speaker_onnx(onnx_path: Path, shown_as: str) -> SpeakerOnnx:
         Saying what was found and what was expected.
     """
     session = load(onnx_path, shown_as)
-    check_tensor(session.get_inputs(), "input", "feats", ("B", "T", N_MELS), shown_as)
-    check_tensor(session.get_outputs(), "output", "embs", ("B", "dim"), shown_as)
-    sizes = {trial_run(session, shape, shown_as) for shape in TRIED_SHAPES}
-    if len(sizes) != 1:
+    for role, tensors, name, axes in (
+        ("input", session.get_inputs(), interface.input_name, interface.input_axes),
+        ("output", session.get_outputs(), interface.output_name, interface.output_axes),
+    ):
+        if not tensor_fits(tensors, name, axes):
+            raise InterfaceError(
+                f"{shown_as}: {role} is {described(tensors)}, expected {wanted(role, name, axes)}"
+            )
+    dims = {trial_run(session, interface, shape, shown_as) for shape in interface.tried_shapes}
+    if len(dims) != 1:
         raise InterfaceError(
-            f"{shown_as}: embedding size changes with the input, got {sorted(sizes)}, expected one"
+            f"{shown_as}: size of {interface.output_name} changes with the input, "
+            f"got {sorted(dims)}, expected one"
         )
-    return SpeakerOnnx(sizes.pop(), dict(session.get_modelmeta().custom_metadata_map))
+    return CheckedOnnx(list(dims.pop()), dict(session.get_modelmeta().custom_metadata_map))
 
 
 def load(onnx_path: Path, shown_as: str) -> onnxruntime.InferenceSession:
@@ -72,29 +81,26 @@ def load(onnx_path: Path, shown_as: str) -> onnxruntime.InferenceSession:
         ) from error
 
 
-def check_tensor(
-    tensors: list[onnxruntime.NodeArg],
-    role: str,
-    name: str,
-    expected: tuple[str | int, ...],
-    shown_as: str,
-) -> None:
-    """Refuse unless there is one tensor of this name, type and shape.
+def described(tensors: list[onnxruntime.NodeArg]) -> str:
+    """Say which tensors a file has."""
+    return ", ".join(f"'{t.name}' {t.type} {tuple(t.shape)}" for t in tensors) or "none"
 
-    In `expected` an upper-case word is an axis that must be free, a lower-case word one that
-    may be anything, a number one that must be exactly that.
-    """
-    wanted = f"one {role} '{name}' float ({', '.join(map(str, expected))}), B and T free"
-    found = ", ".join(f"'{t.name}' {t.type} {tuple(t.shape)}" for t in tensors) or "none"
-    fits = (
+
+def wanted(role: str, name: str, axes: tuple[str | int, ...]) -> str:
+    """Say which tensor it should have."""
+    free = " and ".join(axis for axis in axes if isinstance(axis, str) and axis.isupper())
+    return f"one {role} '{name}' float ({', '.join(map(str, axes))}), {free} free"
+
+
+def tensor_fits(tensors: list[onnxruntime.NodeArg], name: str, axes: tuple[str | int, ...]) -> bool:
+    """Tell whether there is one tensor, of this name, type and shape."""
+    return (
         len(tensors) == 1
         and tensors[0].name == name
         and tensors[0].type == "tensor(float)"
-        and len(tensors[0].shape) == len(expected)
-        and all(map(axis_fits, tensors[0].shape, expected))
+        and len(tensors[0].shape) == len(axes)
+        and all(map(axis_fits, tensors[0].shape, axes))
     )
-    if not fits:
-        raise InterfaceError(f"{shown_as}: {role} is {found}, expected {wanted}")
 
 
 def axis_fits(found: str | int | None, expected: str | int) -> bool:
@@ -104,19 +110,31 @@ def axis_fits(found: str | int | None, expected: str | int) -> bool:
     return not (expected.isupper() and isinstance(found, int))
 
 
-def trial_run(session: onnxruntime.InferenceSession, shape: tuple[int, int], shown_as: str) -> int:
-    """Embed seeded noise of shape (windows, frames); return the embedding size it gives."""
-    n_windows, n_frames = shape
-    rng = np.random.default_rng(RANDOM_SEED)
-    feats = rng.normal(size=(n_windows, n_frames, N_MELS)).astype(np.float32)
-    trial = f"{shown_as}: with feats {feats.shape}"
+def trial_run(
+    session: onnxruntime.InferenceSession, interface: Interface, shape: Shape, shown_as: str
+) -> Shape:
+    """Run the model on seeded noise of a shape; return the dims of one row of what it gives."""
+    noise = np.random.default_rng(RANDOM_SEED).normal(size=shape).astype(np.float32)
+    trial = f"{shown_as}: with {interface.input_name} {shape}"
     try:
-        embs: NDArray[np.float32] = session.run(["embs"], {"feats": feats})[0]
+        rows: NDArray[np.float32] = session.run(None, {interface.input_name: noise})[0]
     except Exception as error:  # as in load()
         reason = str(error).strip().splitlines()[0]
-        raise InterfaceError(f"{trial} it fails ({reason}), expected embeddings") from error
-    if embs.ndim != 2 or embs.shape[0] != n_windows or embs.shape[1] < 1:  # noqa: PLR2004
-        raise InterfaceError(f"{trial} embs is {embs.shape}, expected ({n_windows}, dim)")
-    if not np.isfinite(embs).all():
-        raise InterfaceError(f"{trial} embs holds NaN or infinity, expected finite numbers")
-    return int(embs.shape[1])
+        raise InterfaceError(
+            f"{trial} it fails ({reason}), expected {interface.output_name}"
+        ) from error
+    expected = (shape[0], *interface.output_axes[1:])
+    fits = rows.ndim == len(expected) and all(map(size_fits, rows.shape, expected))
+    if not fits:
+        text = ", ".join(map(str, expected))
+        raise InterfaceError(f"{trial} {interface.output_name} is {rows.shape}, expected ({text})")
+    if not np.isfinite(rows).all():
+        raise InterfaceError(
+            f"{trial} {interface.output_name} holds NaN or infinity, expected finite numbers"
+        )
+    return tuple(rows.shape[1:])
+
+
+def size_fits(size: int, expected: str | int) -> bool:
+    """Tell whether one axis of an output is as long as expected; no axis may be empty."""
+    return size == expected if isinstance(expected, int) else size > 0

@@ -1,4 +1,4 @@
-"""The note beside an installed speaker model that says what it is and proves it is whole.
+"""The note beside an installed model that says what it is and proves it is whole.
 
 It lies beside the model as `model.onnx.json`. It is written after the model, so that a run killed
 between the two leaves a note that does not fit, and the next run installs again.
@@ -13,7 +13,8 @@ from pathlib import Path
 
 from fetching import atomic_file, sha256_of
 
-EXPORTER_SOURCES = ("campplus.py", "onnx_export.py")  # the code that decides what an export holds
+# The code that decides what an export holds, beside the network's own.
+EXPORTER_SOURCES = ("onnx_export.py", "served.py")
 
 
 @dataclass(frozen=True)
@@ -21,16 +22,19 @@ class Stamp:
     """What is installed: where it came from and the sha256 of each file concerned."""
 
     name: str
-    embedding_size: int
+    output_dims: list[int]  # of one row of a batch
     source: str
     source_sha256: str
     exporter_sha256: str  # empty if the file is served as it was fetched
     onnx_sha256: str
 
 
-def exporter_fingerprint() -> str:
-    """Return the sha256 of the exporting code (read as text: torch need not be imported)."""
-    sources = (Path(__file__).with_name(name) for name in EXPORTER_SOURCES)
+def exporter_fingerprint(module: str) -> str:
+    """Return the sha256 of the code that exports the network of a module.
+
+    It is read as text: torch need not be imported.
+    """
+    sources = (Path(__file__).with_name(name) for name in (f"{module}.py", *EXPORTER_SOURCES))
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
 

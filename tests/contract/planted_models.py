@@ -1,7 +1,8 @@
-"""Two speakers who can be told apart on paper, and stand-ins for `sad` and `speaker_model`.
+"""Two speakers who can be told apart on paper, and stand-ins for the three networks.
 
 Both speak in noise that swells and falls: the slow speaker four times a second, the quick one six
-times, which is what the features of a window show most clearly.
+times, which is what the features of a window show most clearly. Under it each has a tone of their
+own, by which the planted segmentation knows in every frame who of them talks, even at once.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,14 @@ SAMPLE_RATE_HZ = 16_000
 FRAME = 512
 SILENCE_LEVEL, SPEECH_LEVEL = 1e-3, 1e-2
 FRAMES_PER_S = 100
+LOUDNESS_RANGE = 7.0  # a voice's swell has one of 4, silence lies 10 below it; natural logarithms
 SLOW_HZ, QUICK_HZ = 4.0, 6.0
+TONES_HZ = {SLOW_HZ: 1000.0, QUICK_HZ: 2000.0}
+TONE_LEVEL = 0.1
+
+# The segmentation network: 589 frames in 10 s, each of 991 samples.
+N_CLASSES, N_CHUNK_FRAMES, CHUNK_FRAME, CHUNK_SHIFT = 7, 589, 991, 270
+SURE, UNSURE = 0.94, 0.01  # probability of the class that is right, and of each other
 
 Wave = NDArray[np.float32]
 
@@ -33,8 +41,11 @@ Wave = NDArray[np.float32]
 def voice(seconds: float, swell_hz: float) -> Wave:
     """Speech of one of the two speakers, shape=(n_samples,)."""
     noise = silence(seconds) / SILENCE_LEVEL
-    swell = np.sin(2 * np.pi * swell_hz * np.arange(len(noise)) / SAMPLE_RATE_HZ)
-    return (noise * (0.12 + 0.1 * swell)).astype(np.float32)
+    swell, tone = (
+        np.sin(2 * np.pi * hz * np.arange(len(noise)) / SAMPLE_RATE_HZ)
+        for hz in (swell_hz, TONES_HZ[swell_hz])
+    )
+    return (noise * (0.1 + 0.08 * swell) + TONE_LEVEL * tone).astype(np.float32)
 
 
 def silence(seconds: float) -> Wave:
@@ -43,9 +54,19 @@ def silence(seconds: float) -> Wave:
     return np.random.default_rng(0).normal(0, SILENCE_LEVEL, n_samples).astype(np.float32)
 
 
-def conversation() -> Wave:
-    """Slow speaker for 4 s, a second of silence, quick speaker for 4 s."""
-    return np.concatenate([voice(4, SLOW_HZ), silence(1), voice(4, QUICK_HZ)])
+def conversation(n_times: int = 1) -> Wave:
+    """Slow speaker for 4 s, a second of silence, quick speaker for 4 s; again if asked."""
+    return np.tile(np.concatenate([voice(4, SLOW_HZ), silence(1), voice(4, QUICK_HZ)]), n_times)
+
+
+def mixed(n_seconds: float, *turns: tuple[float, float, float]) -> Wave:
+    """Turns (begin s, end s, speaker), added up over faint noise."""
+    wave = silence(n_seconds)
+    for begin, end, speaker in turns:
+        first = round(begin * SAMPLE_RATE_HZ)
+        talk = voice(end - begin, speaker)
+        wave[first : first + len(talk)] += talk
+    return wave
 
 
 def encoded(samples: Wave, container: str = "WAV") -> bytes:
@@ -65,18 +86,41 @@ def planted_sad(inputs: Arrays) -> Arrays:
 
 
 def planted_speaker_model(inputs: Arrays) -> Arrays:
-    """[1, 0] for the slow speaker, [0, 1] for the quick one, by the loudness' strongest rhythm."""
+    """[1, 0] for the slow speaker, [0, 1] for the quick one, by the rhythm of the loud frames."""
     loudness = inputs["feats"].mean(axis=2)
-    strongest = np.abs(np.fft.rfft(loudness, axis=1)).argmax(axis=1)
-    rhythm_hz = strongest * FRAMES_PER_S / loudness.shape[1]
-    quick = rhythm_hz > (SLOW_HZ + QUICK_HZ) / 2
-    return {"embs": np.stack([~quick, quick], axis=1).astype(np.float32)}
+    loud = loudness > loudness.max(axis=1, keepdims=True) - LOUDNESS_RANGE
+    mean = (loudness * loud).sum(axis=1, keepdims=True) / loud.sum(axis=1, keepdims=True)
+    time_s = np.arange(loudness.shape[1]) / FRAMES_PER_S
+    rhythms = np.exp(-2j * np.pi * np.outer(time_s, [SLOW_HZ, QUICK_HZ]))
+    slow, quick = np.abs(((loudness - mean) * loud) @ rhythms).T
+    return {"embs": np.stack([slow >= quick, slow < quick], axis=1).astype(np.float32)}
+
+
+def planted_segmentation(inputs: Arrays) -> Arrays:
+    """Who talks in each frame by the two tones; whoever is heard first in a chunk is its first."""
+    return {"logp": np.log(np.stack([chunk_posteriors(chunk[0]) for chunk in inputs["wav"]]))}
+
+
+def chunk_posteriors(wave: Wave) -> NDArray[np.float32]:
+    """Probabilities of the classes nobody, A, B, C, AB, AC, BC; shape=(589, 7)."""
+    frames = np.lib.stride_tricks.sliding_window_view(wave, CHUNK_FRAME)[::CHUNK_SHIFT]
+    hertz = np.array([*TONES_HZ.values()])
+    carriers = np.exp(-2j * np.pi * np.outer(np.arange(CHUNK_FRAME), hertz) / SAMPLE_RATE_HZ)
+    heard = np.abs(frames @ carriers.astype(np.complex64)) / CHUNK_FRAME > TONE_LEVEL / 4
+    first_heard = np.where(heard.any(axis=0), heard.argmax(axis=0), len(heard))
+    a, b = heard[:, np.argsort(first_heard, kind="stable")].T
+    classes = np.where(a & b, 4, np.where(a, 1, np.where(b, 2, 0)))
+    return np.where(np.arange(N_CLASSES) == classes[:, None], SURE, UNSURE).astype(np.float32)
 
 
 def server_of_planted_models() -> FakeServer:
-    """`sad` and `speaker_model` as configured, the latter's output completed from its file."""
+    """The networks as configured, outputs completed where that is left to the models' files."""
     server = FakeServer()
     server.add(read_config(REPOSITORY / "sad" / "config.pbtxt"), planted_sad)
+    segmentation = read_config(REPOSITORY / "segmentation" / "config.pbtxt")
+    frames = [N_CHUNK_FRAMES, N_CLASSES]
+    segmentation.output.add(name="logp", data_type=pb.TYPE_FP32, dims=frames)
+    server.add(segmentation, planted_segmentation)
     speaker = read_config(REPOSITORY / "speaker_model" / "config.pbtxt")
     speaker.output.add(name="embs", data_type=pb.TYPE_FP32, dims=[2])
     server.add(speaker, planted_speaker_model)
@@ -92,12 +136,13 @@ def audio_input(audio: Wave | bytes) -> Arrays:
 
 @dataclass
 class RunModel:
-    """The model `run`, ready for requests."""
+    """The model `run`, ready for requests; all of them have the parameters `always`."""
 
     config: pb.ModelConfig
     server: FakeServer
     module: Any
     model: Any
+    always: dict[str, object] = field(default_factory=dict)
 
     def request(
         self,
@@ -106,7 +151,8 @@ class RunModel:
         **more: Any,
     ) -> Request:
         """A request with samples or with the bytes of a file."""
-        return Request(self.config, audio_input(audio), parameters, **more)
+        every = {**self.always, **(parameters or {})}
+        return Request(self.config, audio_input(audio), every, **more)
 
     def execute(self, *requests: Request) -> list[Arrays | TritonError]:
         """Outputs or error of every request."""

@@ -12,10 +12,12 @@ from diarization.arrays import samples_of
 from diarization.config import Options, parse_options
 from diarization.fbank import N_MELS, n_frames_of
 from diarization.sad import FRAME_SAMPLES
+from diarization.segmentation import CHUNK_FRAMES, CHUNK_SAMPLES, POWERSET
+from networks.served import SEGMENTATION
 
 MODELS = sorted(path for path in REPOSITORY.iterdir() if path.is_dir())
 CONFIG_FILES = sorted([*REPOSITORY.glob("*/config.pbtxt"), *REPOSITORY.glob("*/configs/*.pbtxt")])
-NETS = ("sad", "speaker_model")
+NETS = ("sad", "segmentation", "speaker_model")
 KIND_AUTO, KIND_CPU = pb.ModelInstanceGroup.KIND_AUTO, pb.ModelInstanceGroup.KIND_CPU
 
 
@@ -94,14 +96,41 @@ def test_the_speaker_model_takes_features_and_merges_calls():
     assert config.dynamic_batching.max_queue_delay_microseconds == 0
 
 
-def test_the_speaker_model_is_warmed_up_with_full_batches_of_real_windows():
-    config = config_of("speaker_model")
-    n_frames = n_frames_of(samples_of(run_options().window.length_s))
+def test_the_speaker_model_is_warmed_up_with_full_batches_of_each_modes_windows():
+    config, options = config_of("speaker_model"), run_options()
     for warmup in config.model_warmup:
-        assert warmup.batch_size == run_options().calls.windows
-        assert list(warmup.inputs["feats"].dims) == [n_frames, N_MELS]
+        assert warmup.batch_size == options.calls.windows
         assert warmup.inputs["feats"].data_type == pb.TYPE_FP32
-    assert len(config.model_warmup) > 0
+    lengths_s = (options.frames.window_s, options.window.length_s)
+    windows = [[n_frames_of(samples_of(length_s)), N_MELS] for length_s in lengths_s]
+    assert sorted(list(warmup.inputs["feats"].dims) for warmup in config.model_warmup) == windows
+
+
+def test_a_call_has_no_more_chunks_than_the_segmentation_model_takes():
+    largest = config_of("segmentation").max_batch_size
+    assert Options().calls.chunks <= largest
+    assert run_options().calls.chunks <= largest
+
+
+def test_the_segmentation_model_and_run_mean_the_same_chunks_and_frames():
+    assert SEGMENTATION.input_axes == ("B", 1, CHUNK_SAMPLES)
+    assert SEGMENTATION.output_axes == ("B", CHUNK_FRAMES, len(POWERSET))
+
+
+def test_the_segmentation_model_takes_chunks_and_merges_calls():
+    config = config_of("segmentation")
+    assert tensors(config.input) == {SEGMENTATION.input_name: (pb.TYPE_FP32, [1, CHUNK_SAMPLES])}
+    assert not config.output  # left to the model
+    assert config.HasField("dynamic_batching")
+    assert config.dynamic_batching.max_queue_delay_microseconds == 0
+
+
+def test_the_segmentation_model_is_warmed_up_with_full_batches():
+    config = config_of("segmentation")
+    (warmup,) = config.model_warmup
+    assert warmup.batch_size == run_options().calls.chunks
+    assert list(warmup.inputs["wav"].dims) == [1, CHUNK_SAMPLES]
+    assert warmup.inputs["wav"].data_type == pb.TYPE_FP32
 
 
 def test_the_sad_model_is_warmed_up_with_samples():

@@ -24,9 +24,11 @@ RTTM_LINE = re.compile(
 ALL_OUTPUTS = {"LABELS", "RTTM", "INFO"}
 
 
-@pytest.fixture
-def run():
+@pytest.fixture(params=[{}, {"mode": "classic"}], ids=["full", "classic"])
+def run(request):
+    """`run` without further settings; what is asked twice is asked in both modes."""
     with running(server_of_planted_models()) as model:
+        model.always = request.param
         yield model
 
 
@@ -105,14 +107,32 @@ def test_one_window_is_one_turn(run):
     assert outputs["LABELS"].shape == (1, 1, 3)
 
 
-def test_info_says_how_the_answer_was_found(run):
-    info = json.loads(run.outputs(run.request(conversation()))["INFO"].item())
-    assert info["models"] == {"sad": "sad", "speaker": "speaker_model"}
-    assert info["mode"] == "classic"
+CLASSIC_MODELS = {"sad": "sad", "speaker": "speaker_model"}
+CLASSIC_STAGES = {"decode", "sad", "fbank", "embed", "cluster", "total"}
+FULL_MODELS = {**CLASSIC_MODELS, "segmentation": "segmentation"}
+FULL_STAGES = CLASSIC_STAGES | {"segment", "assign"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "mode", "models", "stages", "n_windows"),
+    [
+        # 1.0 s every 0.5 s starts 17 times in 9 s; one of the windows lies in the second of silence
+        ({}, "full", FULL_MODELS, FULL_STAGES, 16),
+        ({"mode": "full"}, "full", FULL_MODELS, FULL_STAGES, 16),
+        # 1.5 s every 0.75 s: 5 in each stretch of about 4 s, the last one shifted back to its end
+        ({"mode": "classic"}, "classic", CLASSIC_MODELS, CLASSIC_STAGES, 10),
+    ],
+    ids=["default", "full", "classic"],
+)
+def test_info_says_how_the_answer_was_found(asked, mode, models, stages, n_windows):
+    with running(server_of_planted_models()) as run:
+        info = json.loads(run.outputs(run.request(conversation(), asked))["INFO"].item())
+    assert info["models"] == models
+    assert info["mode"] == mode
     assert info["n_speakers"] == 2
-    assert info["n_windows"] == 10  # 5 in each stretch of about 4 s: starts at 0, .75, ..., end
+    assert info["n_windows"] == n_windows
     assert info["audio_s"] == 9.0
-    assert {"decode", "sad", "fbank", "embed", "cluster", "total"} == set(info["stage_s"])
+    assert set(info["stage_s"]) == stages
     assert all(seconds >= 0 for seconds in info["stage_s"].values())
     assert info["stage_s"]["total"] == max(info["stage_s"].values())
 
@@ -155,6 +175,14 @@ def impossible_parameter(run):
     return run.request(silence(1), {"num_speakers": 0})
 
 
+def unknown_mode(run):
+    return run.request(silence(1), {"mode": "fast"})
+
+
+def mode_that_is_a_number(run):
+    return run.request(silence(1), {"mode": 1})
+
+
 def two_files(run):
     files = np.array([encoded(silence(1))] * 2, np.object_)
     return Request(run.config, {"AUDIO": files}, dims_checked=False)
@@ -181,6 +209,8 @@ def not_a_number(run):
         (neither_input, "inputs: got none"),
         (unknown_parameter, "parameter 'speakers' is unknown"),
         (impossible_parameter, "parameter 'num_speakers': got '0'"),
+        (unknown_mode, "parameter 'mode': got 'fast', expected one of full, classic"),
+        (mode_that_is_a_number, "parameter 'mode': got '1', expected one of full, classic"),
         (two_files, "AUDIO: got shape [2]"),
         (no_file, "AUDIO: got shape [0]"),
         (one_dimension, "input: got shape [16000]"),

@@ -1,26 +1,28 @@
-"""`run` and the networks it calls: how often, how many at once, and what their failures become."""
+"""`run` and the networks it calls: how often, with how much, and how many calls at once."""
 
 import math
-import re
 import threading
 
 import numpy as np
 import pytest
 
-from contract.fake_pb_utils import ModelFailureError, TritonError
 from contract.planted_models import (
+    N_CHUNK_FRAMES,
+    N_CLASSES,
     SAMPLE_RATE_HZ,
     SLOW_HZ,
     conversation,
+    mixed,
     planted_sad,
-    planted_speaker_model,
     running,
     server_of_planted_models,
     voice,
 )
-from diarization.pipeline import WindowBatch
 
 WAIT_S = 20  # how long a call waits for another before the test is given up
+MODES = ("full", "classic")
+WINDOW_AND_HOP_S = {"full": (1.0, 0.5), "classic": (1.5, 0.75)}
+N_FEATURE_FRAMES = {"full": 98, "classic": 148}
 
 
 @pytest.fixture
@@ -28,17 +30,28 @@ def server():
     return server_of_planted_models()
 
 
-def n_windows_in(seconds):
-    """Windows of 1.5 s every 0.75 s in one stretch of speech; the last ends with it."""
-    return max(0, math.ceil((seconds - 1.5) / 0.75)) + 1
+@pytest.fixture(params=MODES)
+def mode(request):
+    return request.param
 
 
-def sizes(calls):
-    """Windows per call, largest first; calls under way together come in any order."""
-    return sorted((call.shapes["feats"][0] for call in calls), reverse=True)
+def n_windows_in(seconds, mode):
+    """Windows in one stretch of speech; the last ends with it."""
+    length_s, hop_s = WINDOW_AND_HOP_S[mode]
+    return max(0, math.ceil((seconds - length_s) / hop_s)) + 1
 
 
-def test_speech_detection_is_called_once_per_block_and_gets_its_state_back(server):
+def n_chunks_in(seconds):
+    """Chunks of 10 s every 1.25 s; the last ends with the block."""
+    return max(0, math.ceil((seconds - 10) / 1.25)) + 1
+
+
+def sizes(calls, name="feats"):
+    """Windows or chunks per call, largest first; calls under way together come in any order."""
+    return sorted((call.shapes[name][0] for call in calls), reverse=True)
+
+
+def test_speech_detection_is_called_once_per_block_and_gets_its_state_back(server, mode):
     states = []
 
     def sad(inputs):
@@ -47,7 +60,7 @@ def test_speech_detection_is_called_once_per_block_and_gets_its_state_back(serve
 
     server.models["sad"] = sad
     with running(server, sad__block_s="16", sad__cut_search_s="4") as run:
-        run.outputs(run.request(voice(50, SLOW_HZ)))
+        run.outputs(run.request(voice(50, SLOW_HZ), {"mode": mode}))
     n_frames = 16 * SAMPLE_RATE_HZ // 512
     assert [call.shapes["samples"] for call in server.calls_of("sad")] == [
         *[(1, n_frames * 512)] * 3,
@@ -56,54 +69,133 @@ def test_speech_detection_is_called_once_per_block_and_gets_its_state_back(serve
     assert states == [None, n_frames, 2 * n_frames, 3 * n_frames]
 
 
-def test_one_block_is_one_call_of_speech_detection(server):
+def test_one_block_is_one_call_of_speech_detection(server, mode):
     with running(server) as run:
-        run.outputs(run.request(voice(60, SLOW_HZ)))
+        run.outputs(run.request(voice(60, SLOW_HZ), {"mode": mode}))
     assert len(server.calls_of("sad")) == 1
 
 
-def test_windows_go_to_the_speaker_model_64_at_a_time(server):
+@pytest.mark.parametrize(
+    ("mode", "n_windows", "calls"), [("full", 199, [64, 64, 64, 7]), ("classic", 133, [64, 64, 5])]
+)
+def test_windows_go_to_the_speaker_model_64_at_a_time(server, mode, n_windows, calls):
     with running(server) as run:
-        run.outputs(run.request(voice(100, SLOW_HZ)))
-    n_windows = n_windows_in(100)
-    assert n_windows == 133
-    assert sizes(server.calls_of("speaker_model")) == [64, 64, 5]
-    assert {call.shapes["feats"][1:] for call in server.calls_of("speaker_model")} == {(148, 80)}
+        run.outputs(run.request(voice(100, SLOW_HZ), {"mode": mode}))
+    assert n_windows_in(100, mode) == n_windows
+    assert sizes(server.calls_of("speaker_model")) == calls
+    shapes = {call.shapes["feats"][1:] for call in server.calls_of("speaker_model")}
+    assert shapes == {(N_FEATURE_FRAMES[mode], 80)}
 
 
 @pytest.mark.parametrize("windows", [1, 7, 64])
-def test_no_call_has_more_windows_than_configured(server, windows):
+def test_no_call_has_more_windows_than_configured(server, windows, mode):
     with running(server, calls__windows=str(windows)) as run:
-        run.outputs(run.request(voice(9, SLOW_HZ)))
+        run.outputs(run.request(voice(9, SLOW_HZ), {"mode": mode}))
     calls = sizes(server.calls_of("speaker_model"))
     assert max(calls) <= windows
-    assert sum(calls) == n_windows_in(9)
-    assert len(calls) == math.ceil(n_windows_in(9) / windows)
+    assert sum(calls) == n_windows_in(9, mode)
+    assert len(calls) == math.ceil(n_windows_in(9, mode) / windows)
 
 
-def test_silence_calls_no_speaker_model(server):
+@pytest.mark.parametrize(
+    ("seconds", "n_chunks"),
+    [(0.5, 1), (9.9, 1), (10, 1), (10.1, 2), (11.25, 2), (11.3, 3), (20, 9), (61, 42)],
+)
+def test_a_block_is_segmented_in_chunks_that_reach_its_end(server, seconds, n_chunks):
     with running(server) as run:
-        run.outputs(run.request(np.zeros(10 * SAMPLE_RATE_HZ, np.float32)))
-    assert [call.model for call in server.calls] == ["sad"]
+        run.outputs(run.request(voice(seconds, SLOW_HZ)))
+    assert n_chunks_in(seconds) == n_chunks
+    calls = sizes(server.calls_of("segmentation"), "wav")
+    assert calls == [8] * (n_chunks // 8) + [n_chunks % 8] * (n_chunks % 8 > 0)
 
 
-def test_no_audio_calls_nothing(server):
+@pytest.mark.parametrize("chunks", [1, 3, 8])
+def test_no_call_has_more_chunks_than_configured(server, chunks):
+    with running(server, calls__chunks=str(chunks)) as run:
+        run.outputs(run.request(voice(20, SLOW_HZ)))
+    calls = sizes(server.calls_of("segmentation"), "wav")
+    assert max(calls) <= chunks
+    assert sum(calls) == 9
+    assert len(calls) == math.ceil(9 / chunks)
+
+
+def test_every_block_is_segmented_and_listened_to_on_its_own(server):
+    silences_at = (13, 29, 45)  # a second each; the blocks are cut in their middles
+    borders = [0, *(at + shift for at in silences_at for shift in (0, 1)), 50]
+    pairs = zip(borders[::2], borders[1::2], strict=True)
+    wave = mixed(50, *[(begin, end, SLOW_HZ) for begin, end in pairs])
+    with running(server, sad__block_s="16", sad__cut_search_s="4", calls__chunks="5") as run:
+        run.outputs(run.request(wave))
+    assert len(server.calls_of("sad")) == 4
+    # Blocks of 13.5, 16, 16 and 4.5 s: 4, 6, 6 and 1 chunks.
+    assert sizes(server.calls_of("segmentation"), "wav") == [5, 5, 4, 1, 1, 1]
+    assert len(server.calls_of("speaker_model")) == 4
+
+
+def test_the_chunks_are_the_recordings_samples_and_zeros_after_its_end(server):
+    sent = []
+
+    def segmentation(inputs):
+        sent.extend(inputs["wav"][:, 0])
+        return planted(inputs)
+
+    planted, server.models["segmentation"] = server.models["segmentation"], segmentation
+    long, short = voice(12, SLOW_HZ), voice(2, SLOW_HZ)
+    with running(server, calls__in_flight="1") as run:
+        run.outputs(run.request(long))
+        run.outputs(run.request(short))
+    starts = (0, 20_000, 32_000)
+    assert all(
+        np.array_equal(chunk, long[start : start + 160_000])
+        for chunk, start in zip(sent[:3], starts, strict=True)
+    )
+    assert len(sent) == 4
+    assert np.array_equal(sent[3], np.pad(short, (0, 128_000)))
+
+
+def test_the_classic_mode_never_calls_the_segmentation_model(server):
+    del server.models["segmentation"]  # a call to it would be refused
     with running(server) as run:
-        run.outputs(run.request(np.empty(0, np.float32)))
+        run.outputs(run.request(conversation(), {"mode": "classic"}))
+    assert [call.model for call in server.calls] == ["sad", "speaker_model"]
+
+
+def test_the_configuration_can_make_the_classic_mode_the_default(server):
+    with running(server, default__mode="classic") as run:
+        run.outputs(run.request(conversation()))
+        assert server.calls_of("segmentation") == []
+        run.outputs(run.request(conversation(), {"mode": "full"}))
+    assert len(server.calls_of("segmentation")) == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "called"), [("full", ["sad", "segmentation"]), ("classic", ["sad"])]
+)
+def test_silence_calls_no_speaker_model(server, mode, called):
+    with running(server) as run:
+        run.outputs(run.request(np.zeros(10 * SAMPLE_RATE_HZ, np.float32), {"mode": mode}))
+    assert [call.model for call in server.calls] == called
+
+
+def test_no_audio_calls_nothing(server, mode):
+    with running(server) as run:
+        run.outputs(run.request(np.empty(0, np.float32), {"mode": mode}))
     assert server.calls == []
 
 
-def test_calls_carry_their_time_limit_in_microseconds(server):
-    with running(server, calls__timeout_s="2.5") as run:
+def test_calls_have_no_time_limit_of_their_own(server):
+    with running(server) as run:
         run.outputs(run.request(conversation()))
-    assert {call.timeout_us for call in server.calls} == {2_500_000}
+    assert {call.model for call in server.calls} == {"sad", "segmentation", "speaker_model"}
+    assert {call.timeout_us for call in server.calls} == {0}
 
 
-class CountedSpeakerModel:
+class CountedModel:
     """Counts calls under way; each waits until `in_flight` of them are, so that all slots fill."""
 
-    def __init__(self, in_flight):
+    def __init__(self, model, in_flight):
         self.n_now = self.n_most = 0
+        self._model = model
         self._lock = threading.Lock()
         self._full = threading.Barrier(in_flight)
 
@@ -112,155 +204,67 @@ class CountedSpeakerModel:
             self.n_now += 1
             self.n_most = max(self.n_most, self.n_now)
         self._full.wait(WAIT_S)
-        outputs = planted_speaker_model(inputs)
+        outputs = self._model(inputs)
         with self._lock:
             self.n_now -= 1
         return outputs
 
 
 @pytest.mark.parametrize("in_flight", [1, 2, 3])
-def test_as_many_calls_are_under_way_as_configured_and_no_more(server, in_flight):
-    model = CountedSpeakerModel(in_flight)
-    server.models["speaker_model"] = model
-    with running(server, calls__in_flight=str(in_flight), calls__windows="1") as run:
-        run.outputs(run.request(voice(5.25, SLOW_HZ)))
-    assert len(server.calls_of("speaker_model")) == n_windows_in(5.25) == 6
-    assert model.n_most == in_flight
-
-
-def test_batches_are_not_prepared_further_ahead_than_calls_may_be_under_way(server):
-    with running(server, calls__in_flight="2") as run:
-        n_pulled, n_answered, ahead = 0, 0, []
-
-        def batches():
-            nonlocal n_pulled
-            for first in range(8):
-                ahead.append(n_pulled - n_answered)
-                n_pulled += 1
-                windows = np.array([[first, first + 24_000]])
-                yield WindowBatch(windows, np.zeros((1, 148, 80), np.float32))
-
-        models = run.module.ServerModels(
-            run.model.options.calls, run.module.Measurements(), lambda: False
-        )
-        order = []
-        for batch, embeddings in models.embed(batches()):
-            n_answered += 1
-            order.append(int(batch.windows[0, 0]))
-            assert embeddings.shape == (1, 2)
-    assert order == list(range(8))
-    assert max(ahead) == 1  # one under way while the next is prepared
-
-
-@pytest.mark.parametrize("failing", ["sad", "speaker_model"])
-def test_a_failed_call_is_unavailable_and_its_reason_is_in_the_log_only(server, failing):
-    def broken(inputs):
-        raise ModelFailureError("stub of /opt/models/secret.bin died\nTraceback: line 3")
-
-    server.models[failing] = broken
-    with running(server) as run:
-        error = run.error(run.request(conversation()))
-    assert error.code() is TritonError.UNAVAILABLE
-    assert f"model '{failing}' failed" in error.message()
-    assert "/" not in error.message()
-    assert "Traceback" not in error.message()
-    assert "\n" not in error.message()
-    (logged,) = {*server.logger.errors}
-    assert "stub of /opt/models/secret.bin died" in logged
-    assert failing in logged
-
-
-def test_after_a_failed_call_no_further_one_is_made(server):
-    def broken(inputs):
-        raise ModelFailureError("out of memory")
-
-    server.models["speaker_model"] = broken
-    with running(server, calls__windows="1", calls__in_flight="2") as run:
-        error = run.error(run.request(conversation()))
-    assert error.code() is TritonError.UNAVAILABLE
-    assert len(server.calls_of("speaker_model")) <= 2
-
-
-def test_a_failed_call_fails_one_request_only(server):
-    def sometimes_broken(inputs):
-        if len(server.calls_of("sad")) == 2:
-            raise ModelFailureError("out of memory")
-        return planted_sad(inputs)
-
-    server.models["sad"] = sometimes_broken
-    with running(server) as run:
-        outcomes = run.execute(*[run.request(conversation()) for _ in range(3)])
-    assert [isinstance(outcome, TritonError) for outcome in outcomes] == [False, True, False]
-
-
-def test_a_request_cancelled_before_the_start_calls_nothing(server):
-    with running(server) as run:
-        error = run.error(run.request(conversation(), is_cancelled=lambda: True))
-    assert error.code() is TritonError.CANCELLED
-    assert server.calls == []
-
-
-def test_a_request_cancelled_during_speech_detection_calls_no_speaker_model(server):
-    gone = threading.Event()
-
-    def sad(inputs):
-        gone.set()
-        return planted_sad(inputs)
-
-    server.models["sad"] = sad
-    with running(server) as run:
-        error = run.error(run.request(conversation(), is_cancelled=gone.is_set))
-    assert error.code() is TritonError.CANCELLED
-    assert [call.model for call in server.calls] == ["sad"]
-
-
-def test_a_request_cancelled_during_a_speaker_call_makes_no_further_one(server):
-    gone = threading.Event()
-
-    def speaker_model(inputs):
-        gone.set()
-        return planted_speaker_model(inputs)
-
-    server.models["speaker_model"] = speaker_model
-    with running(server, calls__windows="1", calls__in_flight="1") as run:
-        error = run.error(run.request(conversation(), is_cancelled=gone.is_set))
-    assert error.code() is TritonError.CANCELLED
-    assert len(server.calls_of("speaker_model")) == 1
-    assert server.logger.errors == []
-
-
-def test_the_unexpected_is_an_internal_error_with_its_traceback_in_the_log_only(
-    server, monkeypatch
+@pytest.mark.parametrize(
+    ("model", "mode", "seconds"),
+    [
+        ("segmentation", "full", 16.25),
+        ("speaker_model", "full", 3.5),
+        ("speaker_model", "classic", 5.25),
+    ],
+)  # six chunks or windows each, one a call
+def test_as_many_calls_are_under_way_as_configured_and_no_more(
+    server, model, mode, seconds, in_flight
 ):
-    def broken(*_):
-        raise ZeroDivisionError("while reading /srv/secret")
+    counted = server.models[model] = CountedModel(server.models[model], in_flight)
+    single = {"segmentation": "calls__chunks", "speaker_model": "calls__windows"}[model]
+    with running(server, calls__in_flight=str(in_flight), **{single: "1"}) as run:
+        run.outputs(run.request(voice(seconds, SLOW_HZ), {"mode": mode}))
+    assert len(server.calls_of(model)) == 6
+    assert counted.n_most == in_flight
 
-    with running(server) as run:
-        healthy = run.request(conversation())
-        monkeypatch.setattr(run.module, "format_rttm", broken)
-        error = run.error(run.request(conversation()))
-        monkeypatch.undo()
-        run.outputs(healthy)
-    assert error.code() is TritonError.INTERNAL
-    assert error.message() == "internal error; the server's log says more"
-    (logged,) = server.logger.errors
-    assert logged.startswith("Traceback")
-    assert "ZeroDivisionError: while reading /srv/secret" in logged
+
+def echoing_embeddings(inputs):
+    return {"embs": inputs["feats"][:, 0, :2]}
+
+
+def echoing_posteriors(inputs):
+    first = np.log(inputs["wav"][:, :1, :1] + 1)
+    return {"logp": np.broadcast_to(first, (len(first), N_CHUNK_FRAMES, N_CLASSES))}
 
 
 @pytest.mark.parametrize(
-    ("parameter", "value", "text"),
+    ("model", "method", "shape", "echo", "first"),
     [
-        ("sad__onst", "0.5", "unknown parameter 'sad.onst'; known: sad.onset"),
-        ("windows", "64", "unknown parameter 'windows'"),
-        ("sad__onset", "loud", "parameter 'sad.onset': got 'loud', expected float"),
-        ("calls__windows", "6.5", "parameter 'calls.windows': got '6.5', expected int"),
-        ("calls__in_flight", "0", "calls.in_flight must be at least 1"),
-        ("window__analysis", "hann", "window.analysis: got 'hann'"),
+        ("speaker_model", "embed", (1, 148, 80), echoing_embeddings, 0),
+        ("segmentation", "segment", (1, 1, 160_000), echoing_posteriors, 1),
     ],
 )
-def test_a_wrong_parameter_in_the_configuration_keeps_the_model_from_loading(
-    server, parameter, value, text
+def test_answers_come_in_order_and_batches_are_not_prepared_too_far_ahead(
+    server, model, method, shape, echo, first
 ):
-    with pytest.raises(ValueError, match=re.escape(text)), running(server, **{parameter: value}):
-        pass
+    server.models[model] = echo
+    n_pulled, answers, ahead = 0, [], []
+
+    def batches():
+        nonlocal n_pulled
+        for number in range(8):
+            ahead.append(n_pulled - len(answers))
+            n_pulled += 1
+            yield np.full(shape, number, np.float32)
+
+    with running(server, calls__in_flight="2") as run:
+        models = run.module.ServerModels(
+            run.model.options.calls, run.module.Measurements(), lambda: False
+        )
+        for answer in getattr(models, method)(batches()):
+            assert (answer == answer.flat[0]).all()
+            answers.append(round(float(answer.flat[0])))
+    assert answers == [first + number for number in range(8)]
+    assert max(ahead) == 1  # one under way while the next is prepared

@@ -171,7 +171,8 @@ def test_run_finds_the_speech_of_the_sample_with_this_model(sad):
     server.add(CONFIG, real_sad)
     samples, _ = soundfile.read(SAMPLE / "sample.wav", dtype="float32")
     with running(server) as run:
-        labels = run.outputs(run.request((SAMPLE / "sample.wav").read_bytes()))["LABELS"][0]
+        recording = run.request((SAMPLE / "sample.wav").read_bytes(), {"mode": "classic"})
+        labels = run.outputs(recording)["LABELS"][0]
     reference = [
         (float(line.split()[3]), float(line.split()[3]) + float(line.split()[4]))
         for line in (SAMPLE / "sample.rttm").read_text().splitlines()

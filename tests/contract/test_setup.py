@@ -86,6 +86,11 @@ def test_a_system_without_glibc_is_named(project, tools):
     assert refused(set_up(project, tools), "no glibc", "2.35 or newer")
 
 
+def test_a_path_with_white_space_is_refused(project, tools):
+    spaced = project.rename(project.with_name("check out"))
+    assert refused(set_up(spaced, tools), "path with white space", str(spaced))
+
+
 def test_no_python_at_all_is_named(project, tools):
     assert refused(set_up(project, tools, PYTHON=""), "no suitable Python", "3.11 or 3.12")
 

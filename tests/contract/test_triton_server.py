@@ -1,5 +1,7 @@
 """Starting, watching and stopping the server, with a program in its place that obeys flags."""
 
+import os
+import signal
 import socket
 import urllib.request
 
@@ -7,6 +9,7 @@ import pytest
 
 import triton_server
 from contract.fake_launcher import witness, write_launcher
+from processes import children
 from triton_server import MODEL_REPOSITORY, Ports, ServerError, TritonServer
 
 
@@ -182,16 +185,50 @@ def test_a_stopped_server_can_be_started_again(log):
     assert log.read_text().count("asked to stop") == 1  # every start has a log of its own
 
 
-def test_waiting_returns_the_status_of_a_server_that_ends_by_itself(log):
+def test_a_server_that_ends_by_itself_is_reported_with_its_status(log):
     server = TritonServer(log, flags=["--fake-answers=1"])
     server.start()
-    assert server.wait() == 7
+    assert str(server.watch()).startswith("tritonserver ended with status 7\n")
     server.stop()
 
 
-def test_waiting_for_a_server_that_was_not_started_is_an_error(log):
+def test_a_lost_process_is_reported(log):
+    server = TritonServer(log, flags=["--fake-child"])
+    server.start()
+    (child,) = children(server._process.pid)
+    os.kill(child, signal.SIGKILL)
+    assert str(server.watch()).startswith("1 process(es) of a model ended unexpectedly\n")
+    server.stop()
+
+
+def test_a_server_that_was_not_started_cannot_be_watched(log):
     with pytest.raises(ServerError, match="was not started"):
-        TritonServer(log).wait()
+        TritonServer(log).watch()
+
+
+def test_the_log_of_the_run_before_is_kept(log):
+    log.parent.mkdir()
+    log.write_text("how it ended\n")
+    with TritonServer(log):
+        pass
+    assert log.with_name(log.name + ".1").read_text() == "how it ended\n"
+
+
+def test_readiness_is_asked_where_the_server_listens(log):
+    for address, asked in (("127.0.0.2", "127.0.0.2"), ("0.0.0.0", "127.0.0.1")):
+        for flags in ([f"--http-address={address}"], ["--http-address", address]):
+            url = TritonServer(log, Ports(1, 2, 3), flags).http_url
+            assert url == f"http://{asked}:1"
+
+
+def test_a_server_without_http_is_refused_at_once(log):
+    with pytest.raises(ServerError, match="readiness is asked over HTTP"):
+        TritonServer(log, flags=["--allow-http=false"]).start()
+
+
+def test_two_services_on_one_port_are_refused(log):
+    with pytest.raises(ServerError, match="three different ports are needed"):
+        TritonServer(log, Ports(18, 18, 19)).start()
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY"])

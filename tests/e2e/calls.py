@@ -40,12 +40,12 @@ def diarize(server, encoded, **parameters):
     return Answer(result.as_numpy("LABELS"), texts["RTTM"], json.loads(texts["INFO"]))
 
 
-def diarize_all(server, files):
+def diarize_all(server, files, **parameters):
     """Answers or exceptions, in order, to files sent at the same time."""
 
     def attempt(encoded):
         try:
-            return diarize(server, encoded)
+            return diarize(server, encoded, **parameters)
         except grpcclient.InferenceServerException as error:
             return error
 

@@ -36,9 +36,10 @@ def test_simulated_conversations_score_at_most_8_percent(server, simulated, tmp_
 
 def test_a_recording_of_several_blocks_is_one_recording(server, sample):
     samples, _ = soundfile.read(sample, dtype="float32")
-    answer = diarize(server, wav_bytes(np.tile(samples, 50)))  # 25 minutes, three blocks
+    # 25 minutes, three blocks; every turn comes fifty times over, which is no way to count speakers
+    answer = diarize(server, wav_bytes(np.tile(samples, 50)), num_speakers=2)
     assert answer.info["audio_s"] == pytest.approx(1500)
-    assert answer.info["n_speakers"] <= 5  # two, were every turn not there fifty times over
-    ends = [0.0, *(turn[1] for turn in answer.turns)]
+    assert answer.info["n_speakers"] == 2
+    ends = np.maximum.accumulate([0.0, *(turn[1] for turn in answer.turns)])
     begins = [*(turn[0] for turn in answer.turns), 1500.0]
     assert max(b - e for b, e in zip(begins, ends, strict=True)) < 10  # no block is missing

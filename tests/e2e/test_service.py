@@ -99,9 +99,9 @@ def test_labels_rttm_and_info_say_the_same(sample_alone):
     np.testing.assert_allclose(rows, turns, atol=1e-3)
     assert sample_alone.info["n_speakers"] == len({turn[2] for turn in turns}) == 2
     assert sample_alone.info["audio_s"] == pytest.approx(30.0, abs=0.01)
-    assert {"decode", "sad", "fbank", "embed", "cluster", "total"} == set(
-        sample_alone.info["stage_s"]
-    )
+    assert sample_alone.info["mode"] == "full"
+    stages = {"decode", "sad", "segment", "fbank", "embed", "cluster", "assign", "total"}
+    assert stages == set(sample_alone.info["stage_s"])
 
 
 @pytest.mark.parametrize("n_samples", [0, 1, 300, 16_000, 160_000])
@@ -138,6 +138,7 @@ def test_garbage_is_refused_and_hurts_nobody(server, sample, sample_alone):
         ({"num_speakers": "two"}, "num_speakers"),
         ({"min_speakers": 3, "max_speakers": 2}, "min_speakers"),
         ({"recording_id": "two words"}, "recording_id"),
+        ({"mode": "fast"}, "parameter 'mode': got 'fast', expected one of full, classic"),
         ({"speakers": 2}, "speakers"),
     ],
 )
@@ -174,9 +175,18 @@ def test_eight_recordings_at_once_are_answered_as_alone(server, sample, sample_a
     same_turns(alone[-1], diarize(server, files[-1]))
 
 
+def test_the_windows_of_a_short_recording_are_one_call(server, sample, speaker_statistics):
+    calls_before, _ = speaker_statistics()
+    answer = diarize(server, sample.read_bytes())
+    calls, _ = speaker_statistics()
+    assert answer.info["n_windows"] == 46  # fewer than fit one batch
+    assert calls - calls_before == 1
+
+
 def test_windows_of_several_recordings_are_merged(server, sample, speaker_statistics):
+    # In the full mode the segmentation, one recording after the other, keeps the calls apart.
     calls_before, executions_before = speaker_statistics()
-    answers = diarize_all(server, [sample.read_bytes()] * 4)
+    answers = diarize_all(server, [sample.read_bytes()] * 4, mode="classic")
     calls, executions = speaker_statistics()
     assert calls - calls_before == 4  # one call each: fewer windows than fit one batch
     assert all(answer.info["n_windows"] < 64 for answer in answers)
@@ -185,6 +195,7 @@ def test_windows_of_several_recordings_are_merged(server, sample, speaker_statis
 
 def test_every_model_is_ready_and_metrics_are_served(server):
     with grpcclient.InferenceServerClient(server.url) as client:
-        assert all(client.is_model_ready(name) for name in ("run", "sad", "speaker_model"))
+        models = ("run", "sad", "segmentation", "speaker_model")
+        assert all(client.is_model_ready(name) for name in models)
     with urllib.request.urlopen(server.metrics_url, timeout=10) as response:
         assert b'nv_inference_request_success{model="run"' in response.read()

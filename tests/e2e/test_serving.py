@@ -1,5 +1,6 @@
 """Starting and stopping: serve.sh and the bare `tritonserver` command, by their users' hands."""
 
+import os
 import shutil
 import signal
 import socket
@@ -7,10 +8,11 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 
-from e2e.processes import alive, children
+from processes import alive, children
 from triton_server import MODEL_REPOSITORY, ROOT, STOP_TIMEOUT_S, Ports
 
 SERVE = ROOT / "scripts" / "serve.sh"
@@ -50,6 +52,10 @@ def started(tmp_path):
 
 def port_flags(ports):
     return [f"--{name}-port={getattr(ports, name)}" for name in ("http", "grpc", "metrics")]
+
+
+def cmdline(pid):
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def answers(ports):
@@ -107,3 +113,28 @@ def test_the_bare_command_takes_a_relative_repository_and_ctrl_c(started, ports,
     process.send_signal(signal.SIGINT)
     assert process.wait(STOP_TIMEOUT_S) == 0
     assert not alive(stubs)
+
+
+def test_serve_ends_when_a_model_loses_its_process(started, ports, tmp_path):
+    address = "--http-address=127.0.0.2"  # readiness is asked where the server listens
+    process = started(SERVE, *port_flags(ports), address, f"--log={tmp_path / 'log'}")
+    assert process.stdout.readline().startswith("ready")
+    (stub, *_) = [pid for pid in children(process.pid) if b"/run/1/" in cmdline(pid)]
+    os.kill(stub, signal.SIGKILL)
+    _, complaint = process.communicate(timeout=STOP_TIMEOUT_S + 30)
+    assert process.returncode == 1
+    assert complaint.startswith("serve: 1 process(es) of a model ended unexpectedly")
+
+
+def test_quickstart_stopped_early_leaves_no_process(started):
+    process = started(ROOT / ".venv" / "bin" / "python", ROOT / "scripts" / "quickstart.py")
+    assert process.stdout.readline().startswith("starting Triton")
+    deadline = time.monotonic() + READY_WITHIN_S
+    while not (begun := children(process.pid)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.terminate()
+    _, complaint = process.communicate(timeout=STOP_TIMEOUT_S + 30)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert complaint == ""
+    assert not alive(begun)

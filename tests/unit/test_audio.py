@@ -1,6 +1,7 @@
 """Decoding, downmixing and resampling of files made here."""
 
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -187,9 +188,25 @@ def test_a_waveform_without_samples_is_no_audio(shape):
     assert list(waveform_blocks(np.empty(shape, np.float32), 1.0)) == []
 
 
-@pytest.mark.parametrize("shape", [(), (5,), (0, 5), (1, 1, 5)])
+@pytest.mark.parametrize("shape", [(), (5,), (0, 5), (1, 1, 5), (16_000, 1)])
 def test_waveforms_of_another_shape_are_refused(shape):
     with pytest.raises(InvalidRequestError) as refusal:
         list(waveform_blocks(np.zeros(shape, np.float32), 1.0))
 
     assert f"got shape {list(shape)}, expected [channels, samples]" in str(refusal.value)
+
+
+def test_a_sample_rate_that_no_speech_has_is_refused():
+    with pytest.raises(InvalidRequestError, match="got a sample rate of 1 Hz, expected at least"):
+        list(decode_blocks(encoded(np.zeros(100), 1), 600.0))
+
+
+def test_many_channels_do_not_make_large_blocks():
+    n_samples = 2_000_000
+    silence = encoded(np.zeros((n_samples, 8), np.float32), 96_000, ("FLAC", "PCM_16"))
+    tracemalloc.start()
+    n_decoded = sum(len(block) for block in decode_blocks(silence, 600.0))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert n_decoded == pytest.approx(n_samples / 6, abs=2)
+    assert peak < 8 * n_samples * 4  # all of it as samples would be that large

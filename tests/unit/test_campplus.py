@@ -24,12 +24,13 @@ from networks.campplus import (
 from networks.onnx_export import (
     MAX_DIFFERENCE,
     ExportError,
-    export_campplus,
+    export,
     one_torch_thread,
     refuse_disagreement,
 )
+from networks.served import CAMPPLUS
 
-ORIGIN = {"source": "a wheel", "licence": "a licence"}
+METADATA = {"model_name": "a model", "source": "a wheel", "licence": "a licence"}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -58,7 +59,7 @@ def weights():
 @pytest.fixture(scope="module")
 def exported(weights, tmp_path_factory):
     path = tmp_path_factory.mktemp("export") / "model.onnx"
-    export_campplus(weights, path, ORIGIN)
+    export(CAMPPLUS, weights, path, METADATA)
     return path
 
 
@@ -195,13 +196,11 @@ def test_onnx_has_free_axes_and_says_what_it_is(exported):
     session = onnxruntime.InferenceSession(str(exported), providers=["CPUExecutionProvider"])
     assert session.get_inputs()[0].shape == ["B", "T", 80]
     assert session.get_outputs()[0].shape == ["B", 192]
-    assert session.get_modelmeta().custom_metadata_map == ORIGIN | {
-        "model_name": "campplus_cn_en_common",
-    }
+    assert session.get_modelmeta().custom_metadata_map == METADATA
 
 
 def test_same_weights_give_the_same_bytes(weights, exported, tmp_path):
-    export_campplus(weights, tmp_path / "again.onnx", ORIGIN)
+    export(CAMPPLUS, weights, tmp_path / "again.onnx", METADATA)
     assert (tmp_path / "again.onnx").read_bytes() == exported.read_bytes()
 
 
@@ -217,7 +216,7 @@ def test_export_that_computes_something_else_is_refused(weights, exported, tmp_p
     tensor.CopyFrom(onnx.numpy_helper.from_array(changed, tensor.name))
     onnx.save(model, tmp_path / "net.onnx")
     with pytest.raises(ExportError, match=r"differs from torch by .*, expected at most 1e-04"):
-        refuse_disagreement(load_campplus(weights), tmp_path / "net.onnx")
+        refuse_disagreement(load_campplus(weights), CAMPPLUS, tmp_path / "net.onnx")
 
 
 # On speech

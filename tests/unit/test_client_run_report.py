@@ -43,8 +43,7 @@ def test_without_a_terminal_there_are_plain_lines_and_no_bar(capsys):
         "INFO: a: 30.0 s of audio, 2 speaker(s), took 1.2 s",
         "ERROR: b: line 3: no",
         "INFO: 1 done, 1 failed",
-        "ERROR: failed:",
-        "  b: line 3: no",
+        "ERROR: failed: b",
     ]
 
 

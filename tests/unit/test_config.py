@@ -37,11 +37,26 @@ OTHER_VALUES = {
     "cluster.max_neighbours": "77",
     "cluster.windows_per_speaker": "1",
     "cluster.seed": "7",
+    "frames.chunk_hop_s": "9.9",
+    "frames.speech": "0.99",
+    "frames.fill_s": "0",
+    "frames.drop_s": "0",
+    "frames.window_s": "1.5",
+    "frames.window_hop_s": "0.75",
+    "frames.cluster_share": "1",
+    "frames.evidence_share": "0.5",
+    "frames.join_distance": "1",
+    "frames.sharpness": "0.1",
+    "frames.reach_s": "0.1",
+    "frames.window_weight": "0",
+    "frames.least_active_s": "0",
+    "frames.turn_fill_s": "0",
+    "default.mode": "classic",
     "speakers.minimum": "2",
     "speakers.maximum": "100",
     "calls.windows": "1",
+    "calls.chunks": "1",
     "calls.in_flight": "1",
-    "calls.timeout_s": "0.5",
 }
 
 
@@ -85,7 +100,7 @@ def test_an_unknown_key_is_named_with_the_known_ones(key):
     assert all(name in text for name in option_names())
 
 
-@pytest.mark.parametrize("key", [key for key in DEFAULTS if key != "window.analysis"])
+@pytest.mark.parametrize("key", [key for key, value in DEFAULTS.items() if type(value) is not str])
 @pytest.mark.parametrize("text", ["", "many", "0,5", "1 2", "None"])
 def test_a_value_of_the_wrong_type_is_named_with_its_key(key, text):
     kind = type(DEFAULTS[key]).__name__
@@ -125,13 +140,36 @@ def test_a_whole_number_is_expected_where_there_are_no_parts(key):
         {"cluster.windows_per_speaker": "0"},
         {"cluster.seed": "-1"},
         {"cluster.seed": str(2**32)},
+        {"frames.chunk_hop_s": "0.09"},
+        {"frames.chunk_hop_s": "9.95"},  # frames between two chunks would be in none
+        {"frames.chunk_hop_s": "10"},
+        {"frames.speech": "0"},
+        {"frames.speech": "1"},
+        {"frames.fill_s": "-0.1"},
+        {"frames.drop_s": "-0.1"},
+        {"frames.least_active_s": "-0.1"},
+        {"frames.turn_fill_s": "-0.1"},
+        {"frames.window_s": "0.02"},
+        {"frames.window_hop_s": "0"},
+        {"frames.window_hop_s": "1.1"},
+        {"frames.evidence_share": "0"},
+        {"frames.evidence_share": "0.6"},
+        {"frames.cluster_share": "0.2"},
+        {"frames.cluster_share": "1.1"},
+        {"frames.join_distance": "0"},
+        {"frames.join_distance": "1.1"},
+        {"frames.sharpness": "0"},
+        {"frames.reach_s": "0"},
+        {"frames.window_weight": "-0.1"},
+        {"default.mode": "fast"},
+        {"default.mode": ""},
         {"speakers.minimum": "0"},
         {"speakers.minimum": "31", "speakers.maximum": "30"},
         {"speakers.maximum": "0"},
         {"speakers.maximum": str(MAX_SPEAKERS_CEILING + 1)},
         {"calls.windows": "0"},
+        {"calls.chunks": "0"},
         {"calls.in_flight": "0"},
-        {"calls.timeout_s": "0"},
     ],
     ids=lambda parameters: ",".join(map("=".join, parameters.items())),
 )
@@ -158,6 +196,12 @@ def test_a_hop_of_less_than_a_frame_of_features_is_refused():
 
 def test_a_block_of_less_than_a_frame_of_sad_is_refused():
     assert "block_s" in refusal({"sad.block_s": "0.02", "sad.cut_search_s": "0.01"})
+
+
+def test_an_unknown_mode_is_refused_with_the_known_ones():
+    assert refusal({"default.mode": "Full"}) == (
+        "default.mode: got 'Full', expected one of full, classic"
+    )
 
 
 def test_options_do_not_change():

@@ -1,4 +1,4 @@
-"""What counts as a speaker model: `feats` (B, T, 80) in, `embs` (B, dim) out."""
+"""What counts as a model that can be served: its tensors, and what it gives on a trial."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from networks.onnx_interface import InterfaceError, check_speaker_onnx
+from networks.onnx_interface import InterfaceError, check_onnx
+from networks.served import SEGMENTATION, SPEAKER
 
 
 def graph(feats, embs, op="ReduceMean", kind=TensorProto.FLOAT, **attributes):
@@ -31,7 +32,7 @@ FEATS, EMBS = ("feats", ["B", "T", 80]), ("embs", ["B", 80])
         (graph(("feats", [1, "T", 80]), ("embs", [1, 80]), **POOL), r"\(1, 'T', 80\), expected"),
         (graph(("feats", ["B", 148, 80]), EMBS, **POOL), r"\('B', 148, 80\), expected"),
         (graph(FEATS, EMBS, kind=TensorProto.DOUBLE, **POOL), r"tensor\(double\)"),
-        (graph(FEATS, ("embs", ["B", "T"]), axes=[2], keepdims=0), r"got \[148, 200\], exp"),
+        (graph(FEATS, ("embs", ["B", "T"]), axes=[2], keepdims=0), r"got \[\(148,\), \(200,\)\]"),
         (graph(FEATS, ("embs", ["B", "T", 80]), op="Relu"), r"output is 'embs' .*'T', 80\)"),
         (graph(FEATS, ("embs", ["T", 80]), axes=[0], keepdims=0), r"embs is \(148, 80\), expected"),
         (graph(FEATS, EMBS, op="ReduceLogSum", **POOL), r"holds NaN or infinity"),
@@ -40,9 +41,24 @@ FEATS, EMBS = ("feats", ["B", "T", 80]), ("embs", ["B", 80])
 def test_model_with_another_interface_is_refused_saying_what(tmp_path, model, message):
     onnx.save(model, tmp_path / "m.onnx")
     with pytest.raises(InterfaceError, match=rf"^shown: .*{message}"):
-        check_speaker_onnx(tmp_path / "m.onnx", "shown")
+        check_onnx(tmp_path / "m.onnx", SPEAKER, "shown")
 
 
 def test_model_whose_embedding_size_is_not_declared_is_measured(tmp_path):
     onnx.save(graph(FEATS, ("embs", ["B", "dim"]), **POOL), tmp_path / "m.onnx")
-    assert check_speaker_onnx(tmp_path / "m.onnx", "shown").embedding_size == 80
+    assert check_onnx(tmp_path / "m.onnx", SPEAKER, "shown").output_dims == [80]
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (graph(("wav", ["B", "T"]), ("logp", ["B", "T"]), op="Relu"),
+         r"input is 'wav' .*, expected one input 'wav' float \(B, 1, 160000\), B free"),
+        (graph(("wav", ["B", 1, 160000]), ("logp", ["B", 1, 160000]), op="Relu"),
+         r"output is 'logp' .*, expected one output 'logp' float \(B, 589, 7\), B free"),
+    ],
+)  # fmt: skip
+def test_segmentation_model_must_take_chunks_and_give_frames_of_classes(tmp_path, model, message):
+    onnx.save(model, tmp_path / "m.onnx")
+    with pytest.raises(InterfaceError, match=rf"^shown: {message}$"):
+        check_onnx(tmp_path / "m.onnx", SEGMENTATION, "shown")

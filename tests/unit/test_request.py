@@ -2,29 +2,34 @@
 
 import pytest
 
-from diarization.config import MAX_SPEAKERS_CEILING, SpeakerBounds
+from diarization.config import MAX_SPEAKERS_CEILING, Options, RequestDefaults, SpeakerBounds
 from diarization.errors import DiarizationError, InvalidRequestError
 from diarization.request import DEFAULT_RECORDING_ID, MAX_ID_BYTES, RequestOptions, parse_request
 
 DEFAULT = SpeakerBounds(1, 30)
 
 
+def request(parameters, default=DEFAULT, mode="full"):
+    return parse_request(parameters, Options(speakers=default, default=RequestDefaults(mode)))
+
+
 def speakers(default=DEFAULT, **parameters):
-    bounds = parse_request(parameters, default).speakers
+    bounds = request(parameters, default).speakers
     return bounds.minimum, bounds.maximum
 
 
 def refusal(parameters, default=DEFAULT):
     with pytest.raises(InvalidRequestError) as error:
-        parse_request(parameters, default)
+        request(parameters, default)
     assert isinstance(error.value, DiarizationError)
     assert "expected" in str(error.value)
     return str(error.value)
 
 
 def test_nothing_asked_is_the_default():
-    assert parse_request({}, DEFAULT) == RequestOptions(DEFAULT_RECORDING_ID, DEFAULT)
-    assert parse_request({}, DEFAULT).recording_id == "recording"
+    assert request({}) == RequestOptions(DEFAULT_RECORDING_ID, DEFAULT, "full")
+    assert parse_request({}, Options()) == request({})
+    assert request({}).recording_id == "recording"
     assert speakers(SpeakerBounds(2, 4)) == (2, 4)
 
 
@@ -32,7 +37,7 @@ def test_an_unknown_parameter_is_named_with_the_known_ones():
     text = refusal({"n_speakers": 2})
 
     assert "'n_speakers' is unknown" in text
-    assert "recording_id, num_speakers, min_speakers, max_speakers" in text
+    assert "recording_id, mode, num_speakers, min_speakers, max_speakers" in text
 
 
 @pytest.mark.parametrize("name", ["", "Num_Speakers", "sequence", "triton", "timeouts", "id"])
@@ -53,9 +58,30 @@ def test_names_near_known_ones_are_unknown(name):
     ],
 )
 def test_names_that_are_tritons_own_are_passed_over(name):
-    asked = parse_request({name: "anything", "num_speakers": 2}, DEFAULT)
+    asked = request({name: "anything", "num_speakers": 2})
 
-    assert asked == RequestOptions("recording", SpeakerBounds(2, 2))
+    assert asked == RequestOptions("recording", SpeakerBounds(2, 2), "full")
+
+
+@pytest.mark.parametrize("default", ["full", "classic"])
+@pytest.mark.parametrize("mode", ["full", "classic"])
+def test_the_mode_that_is_asked_wins_over_the_default(mode, default):
+    assert request({"mode": mode}, mode=default).mode == mode
+    assert request({}, mode=default).mode == default
+
+
+@pytest.mark.parametrize(
+    "mode",
+    ["", "Full", "fast", "full ", b"full", 0, 1, True, False, None, 1.5, ["full"], {"full": 1}],
+)
+def test_an_unknown_mode_is_named_with_the_known_ones(mode):
+    assert refusal({"mode": mode}) == (
+        f"parameter 'mode': got {str(mode)!r}, expected one of full, classic"
+    )
+
+
+def test_a_long_wrong_mode_is_not_sent_back_whole():
+    assert len(refusal({"mode": "full" * 10_000})) < 200
 
 
 @pytest.mark.parametrize(
@@ -75,7 +101,7 @@ def test_names_that_are_tritons_own_are_passed_over(name):
     ],
 )
 def test_ids_in_any_script_are_kept(recording_id):
-    assert parse_request({"recording_id": recording_id}, DEFAULT).recording_id == recording_id
+    assert request({"recording_id": recording_id}).recording_id == recording_id
 
 
 @pytest.mark.parametrize(
@@ -84,7 +110,7 @@ def test_ids_in_any_script_are_kept(recording_id):
     ids=["emoji joined", "Persian word", "newer than this Python's Unicode"],
 )
 def test_ids_may_hold_characters_that_are_neither_white_space_nor_control(recording_id):
-    assert parse_request({"recording_id": recording_id}, DEFAULT).recording_id == recording_id
+    assert request({"recording_id": recording_id}).recording_id == recording_id
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarization.config import SpeakerBounds
+from diarization.config import Options
 from diarization.request import parse_request
 from diarization.rttm import format_rttm
 from diarization.turns import Turn
@@ -80,7 +80,7 @@ def turn_lists(draw):
 @seeded()
 @given(turn_lists(), recording_ids)
 def test_rttm_read_back_is_the_turns_to_a_millisecond(turns, recording_id):
-    asked = parse_request({"recording_id": recording_id}, SpeakerBounds())
+    asked = parse_request({"recording_id": recording_id}, Options())
     rows = read_rttm(format_rttm(turns, asked.recording_id))
 
     assert len(rows) == len(turns)

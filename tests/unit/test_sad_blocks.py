@@ -129,6 +129,17 @@ def test_the_detector_gets_the_same_audio_whatever_the_stretches():
     assert segments_in_recording(blocks) == segments_in_recording(blocks_of(audio))
 
 
+def test_blocks_hold_the_probabilities_of_their_own_frames():
+    audio = np.random.default_rng(0).random(40 * SECOND + 100, np.float32)
+    blocks = blocks_of(audio)
+
+    assert len(blocks) >= 4
+    assert [block.probs.tolist() for block in blocks] == [
+        block.samples[::FRAME_SAMPLES].tolist() for block in blocks
+    ]
+    assert sum(len(block.probs) for block in blocks) == -(-len(audio) // FRAME_SAMPLES)
+
+
 @pytest.mark.parametrize("prob", [0.0, 1.0])
 def test_speech_or_silence_without_a_pause_is_cut_all_the_same(prob):
     audio = recording((prob, 60))

@@ -114,7 +114,7 @@ def test_every_label_keeps_a_turn_inside_its_windows(labelled):
     assert {turn.label for turn in found} == set(range(len(set(labels.tolist()))))
     for turn in found:
         own = windows[renumbered == turn.label]
-        begin, end = turn.start_s * SECOND, turn.end_s * SECOND
+        begin, end = round(turn.start_s * SECOND, 3), round(turn.end_s * SECOND, 3)
         assert ((own[:, 0] <= begin) & (begin < own[:, 1])).any()
         assert ((own[:, 0] < end) & (end <= own[:, 1])).any()
 

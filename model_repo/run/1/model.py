@@ -13,7 +13,7 @@ import triton_python_backend_utils as pb_utils
 
 from diarization.arrays import Samples
 from diarization.audio import decode_blocks, waveform_blocks
-from diarization.bls import SAD_MODEL, SPEAKER_MODEL, ServerModels
+from diarization.bls import MODELS_OF_MODE, ServerModels
 from diarization.config import parse_options
 from diarization.errors import CancelledError, DiarizationError, InvalidRequestError, ModelCallError
 from diarization.measurements import Measurements
@@ -46,10 +46,10 @@ class TritonPythonModel:
 
     def _answer(self, request: Any) -> list[Any]:  # noqa: ANN401
         measurements = Measurements()
-        asked = parse_request(json.loads(request.parameters() or "{}"), self.options.speakers)
+        asked = parse_request(json.loads(request.parameters() or "{}"), self.options)
         audio = measurements.decoding(requested_audio(request, self.options.sad.block_s))
         models = ServerModels(self.options.calls, measurements, request.is_cancelled)
-        found = diarize(audio, models, self.options, asked.speakers, measurements.stage)
+        found = diarize(audio, models, self.options, asked, measurements.stage)
         outputs = output_tensors(found, asked, measurements)
         return [outputs[name] for name in request.requested_output_names()]
 
@@ -77,8 +77,8 @@ def output_tensors(
 ) -> dict[str, Any]:
     """All outputs by name."""
     info = {
-        "models": {"sad": SAD_MODEL, "speaker": SPEAKER_MODEL},
-        "mode": "classic",
+        "models": MODELS_OF_MODE[asked.mode],
+        "mode": asked.mode,
         "n_speakers": found.n_speakers,
         "n_windows": found.n_windows,
         "audio_s": round(measurements.audio_s, 3),

@@ -131,15 +131,14 @@ class TritonPythonModel:
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Run the merged batch; if that fails, every request alone: a bad one fails by itself."""
-        feeds = [self._feed(request) for request in requests]
-        if self.config["max_batch_size"] > 0 and len(feeds) > 1:
+        if self.config["max_batch_size"] > 0 and len(requests) > 1:
             try:
-                return [respond(outputs) for outputs in self._run_merged(feeds)]
+                return [respond(outputs) for outputs in self._run_merged(requests)]
             except Exception as error:
                 pb_utils.Logger.log_warn(
                     f"{self.config['name']}: merged batch failed, running one by one: {error}"
                 )
-        return [self._answer(feed) for feed in feeds]
+        return [self._answer(request) for request in requests]
 
     def _feed(self, request: Any) -> Arrays:  # noqa: ANN401
         return {
@@ -150,13 +149,14 @@ class TritonPythonModel:
     def _run(self, feed: Arrays) -> Arrays:
         return dict(zip(self.output_names, self.session.run(self.output_names, feed), strict=True))
 
-    def _run_merged(self, feeds: list[Arrays]) -> list[Arrays]:
+    def _run_merged(self, requests: list[Any]) -> list[Arrays]:
+        feeds = [self._feed(request) for request in requests]
         merged = {name: np.concatenate([feed[name] for feed in feeds]) for name in self.input_names}
         return split_rows(self._run(merged), [len(feed[self.input_names[0]]) for feed in feeds])
 
-    def _answer(self, feed: Arrays) -> Any:  # noqa: ANN401
+    def _answer(self, request: Any) -> Any:  # noqa: ANN401
         try:
-            return respond(self._run(feed))
+            return respond(self._run(self._feed(request)))
         except Exception as error:
             text = f"model '{self.config['name']}' failed: {error}"
             return pb_utils.InferenceResponse(

@@ -1,4 +1,4 @@
-"""Speaker diarization: pure functions on numpy arrays, no Triton, no files, no clock.
+"""Speaker diarization: pure functions on numpy arrays, no Triton, no files.
 
 Read in pipeline order: `audio` -> `sad` -> `windows` -> `fbank` -> `clustering` (`spectral`) ->
 `turns` -> `rttm`; `pipeline.diarize` is that order on one screen. `config` holds the options,

@@ -23,6 +23,15 @@ Features = NDArray[np.float32]
 Embeddings = NDArray[np.float32]
 """shape=(n, dim), one speaker embedding per window."""
 
+Chunks = NDArray[np.float32]
+"""shape=(n, 1, 160000), stretches of 10 s for the segmentation net."""
+
+Posteriors = NDArray[np.float32]
+"""shape=(n_chunks, 589, 7), probability of each powerset class in each frame of each chunk."""
+
+SadState = NDArray[np.float32] | None
+"""What the SAD model remembers of the samples before; None at the start."""
+
 Labels = NDArray[np.int64]
 """shape=(n,), cluster number of every window, 0-based."""
 

@@ -16,6 +16,9 @@ from .arrays import SAMPLE_RATE_HZ, Samples
 from .errors import InvalidRequestError
 
 N_AXES = 2  # channels, samples
+MOST_CHANNELS = 1024  # libsndfile's limit; more are samples in the wrong axis
+LOWEST_RATE_HZ = 1000  # below it is no recording of speech, and resampling would blow it up
+DECODED_AT_ONCE = 1 << 22  # samples of all channels together: 16 MiB
 EXPECTED_FORMATS = "wav, flac, ogg or mp3"
 
 
@@ -42,7 +45,9 @@ def decode_blocks(encoded: bytes, block_s: float) -> Iterator[Samples]:
     """
     try:
         with soundfile.SoundFile(io.BytesIO(encoded)) as file:
-            blocks = _read_blocks(file, round(block_s * file.samplerate))
+            _require_rate(file.samplerate)
+            n_frames = min(round(block_s * file.samplerate), DECODED_AT_ONCE // file.channels)
+            blocks = _read_blocks(file, n_frames)
             yield from _resampled((_mean(block, axis=1) for block in blocks), file.samplerate)
     except soundfile.LibsndfileError as error:
         raise InvalidRequestError(
@@ -66,13 +71,21 @@ def waveform_blocks(waveform: NDArray[Any], block_s: float) -> Iterator[Samples]
     InvalidRequestError
         If the shape is another one, there is no channel, or a value is not finite.
     """
-    if waveform.ndim != N_AXES or (waveform.shape[0] == 0 and waveform.shape[1] > 0):
+    wrong_axes = waveform.ndim != N_AXES or waveform.shape[0] > MOST_CHANNELS
+    if wrong_axes or (waveform.shape[0] == 0 and waveform.shape[1] > 0):
         raise InvalidRequestError(
             f"input: got shape {list(waveform.shape)}, expected [channels, samples] at 16 kHz"
         )
     step = round(block_s * SAMPLE_RATE_HZ)
     for start in range(0, waveform.shape[1], step):
         yield _mean(waveform[:, start : start + step], axis=0)
+
+
+def _require_rate(rate_hz: int) -> None:
+    if rate_hz < LOWEST_RATE_HZ:
+        raise InvalidRequestError(
+            f"AUDIO: got a sample rate of {rate_hz} Hz, expected at least {LOWEST_RATE_HZ} Hz"
+        )
 
 
 def _read_blocks(file: soundfile.SoundFile, n_frames: int) -> Iterator[NDArray[np.float32]]:

@@ -11,17 +11,21 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
-from .arrays import Embeddings, Samples, SpeechProbs
+from .arrays import Chunks, Embeddings, Features, Posteriors, SadState, Samples, SpeechProbs
 from .config import CallOptions
 from .errors import CancelledError, ModelCallError
 from .measurements import Measurements
-from .pipeline import WindowBatch
-from .sad import State
 
 SAD_MODEL = "sad"
+SEGMENTATION_MODEL = "segmentation"
 SPEAKER_MODEL = "speaker_model"
+MODELS_OF_MODE = {
+    "classic": {"sad": SAD_MODEL, "speaker": SPEAKER_MODEL},
+    "full": {"sad": SAD_MODEL, "segmentation": SEGMENTATION_MODEL, "speaker": SPEAKER_MODEL},
+}
 
-Arrays = dict[str, NDArray[np.float32]]
+Array = NDArray[np.float32]
+Arrays = dict[str, Array]
 
 
 class ServerModels:
@@ -30,7 +34,7 @@ class ServerModels:
     Parameters
     ----------
     options
-        Calls in flight and their time limit.
+        How many calls to one model may be under way.
     measurements
         Seconds waited for each model are added here.
     is_cancelled
@@ -44,7 +48,7 @@ class ServerModels:
         self._measurements = measurements
         self._is_cancelled = is_cancelled
 
-    def speech_probs(self, samples: Samples, state: State) -> tuple[SpeechProbs, State]:
+    def speech_probs(self, samples: Samples, state: SadState) -> tuple[SpeechProbs, SadState]:
         """Probabilities of speech from the model `sad`, and its state."""
         self._stop_if_cancelled()
         inputs = {"samples": samples[None, :]}
@@ -54,30 +58,37 @@ class ServerModels:
             outputs = self._call(SAD_MODEL, inputs, ["speech_probs", "next_state"])
         return outputs["speech_probs"][0], outputs["next_state"]
 
-    def embed(self, batches: Iterable[WindowBatch]) -> Iterator[tuple[WindowBatch, Embeddings]]:
-        """Embeddings from the model `speaker_model`.
+    def segment(self, batches: Iterable[Chunks]) -> Iterator[Posteriors]:
+        """Probabilities from the model `segmentation`."""
+        return self._ahead("segment", self._segment_one, batches)
 
-        The next batch is prepared while others are under way.
-        """
-        under_way: deque[tuple[WindowBatch, Future[Embeddings]]] = deque()
+    def embed(self, batches: Iterable[Features]) -> Iterator[Embeddings]:
+        """Embeddings from the model `speaker_model`."""
+        return self._ahead("embed", self._embed_one, batches)
+
+    def _segment_one(self, chunks: Chunks) -> Posteriors:
+        return np.exp(self._call(SEGMENTATION_MODEL, {"wav": chunks}, ["logp"])["logp"])
+
+    def _embed_one(self, features: Features) -> Embeddings:
+        return self._call(SPEAKER_MODEL, {"feats": features}, ["embs"])["embs"]
+
+    def _ahead(
+        self, stage: str, answer: Callable[[Array], Array], batches: Iterable[Array]
+    ) -> Iterator[Array]:
+        """Answers in order; the next batch is prepared while others are under way."""
+        under_way: deque[Future[Array]] = deque()
         with ThreadPoolExecutor(self._options.in_flight) as threads:
             for batch in batches:
                 self._stop_if_cancelled()
-                under_way.append((batch, threads.submit(self._embed_one, batch)))
+                under_way.append(threads.submit(answer, batch))
                 if len(under_way) == self._options.in_flight:
-                    yield self._oldest(under_way)
+                    yield self._oldest(stage, under_way)
             while under_way:
-                yield self._oldest(under_way)
+                yield self._oldest(stage, under_way)
 
-    def _oldest(
-        self, under_way: deque[tuple[WindowBatch, Future[Embeddings]]]
-    ) -> tuple[WindowBatch, Embeddings]:
-        batch, answer = under_way.popleft()
-        with self._measurements.stage("embed"):
-            return batch, answer.result()
-
-    def _embed_one(self, batch: WindowBatch) -> Embeddings:
-        return self._call(SPEAKER_MODEL, {"feats": batch.features}, ["embs"])["embs"]
+    def _oldest(self, stage: str, under_way: deque[Future[Array]]) -> Array:
+        with self._measurements.stage(stage):
+            return under_way.popleft().result()
 
     def _call(self, model: str, inputs: Arrays, outputs: list[str]) -> Arrays:
         """Call a model; the reason of a failure goes to the server's log, not to the client."""
@@ -89,16 +100,13 @@ class ServerModels:
             ],
             requested_output_names=outputs,
             preferred_memory=pb_utils.PreferredMemory(pb_utils.TRITONSERVER_MEMORY_CPU, 0),
-            timeout=round(self._options.timeout_s * 1e6),
         )
         response = request.exec()
         if response.has_error():
             pb_utils.Logger.log_error(
                 f"call to model '{model}' failed: {response.error().message()}"
             )
-            raise ModelCallError(
-                f"model '{model}' failed or did not answer in time; the server's log says why"
-            )
+            raise ModelCallError(f"model '{model}' failed; the server's log says why")
         return {
             name: pb_utils.get_output_tensor_by_name(response, name).as_numpy() for name in outputs
         }

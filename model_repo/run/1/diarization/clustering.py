@@ -40,6 +40,11 @@ def unit_length(embeddings: Embeddings) -> Embeddings:
     return embeddings / np.maximum(norms, np.finfo(np.float32).tiny)
 
 
+def centroids_of(unit: Embeddings, labels: Labels) -> Embeddings:
+    """Mean direction of every cluster 0 ... k-1, shape=(k, dim), rows of length one."""
+    return unit_length(np.stack([unit[labels == k].sum(axis=0) for k in range(labels.max() + 1)]))
+
+
 def agglomerative_labels(unit: Embeddings, bounds: SpeakerBounds, max_distance: float) -> Labels:
     """Average-linkage clustering by cosine distance, as far as `bounds` allow.
 

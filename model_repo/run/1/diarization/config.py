@@ -12,6 +12,8 @@ SECONDS_PER_FRAME = 0.025  # one fbank frame; nothing shorter has an embedding
 SECONDS_PER_SAD_FRAME = 0.032
 SHORTEST_HOP_S = 0.01  # features come every 10 ms
 LARGEST_SEED = 2**32 - 1  # scikit-learn's
+SHORTEST_CHUNK_HOP_S, LONGEST_CHUNK_HOP_S = 0.1, 9.9  # a chunk's 589 frames cover 9.94 s
+MODES = ("full", "classic")
 MAX_SPEAKERS_CEILING = 100  # beyond this a request is a mistake, not a meeting
 
 
@@ -156,6 +158,95 @@ class ClusterOptions:
 
 
 @dataclass(frozen=True)
+class FrameOptions:
+    """The full mode, which decides frame by frame who talks.
+
+    Attributes
+    ----------
+    chunk_hop_s
+        Distance of two chunks of the segmentation net, of 10 s each.
+    speech
+        Probability from which a frame is speech.
+    fill_s, drop_s
+        Shorter gaps in speech are filled, then shorter blips are dropped.
+    window_s, window_hop_s
+        Length of a window and distance of two starts.
+    cluster_share, evidence_share
+        Share of speech from which a window is clustered, and from which it is listened to at all.
+    join_distance
+        As `cluster.join_distance`; greater, since shorter windows are less alike.
+    sharpness
+        Of the softmax over the speakers' cosine similarities.
+    reach_s
+        A window speaks for the frames less than this from its middle.
+    window_weight
+        Weight of the windows' evidence against that of the chunks.
+    least_active_s
+        A chunk's local speaker who talks for less is not listened to.
+    turn_fill_s
+        Shorter pauses of a speaker are filled.
+    """
+
+    chunk_hop_s: float = 1.25
+    speech: float = 0.45
+    fill_s: float = 0.3
+    drop_s: float = 0.2
+    window_s: float = 1.0
+    window_hop_s: float = 0.5
+    cluster_share: float = 0.5
+    evidence_share: float = 0.3
+    join_distance: float = 0.6
+    sharpness: float = 10.0
+    reach_s: float = 0.75
+    window_weight: float = 2.0
+    least_active_s: float = 0.1
+    turn_fill_s: float = 0.5
+
+    def __post_init__(self) -> None:
+        require(
+            SHORTEST_CHUNK_HOP_S <= self.chunk_hop_s <= LONGEST_CHUNK_HOP_S,
+            f"frames: {SHORTEST_CHUNK_HOP_S} <= chunk_hop_s <= {LONGEST_CHUNK_HOP_S}, "
+            f"got {self.chunk_hop_s}",
+        )
+        require(0 < self.speech < 1, f"frames.speech: 0 < x < 1, got {self.speech}")
+        shares = 0 < self.evidence_share <= self.cluster_share <= 1
+        require(shares, "frames: 0 < evidence_share <= cluster_share <= 1")
+        require(0 < self.join_distance <= 1, "frames.join_distance: 0 < x <= 1")
+        require(self.sharpness > 0 and self.reach_s > 0, "frames: sharpness and reach_s above 0")
+        for name in ("fill_s", "drop_s", "least_active_s", "turn_fill_s"):
+            require(getattr(self, name) >= 0, f"frames.{name} must not be negative")
+        require(self.window_weight >= 0, "frames.window_weight must not be negative")
+        require(
+            self.window_s >= SECONDS_PER_FRAME,
+            f"frames.window_s must be at least {SECONDS_PER_FRAME}, got {self.window_s}",
+        )
+        require(
+            SHORTEST_HOP_S <= self.window_hop_s <= self.window_s,
+            f"frames: {SHORTEST_HOP_S} <= window_hop_s <= window_s, "
+            f"got {self.window_hop_s}, {self.window_s}",
+        )
+
+
+@dataclass(frozen=True)
+class RequestDefaults:
+    """What a request gets that does not ask.
+
+    Attributes
+    ----------
+    mode
+        "full" or "classic".
+    """
+
+    mode: str = "full"
+
+    def __post_init__(self) -> None:
+        require(
+            self.mode in MODES,
+            f"default.mode: got '{self.mode}', expected one of {', '.join(MODES)}",
+        )
+
+
+@dataclass(frozen=True)
 class SpeakerBounds:
     """How many speakers there may be: `minimum` <= speakers <= `maximum`."""
 
@@ -182,22 +273,21 @@ class CallOptions:
     ----------
     windows
         Windows per call to the speaker model; at most its `max_batch_size`.
+    chunks
+        Chunks per call to the segmentation model; at most its `max_batch_size`.
     in_flight
-        Calls to the speaker model that one recording may have under way.
-    timeout_s
-        Longest wait for one call.
+        Calls to one model that one recording may have under way.
     """
 
     windows: int = 64
+    chunks: int = 8
     in_flight: int = 2
-    timeout_s: float = 120.0
 
     def __post_init__(self) -> None:
         require(
-            self.windows >= 1 and self.in_flight >= 1,
-            "calls.windows and calls.in_flight must be at least 1",
+            min(self.windows, self.chunks, self.in_flight) >= 1,
+            "calls.windows, calls.chunks and calls.in_flight must be at least 1",
         )
-        require(self.timeout_s > 0, f"calls.timeout_s must be positive, got {self.timeout_s}")
 
 
 @dataclass(frozen=True)
@@ -207,6 +297,8 @@ class Options:
     sad: SadOptions = field(default_factory=SadOptions)
     window: WindowOptions = field(default_factory=WindowOptions)
     cluster: ClusterOptions = field(default_factory=ClusterOptions)
+    frames: FrameOptions = field(default_factory=FrameOptions)
+    default: RequestDefaults = field(default_factory=RequestDefaults)
     speakers: SpeakerBounds = field(default_factory=SpeakerBounds)
     calls: CallOptions = field(default_factory=CallOptions)
 

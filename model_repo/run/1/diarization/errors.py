@@ -16,7 +16,7 @@ class InvalidRequestError(DiarizationError, ValueError):
 
 
 class ModelCallError(DiarizationError):
-    """A call to another model in the server failed or timed out."""
+    """A call to another model in the server failed."""
 
 
 class CancelledError(DiarizationError):

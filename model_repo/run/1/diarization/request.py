@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from unicodedata import category
 
-from .config import MAX_SPEAKERS_CEILING, SpeakerBounds
+from .config import MAX_SPEAKERS_CEILING, MODES, Options, SpeakerBounds
 from .errors import InvalidRequestError
 
 DEFAULT_RECORDING_ID = "recording"
@@ -12,7 +12,7 @@ MAX_ID_BYTES = 255
 RESERVED_PREFIXES = ("sequence_", "triton_")  # Triton's own; it passes some of them on
 RESERVED_NAMES = frozenset({"priority", "timeout", "headers", "binary_data_output"})
 COUNT_NAMES = ("num_speakers", "min_speakers", "max_speakers")
-KNOWN_NAMES = ("recording_id", *COUNT_NAMES)
+KNOWN_NAMES = ("recording_id", "mode", *COUNT_NAMES)
 
 Parameters = Mapping[str, object]
 
@@ -23,17 +23,18 @@ class RequestOptions:
 
     recording_id: str
     speakers: SpeakerBounds
+    mode: str
 
 
-def parse_request(parameters: Parameters, default: SpeakerBounds) -> RequestOptions:
+def parse_request(parameters: Parameters, options: Options) -> RequestOptions:
     """Check the parameters of a request.
 
     Parameters
     ----------
     parameters
         Name -> value as the client sent them.
-    default
-        Bounds on the number of speakers where the request names none.
+    options
+        What holds where the request names nothing.
 
     Raises
     ------
@@ -50,7 +51,13 @@ def parse_request(parameters: Parameters, default: SpeakerBounds) -> RequestOpti
                 f"parameter '{name}' is unknown; expected one of {', '.join(KNOWN_NAMES)}"
             )
     recording_id = parameters.get("recording_id", DEFAULT_RECORDING_ID)
-    return RequestOptions(_checked_id(recording_id), _speaker_bounds(parameters, default))
+    mode = parameters.get("mode", options.default.mode)
+    if mode not in MODES:
+        raise InvalidRequestError(
+            f"parameter 'mode': got {str(mode)[:40]!r}, expected one of {', '.join(MODES)}"
+        )
+    speakers = _speaker_bounds(parameters, options.speakers)
+    return RequestOptions(_checked_id(recording_id), speakers, str(mode))
 
 
 def _checked_id(value: object) -> str:

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Samples, Segments, SpeechProbs, samples_of
+from .arrays import SadState, Samples, Segments, SpeechProbs, samples_of
 from .config import SadOptions
 
 FRAME_SAMPLES = 512  # silero's frame at 16 kHz: 32 ms
 QUIET_S = 0.5  # a block is cut where this much audio around the cut is least like speech
 
-State = NDArray[np.float32] | None
-SpeechDetector = Callable[[Samples, State], tuple[SpeechProbs, State]]
+SpeechDetector = Callable[[Samples, SadState], tuple[SpeechProbs, SadState]]
 
 
 @dataclass(frozen=True)
@@ -30,12 +29,15 @@ class SpeechBlock:
         Where the block starts in the recording, samples.
     samples
         The block's audio.
+    probs
+        Probability of speech of each of the block's frames of 512 samples.
     segments
         Speech, in samples from the start of the block.
     """
 
     offset: int
     samples: Samples
+    probs: SpeechProbs
     segments: Segments
 
 
@@ -67,10 +69,14 @@ def speech_blocks(
         if len(pending) >= n_frames * FRAME_SAMPLES:
             frame = quietest_frame(probs, samples_of(options.cut_search_s) // FRAME_SAMPLES)
             cut = frame * FRAME_SAMPLES
-            yield SpeechBlock(offset, pending[:cut], speech_segments(probs[:frame], cut, options))
+            yield _block(offset, pending[:cut], probs[:frame], options)
             pending, probs, offset = pending[cut:], probs[frame:], offset + cut
     if len(pending):
-        yield SpeechBlock(offset, pending, speech_segments(probs, len(pending), options))
+        yield _block(offset, pending, probs, options)
+
+
+def _block(offset: int, samples: Samples, probs: SpeechProbs, options: SadOptions) -> SpeechBlock:
+    return SpeechBlock(offset, samples, probs, speech_segments(probs, len(samples), options))
 
 
 def whole_frames(audio: Iterable[Samples], n_frames: int) -> Iterator[Samples]:

@@ -103,7 +103,7 @@ def smallest_eigenpairs(graph: csr_array, n_pairs: int) -> tuple[NDArray[np.floa
 
 def _block_eigenpairs(block: csr_array, n_pairs: int) -> tuple[NDArray[np.float64], Vectors]:
     size = block.shape[0]
-    if size <= max(DENSE_UP_TO, 2 * n_pairs):
+    if size <= DENSE_UP_TO:
         return eigh(block.toarray(), subset_by_index=(0, n_pairs - 1))
     # The smallest eigenvalues of L are the largest of cI - L, which Lanczos finds without
     # factorising anything.

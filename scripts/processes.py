@@ -1,9 +1,10 @@
 """What processes a command started, and whether they are gone."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def children(pid):
+def children(pid: int) -> set[int]:
     """Pids of all processes below `pid`, at any depth."""
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -18,6 +19,13 @@ def children(pid):
     return found - {pid}
 
 
-def alive(pids):
-    """Those of the processes that still run."""
-    return {pid for pid in pids if Path(f"/proc/{pid}").exists()}
+def alive(pids: Iterable[int]) -> set[int]:
+    """Those of the processes that still run; one that ended and was not waited for does not."""
+    return {pid for pid in pids if _state(pid) not in ("", "Z", "X")}
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""

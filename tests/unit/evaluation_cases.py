@@ -1,0 +1,66 @@
+"""Hand-made recordings, outcomes and results for the tests of the evaluation."""
+
+from pathlib import Path
+
+from evaluation.results import RecordingResult, SetResult
+from evaluation.rttm_turns import Turn
+from evaluation.sending import SetRun
+from evaluation.sets import EvaluationSet
+from md_eval import Score
+from outcome import Answer, Failure
+from wav_scp import Recording
+
+
+def rttm(name, *turns):
+    """RTTM of (begin s, end s, speaker) turns."""
+    return "".join(
+        f"SPEAKER {name} 1 {begin:.3f} {end - begin:.3f} <NA> <NA> {speaker} <NA> <NA>\n"
+        for begin, end, speaker in turns
+    )
+
+
+def recording(name):
+    return Recording(name, Path(f"{name}.wav"))
+
+
+def known_set(name, **turns):
+    """A set of recordings with these true turns, by id."""
+    reference = {each: rttm(each, *own).splitlines() for each, own in turns.items()}
+    return EvaluationSet(name, tuple(map(recording, turns)), reference)
+
+
+def answered(name, *turns, audio_s=100.0, elapsed_s=2.0, **info):
+    told = {"audio_s": audio_s, **info}
+    return Answer(recording(name), rttm(name, *turns).encode(), told, elapsed_s)
+
+
+def failed(name, reason="no answer"):
+    return Failure(recording(name), reason)
+
+
+def run_of(*outcomes, wall_s=5.0):
+    return SetRun({each.recording.recording_id: each for each in outcomes}, wall_s)
+
+
+def score(der, collar_s=0.25):
+    return Score(collar_s, der, der, 0.0, 0.0)
+
+
+def result(name, der=None, *, true=None, found=None, failure=None):
+    """A recording that scores `der` at both collars; `true` and `found` name its speakers.
+
+    By default there is one, found as one, and no speech at all without a rate.
+    """
+    if true is None:
+        true = "" if der is None else "x"
+    if found is None:
+        found = true if failure is None else ""
+    scores = () if der is None else (score(der), score(der, 0.0))
+    turns = [[Turn(0.0, 1.0, speaker) for speaker in speakers] for speakers in (true, found)]
+    audio_s = None if failure else 10.0
+    return RecordingResult(name, *turns, scores, audio_s, 1.0, {}, failure)
+
+
+def set_of(name, *results, der=None):
+    scores = () if der is None else (score(der), score(der, 0.0))
+    return SetResult(name, results, scores, 5.0, ())

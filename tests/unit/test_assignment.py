@@ -1,0 +1,245 @@
+"""Who is who: shares of windows and local speakers of chunks, planted to be counted by hand."""
+
+import tracemalloc
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diarization.assignment import assigned, chunk_evidence, closeness, window_evidence
+from diarization.clustering import unit_length
+from diarization.config import FrameOptions
+from diarization.segmentation import CHUNK_FRAMES, POWERSET, Segmentation, frame_centres
+from unit.seeded import seeded
+
+OPTIONS = FrameOptions()  # 0.1 s are 6 frames
+NOBODY, A, B, C, AB, AC, BC = range(7)
+CLASS_OF = {tuple(row): number for number, row in enumerate(POWERSET.astype(int).tolist())}
+EYE = np.eye(3, dtype=np.float32)
+
+
+def certain(classes):
+    return np.eye(7, dtype=np.float32)[classes]
+
+
+def directions(n, seed=0, dim=4):
+    return unit_length(np.random.default_rng(seed).standard_normal((n, dim)).astype(np.float32))
+
+
+def window_at(*frames, half=500):
+    """Windows whose middles are the centres of these frames."""
+    middles = 270 * np.array(frames) + 495
+    return np.stack([middles - half, middles + half], axis=1)
+
+
+def test_closeness_is_a_softmax_of_the_cosines():
+    unit = np.array([[1, 0], [0, 1], [0.6, 0.8], [0, -1]], np.float32)
+    found = closeness(unit, np.eye(2, dtype=np.float32), np.log(3.0))
+
+    # 3 to the power of the cosines, divided by their sum
+    assert found[:2] == pytest.approx(np.array([[3 / 4, 1 / 4], [1 / 4, 3 / 4]]))
+    assert found[2, 1] / found[2, 0] == pytest.approx(3**0.2)
+    assert found[3] == pytest.approx(np.array([1, 1 / 3]) / (4 / 3))
+
+
+def test_of_one_speaker_all_are_his():
+    assert closeness(directions(5), directions(1, seed=1), 10.0).tolist() == [[1.0]] * 5
+
+
+@seeded()
+@given(st.integers(0, 9), st.integers(1, 5), st.floats(0.1, 1e4), st.integers(0, 99))
+def test_closeness_follows_speakers_and_turns_with_the_space(n_windows, n_speakers, sharp, seed):
+    unit, centroids = directions(n_windows, seed), directions(n_speakers, seed + 1)
+    rotation = np.linalg.qr(directions(4, seed + 2))[0]
+    order = np.random.default_rng(seed).permutation(n_speakers)
+    found = closeness(unit, centroids, sharp)
+
+    assert found.shape == (n_windows, n_speakers)
+    assert found.sum(axis=1) == pytest.approx(np.ones(n_windows), abs=1e-5)
+    assert (found >= 0).all()
+    assert closeness(unit, centroids[order], sharp) == pytest.approx(found[:, order], abs=1e-5)
+    turned = closeness(unit @ rotation, centroids @ rotation, sharp)
+    assert turned == pytest.approx(found, abs=1e-6 * max(10, sharp))
+
+
+def test_a_window_speaks_for_frames_in_a_triangle():
+    shares = np.array([[1, 0], [0, 1]], np.float32)
+    found = window_evidence(window_at(10, 12), shares, 20, reach=3 * 270)
+
+    # weights of the windows on frames 8 ... 14: 1/3 2/3 1 2/3 1/3 0 0 and 0 0 1/3 2/3 1 2/3 1/3
+    assert found[8:15, 0] == pytest.approx([1, 1, 3 / 4, 1 / 2, 1 / 4, 0, 0])
+    assert found.dtype == np.float32
+
+
+def test_frames_that_no_window_reaches_take_the_nearest():
+    shares = np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]], np.float32)
+    found = window_evidence(window_at(10, 13, 30), shares, 41, reach=270)
+
+    # frames 11 and 12 are as far as the weight is zero; 21 and 22 are nearer to 13 and to 30
+    assert found[:12] == pytest.approx(np.tile(shares[0], (12, 1)))
+    assert found[12:22] == pytest.approx(np.tile(shares[1], (10, 1)))
+    assert found[22:] == pytest.approx(np.tile(shares[2], (19, 1)))
+
+
+def test_without_windows_all_speakers_are_as_likely():
+    found = window_evidence(np.empty((0, 2), np.int64), np.empty((0, 4), np.float32), 3, 12_000)
+
+    assert found.tolist() == [[0.25] * 4] * 3
+
+
+def test_windows_of_another_block_alone_say_nothing_of_no_frames():
+    assert window_evidence(window_at(3), EYE[:1], 0, 12_000).shape == (0, 3)
+
+
+@seeded()
+@given(
+    st.lists(st.integers(0, 40_000), min_size=1, max_size=9, unique=True),
+    st.integers(1, 150),
+    st.integers(1, 12_000),
+    st.integers(0, 99),
+)
+def test_window_evidence_is_the_weighted_mean_of_the_windows(begins, n_frames, reach, seed):
+    windows = np.sort(begins)[:, None] + np.array([0, 16_000])
+    shares = np.random.default_rng(seed).dirichlet([1, 1, 1], len(windows)).astype(np.float32)
+    found = window_evidence(windows, shares, n_frames, reach)
+
+    distance = np.abs(frame_centres(n_frames)[:, None] - windows.mean(axis=1))
+    weight = np.maximum(0, 1 - distance / reach)
+    alone = np.eye(len(windows))[distance.argmin(axis=1)]
+    weight = np.where(weight.any(axis=1, keepdims=True), weight, alone)
+    wanted = weight @ shares / weight.sum(axis=1, keepdims=True)
+    assert found == pytest.approx(wanted, abs=1e-5)
+    assert found.sum(axis=1) == pytest.approx(np.ones(n_frames), abs=1e-5)
+
+
+def test_a_block_that_is_half_silent_needs_no_matrix_of_frames_by_windows():
+    begins = 8_000 * np.arange(600)  # 300 s of windows in a block of 600 s
+    windows = np.stack([begins, begins + 16_000], axis=1)
+    shares = np.random.default_rng(0).random((600, 4), np.float32)
+    tracemalloc.start()
+    window_evidence(windows, shares, 35_554, 12_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 30e6, "17 700 frames x 600 windows of 8 bytes would be 85 MB"
+
+
+def test_a_local_speaker_is_the_cluster_heard_where_he_is_alone():
+    posteriors = certain([A] * 10 + [AC] * 50 + [C] * 10)
+    by_windows = np.concatenate([EYE[[2] * 10], EYE[[1] * 50], EYE[[0] * 10]])
+
+    assert assigned(posteriors, by_windows, OPTIONS) == [(0, 2), (2, 0)]
+
+
+def test_a_local_speaker_never_alone_is_the_cluster_heard_where_he_talks():
+    posteriors = certain([AB] * 20 + [B] * 20)
+    by_windows = np.concatenate([np.tile([[0.6, 0.4]], (20, 1)), np.tile([[0.1, 0.9]], (20, 1))])
+
+    assert assigned(posteriors, by_windows, OPTIONS) == [(0, 0), (1, 1)]
+
+
+def test_two_local_speakers_who_sound_alike_are_two_clusters_all_the_same():
+    posteriors = certain([A] * 20 + [B] * 20)
+    by_windows = np.array([[0.6, 0.4, 0.0]] * 20 + [[0.9, 0.1, 0.0]] * 20)
+
+    assert assigned(posteriors, by_windows, OPTIONS) == [(0, 1), (1, 0)]
+
+
+def test_the_best_pairs_together_count_not_the_best_one_first():
+    posteriors = certain([A] * 20 + [B] * 20)
+    by_windows = np.array([[0.5, 0.4, 0.1]] * 20 + [[0.5, 0.0, 0.5]] * 20)
+
+    # 0.5 + 0.5 for (0, 2), more than 0.4 + 0.5 for (1, 0) or (1, 2)
+    assert assigned(posteriors, by_windows, OPTIONS) == [(0, 0), (1, 2)]
+
+
+def test_more_local_speakers_than_clusters_share_the_likeliest():
+    posteriors = certain([A] * 20 + [B] * 20 + [C] * 20)
+    two = np.array([[0.9, 0.1]] * 20 + [[0.3, 0.7]] * 20 + [[0.8, 0.2]] * 20)
+
+    assert assigned(posteriors, two, OPTIONS) == [(0, 0), (1, 1), (2, 0)]
+    assert assigned(posteriors, np.ones((60, 1)), OPTIONS) == [(0, 0), (1, 0), (2, 0)]
+
+
+@pytest.mark.parametrize(("n_frames", "pairs"), [(5, [(1, 1)]), (6, [(0, 0), (1, 1)])])
+def test_who_talks_for_less_than_the_least_time_is_not_listened_to(n_frames, pairs):
+    posteriors = certain([A] * n_frames + [B] * 40)
+    by_windows = np.concatenate([EYE[[0] * n_frames], EYE[[1] * 40]])
+
+    assert assigned(posteriors, by_windows, OPTIONS) == pairs
+
+
+def test_with_no_least_time_one_frame_is_enough_but_none_is_not():
+    options = FrameOptions(least_active_s=0.0)
+
+    assert assigned(certain([NOBODY, B]), EYE[[0, 2]], options) == [(1, 2)]
+    assert assigned(certain([NOBODY]), EYE[[0]], options) == []
+    assert assigned(certain([]), EYE[:0], options) == []
+
+
+@seeded()
+@given(st.integers(1, 5), st.integers(0, 999))
+def test_two_local_speakers_never_share_a_cluster_if_there_are_enough(n_clusters, seed):
+    rng = np.random.default_rng(seed)
+    posteriors = certain(np.repeat(rng.integers(0, 7, 12), 10))
+    by_windows = rng.dirichlet(np.ones(n_clusters), 120).astype(np.float32)
+    pairs = assigned(posteriors, by_windows, OPTIONS)
+
+    active = set(np.flatnonzero(POWERSET[posteriors.argmax(axis=1)].any(axis=0)).tolist())
+    clusters = [cluster for _, cluster in pairs]
+    assert {local for local, _ in pairs} == active
+    assert len(pairs) == len(active)
+    assert len(set(clusters)) == min(len(active), n_clusters)
+    assert all(0 <= cluster < n_clusters for cluster in clusters)
+
+
+def planted_chunks(talks, first_frames, orders):
+    """Chunks of a block in which speaker k is the local speaker orders[chunk][k]."""
+    posteriors = np.zeros((len(orders), CHUNK_FRAMES, 7), np.float32)
+    for chunk, first, order in zip(posteriors, first_frames, orders, strict=True):
+        local = talks[first : first + CHUNK_FRAMES][:, np.argsort(order)]
+        classes = [CLASS_OF[tuple(row)] for row in local.astype(int).tolist()]
+        chunk[: len(classes)] = certain(classes)
+    return Segmentation(np.array(first_frames), posteriors, len(talks))
+
+
+TALKS = np.repeat(
+    [[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 0], [0, 0, 1], [1, 0, 1], [1, 0, 0], [0, 1, 0]] * 2,
+    [60, 30, 70, 20, 60, 15, 40, 50, 45, 25, 60, 30, 70, 40, 50, 72],
+    axis=0,
+).astype(bool)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_planted_orders_of_local_speakers_are_undone(order):
+    orders = [order, (1, 2, 0), (2, 1, 0)]
+    assert len(TALKS) == 737
+    segmentation = planted_chunks(TALKS, [0, 74, 148], orders)
+    by_windows = (0.1 + 0.7 * TALKS / np.maximum(TALKS.sum(axis=1, keepdims=True), 1)).astype("f")
+
+    found = chunk_evidence(segmentation, by_windows, OPTIONS)
+    assert found == pytest.approx(TALKS.astype(np.float32))
+    assert found.dtype == np.float32
+
+
+def test_chunk_evidence_is_the_mean_over_the_covering_chunks():
+    posteriors = np.zeros((2, CHUNK_FRAMES, 7), np.float32)
+    posteriors[0, :, [A, NOBODY]] = np.array([[0.75], [0.25]])
+    posteriors[1, :, [B, AB, NOBODY]] = np.array([[0.5], [0.125], [0.375]])
+    segmentation = Segmentation(np.array([0, 100]), posteriors, 689)
+    by_windows = np.tile(np.array([0, 1], np.float32), (689, 1))
+
+    found = chunk_evidence(segmentation, by_windows, OPTIONS)
+    assert (found[:, 0] == 0).all()
+    assert found[:100, 1].tolist() == [0.75] * 100
+    assert found[100:589, 1].tolist() == [0.6875] * 489
+    assert found[589:, 1].tolist() == [0.625] * 100
+
+
+def test_chunks_in_which_nobody_talks_are_evidence_for_nobody():
+    segmentation = Segmentation(np.array([0]), certain([[NOBODY] * CHUNK_FRAMES]), 400)
+
+    found = chunk_evidence(segmentation, EYE[[0] * 400], OPTIONS)
+    assert found.tolist() == np.zeros((400, 3)).tolist()
