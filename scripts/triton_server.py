@@ -12,7 +12,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -30,14 +31,30 @@ WATCH_S = 1.0
 LOG_TAIL_LINES = 20
 # Without a GPU the one about CudaDriverHelper is always there.
 COMPLAINT = re.compile(r"E\d{4} (?!.*CudaDriverHelper)|.*(unrecognized option|requires an arg)")
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 EVERYWHERE = ("0.0.0.0", "::")
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # for this machine itself
 
 
 def exit_on_signals() -> None:
     """Make SIGINT and SIGTERM end this process the orderly way, servers stopped on the way out."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOP_SIGNALS:
         signal.signal(number, lambda number, _frame: sys.exit(128 + number))
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Let SIGINT and SIGTERM wait, so that none comes between a process and the note of its pid."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        release_signals()
+
+
+def release_signals() -> None:
+    """Take the signals that waited; a child process inherits that they wait."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
 
 def flag_value(flags: Sequence[str], name: str, default: str) -> str:
@@ -144,15 +161,16 @@ class TritonServer:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.is_file():  # how the run before ended stays readable
             self.log.replace(self.log.with_name(self.log.name + ".1"))
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [LAUNCHER, *self._flags],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
         try:
+            with self.log.open("wb") as log, signals_held():
+                self._process = subprocess.Popen(
+                    [LAUNCHER, *self._flags],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                    preexec_fn=release_signals,
+                )
             self._wait_until_ready(time.monotonic() + timeout_s)
         except BaseException:
             self.stop()

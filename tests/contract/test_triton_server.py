@@ -246,3 +246,25 @@ def test_a_missing_launcher_is_named_with_its_remedy(log, tmp_path, monkeypatch)
     monkeypatch.setattr(triton_server, "LAUNCHER", tmp_path / "nowhere" / "tritonserver")
     with pytest.raises(ServerError, match=r"scripts/setup\.sh"):
         TritonServer(log).start()
+
+
+def test_a_stop_that_comes_while_the_process_begins_leaves_none_behind(log, seen, monkeypatch):
+    begun = []
+
+    class StoppedWhileItBegins(triton_server.subprocess.Popen):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            begun.extend(seen.started(1))
+            signal.raise_signal(signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(triton_server.subprocess, "Popen", StoppedWhileItBegins)
+    triton_server.exit_on_signals()
+    try:
+        with pytest.raises(SystemExit) as caught:
+            TritonServer(log, flags=["--fake-deaf", seen.flag]).start()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    assert caught.value.code == 128 + signal.SIGTERM
+    seen.assert_ended(begun)
