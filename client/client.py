@@ -121,7 +121,7 @@ def _outcomes(options: argparse.Namespace, run: _Run) -> Generator[Outcome, None
     missing: list[Recording] = []
     for recording in run.recordings:
         (present if recording.path.is_file() else missing).append(recording)
-    asked = {name: getattr(options, name) for name in ("mode", *SPEAKER_COUNTS)}
+    asked = {name: getattr(options, name) for name in ("mode", "exclusive", *SPEAKER_COUNTS)}
     parameters = {name: value for name, value in asked.items() if value is not None}
     with Service(options.url, options.model_name, options.timeout, parameters) as service:
         if present:

@@ -86,6 +86,12 @@ def _add_service(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("-u", "--url", default="localhost:8001", help="gRPC host:port (default: %(default)s)")
     add("--mode", choices=("full", "classic"), help="default: the service's")
+    add(
+        "--exclusive",
+        action="store_true",
+        default=None,
+        help="at most one speaker at a time, for transcripts",
+    )
     add("--model_name", default="run", help="model to ask (default: %(default)s)")
     for name, text in SPEAKER_COUNTS.items():
         add(f"--{name}", metavar="N", type=_count, help=text)

@@ -37,12 +37,16 @@ class Service:
         The model's name.
     timeout_s : float
         How long one recording may take, its wait in the server included.
-    parameters : Mapping[str, int | str]
+    parameters : Mapping[str, int | str | bool]
         Request parameters sent with every recording, such as num_speakers.
     """
 
     def __init__(
-        self, url: str, model_name: str, timeout_s: float, parameters: Mapping[str, int | str]
+        self,
+        url: str,
+        model_name: str,
+        timeout_s: float,
+        parameters: Mapping[str, int | str | bool],
     ) -> None:
         self._url = url
         self._model_name = model_name

@@ -24,11 +24,12 @@ from evaluation.report import report_of
 from evaluation.results import SetResult, set_result
 from evaluation.sending import Connection, run_set, true_speaker_counts
 from evaluation.sets import EvaluationSet, folder_sets, folders_below, list_set
+from evaluation.tried_options import repository_with
 from md_eval import ScoringError, find_md_eval
 from rttm_files import OutputError
 from run_report import RunReport, log, set_up_logging
 from service import ServiceError
-from triton_server import ServerError, TritonServer
+from triton_server import MODEL_REPOSITORY, ServerError, TritonServer
 from wav_scp import ListError
 
 OK, SOME_FAILED, USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
@@ -108,7 +109,11 @@ def _server_url(options: argparse.Namespace) -> Iterator[str]:
         with tempfile.TemporaryDirectory(prefix="evaluate-") as temporary:
             log.info("starting a server ...")
             folder = options.output or Path(temporary)
-            with TritonServer(folder / "tritonserver.log") as server:
+            repository = MODEL_REPOSITORY
+            if options.option:
+                repository = repository_with(options.option, Path(temporary))
+            flags = [f"--model-repository={repository}"]
+            with TritonServer(folder / "tritonserver.log", flags=flags) as server:
                 yield server.url
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -55,6 +55,8 @@ def parsed_options(
         parser.error("--wavscp needs --reference: an RTTM file or a folder of them")
     if options.data_dir and not options.wavscp:
         parser.error("--data_dir is for the paths in --wavscp")
+    if options.option and options.url:
+        parser.error("--option is for a server started here, not for the one at --url")
     return options
 
 
@@ -89,6 +91,15 @@ def _add_service(parser: argparse.ArgumentParser) -> None:
     add("--model_name", default="run", help="model to ask (default: %(default)s)")
     add("--mode", help="sent as request parameter `mode` (default: not sent)")
     add(
+        "--option",
+        metavar="KEY=VALUE",
+        action="append",
+        type=_assignment,
+        default=[],
+        help="option of the service, such as frames.chunk_hop_s=2.5; may be given several times "
+        "(default: as in model_repo)",
+    )
+    add(
         "--num_speakers_from_reference",
         action="store_true",
         help="tell the service the true number of speakers of each recording",
@@ -121,6 +132,12 @@ def _add_reports(parser: argparse.ArgumentParser) -> None:
         help="recordings to draw timelines of, with --output (default: %(default)s)",
     )
     add("--md_eval", metavar="PATH", help="the scorer md-eval.pl (default: found as by client.py)")
+
+
+def _assignment(text: str) -> str:
+    if not all(text.partition("=")):
+        raise argparse.ArgumentTypeError(f"expected KEY=VALUE, got {text!r}")
+    return text
 
 
 def _count(text: str) -> int:

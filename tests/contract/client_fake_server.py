@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import grpc
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-ALLOWED_PARAMETERS = {"recording_id", "mode", "num_speakers", "min_speakers", "max_speakers"}
+COUNTS = {"num_speakers", "min_speakers", "max_speakers"}
+ALLOWED_PARAMETERS = {"recording_id", "mode", "exclusive", *COUNTS}
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,12 @@ def test_the_request_is_the_file_as_it_is_with_the_contracts_parameters(triton, 
     assert call.outputs == ["RTTM", "INFO"]
 
 
+def test_the_mode_and_one_speaker_at_a_time_are_sent_as_asked_for(triton, wav):
+    run(triton, "--audio_file", wav("talk.wav"), "--mode=classic", "--exclusive")
+
+    assert triton.calls[0].parameters == {"mode": "classic", "exclusive": True}
+
+
 def test_speaker_counts_that_are_not_given_are_not_sent(triton, wav):
     run(triton, "--audio_file", wav("talk.wav"))
 

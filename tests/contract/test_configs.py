@@ -73,6 +73,8 @@ def test_run_keeps_the_contract_that_clients_know():
         "LABELS": (pb.TYPE_FP32, [1, -1, 3]),
         "RTTM": (pb.TYPE_STRING, [1]),
         "INFO": (pb.TYPE_STRING, [1]),
+        "CONFIDENCE": (pb.TYPE_FP32, [-1]),
+        "EMBEDDINGS": (pb.TYPE_FP32, [-1, -1]),
     }
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ import soundfile
 import evaluate
 from contract import client_fake_server
 from contract.client_fake_server import FakeTriton, RefusalError
+from contract.model_contract import read_config
+from triton_server import MODEL_REPOSITORY, ServerError
 from unit.evaluation_cases import rttm
 
 TRUTH = {
@@ -278,8 +281,9 @@ def test_an_own_server_is_started_asked_and_stopped(root, monkeypatch, capfd):
     seen = []
 
     class OwnServer(FakeTriton):
-        def __init__(self, log):
+        def __init__(self, log, flags):
             super().__init__(answer)
+            assert flags == [f"--model-repository={MODEL_REPOSITORY}"]
             seen.append(self)
 
         def __exit__(self, *error):
@@ -293,6 +297,32 @@ def test_an_own_server_is_started_asked_and_stopped(root, monkeypatch, capfd):
     assert code == 0
     assert len(seen[0].ids) == 4
     assert seen[1] == "stopped"
+
+
+def test_options_of_the_service_are_set_in_a_copy_of_its_models(root, monkeypatch, capfd):
+    seen = {}
+
+    class Unstartable:
+        def __init__(self, log, flags):
+            (repository,) = (flag.partition("=")[2] for flag in flags)
+            seen["config"] = read_config(Path(repository, "run", "config.pbtxt"))
+            seen["models"] = {path.name for path in Path(repository).iterdir()}
+
+        def __enter__(self):
+            raise ServerError("it was looked at")
+
+        def __exit__(self, *_):
+            raise AssertionError
+
+    monkeypatch.setattr(evaluate, "TritonServer", Unstartable)
+    tried = ["--option", "frames.chunk_hop_s=2.5", "--option", "window.analysis=povey"]
+    assert evaluate.main(["--root", str(root), *tried]) == 1
+    capfd.readouterr()
+
+    set_there = {key: value.string_value for key, value in seen["config"].parameters.items()}
+    assert set_there == {"frames.chunk_hop_s": "2.5", "window.analysis": "povey"}
+    assert seen["models"] == {"run", "sad", "segmentation", "speaker_model"}
+    assert not read_config(MODEL_REPOSITORY / "run" / "config.pbtxt").parameters
 
 
 def test_help_names_no_path_of_this_machine(capsys):

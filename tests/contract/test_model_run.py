@@ -21,7 +21,7 @@ from contract.planted_models import (
 RTTM_LINE = re.compile(
     r"SPEAKER (\S+) 1 (\d+\.\d{3}) (\d+\.\d{3}) <NA> <NA> (SPEAKER_\d{2}) <NA> <NA>"
 )
-ALL_OUTPUTS = {"LABELS", "RTTM", "INFO"}
+ALL_OUTPUTS = {"LABELS", "RTTM", "INFO", "CONFIDENCE", "EMBEDDINGS"}
 
 
 @pytest.fixture(params=[{}, {"mode": "classic"}], ids=["full", "classic"])
@@ -94,6 +94,8 @@ def test_no_speech_is_an_empty_answer(run, n_samples):
     assert outputs["LABELS"].shape == (1, 0, 3)
     assert outputs["LABELS"].dtype == np.float32
     assert outputs["RTTM"].item() == b""
+    assert outputs["CONFIDENCE"].shape == (0,)
+    assert outputs["EMBEDDINGS"].size == 0
     assert json.loads(outputs["INFO"].item())["n_speakers"] == 0
 
 
@@ -129,6 +131,7 @@ def test_info_says_how_the_answer_was_found(asked, mode, models, stages, n_windo
         info = json.loads(run.outputs(run.request(conversation(), asked))["INFO"].item())
     assert info["models"] == models
     assert info["mode"] == mode
+    assert info["exclusive"] is False
     assert info["n_speakers"] == 2
     assert info["n_windows"] == n_windows
     assert info["audio_s"] == 9.0
@@ -183,6 +186,10 @@ def mode_that_is_a_number(run):
     return run.request(silence(1), {"mode": 1})
 
 
+def exclusive_that_is_text(run):
+    return run.request(silence(1), {"exclusive": "yes"})
+
+
 def two_files(run):
     files = np.array([encoded(silence(1))] * 2, np.object_)
     return Request(run.config, {"AUDIO": files}, dims_checked=False)
@@ -211,6 +218,7 @@ def not_a_number(run):
         (impossible_parameter, "parameter 'num_speakers': got '0'"),
         (unknown_mode, "parameter 'mode': got 'fast', expected one of full, classic"),
         (mode_that_is_a_number, "parameter 'mode': got '1', expected one of full, classic"),
+        (exclusive_that_is_text, "parameter 'exclusive': got 'yes', expected true or false"),
         (two_files, "AUDIO: got shape [2]"),
         (no_file, "AUDIO: got shape [0]"),
         (one_dimension, "input: got shape [16000]"),

@@ -22,6 +22,8 @@ class Answer:
     labels: np.ndarray
     rttm: str
     info: dict
+    confidence: np.ndarray
+    embeddings: np.ndarray
 
     @property
     def turns(self):
@@ -37,7 +39,13 @@ def diarize(server, encoded, **parameters):
     with grpcclient.InferenceServerClient(server.url) as client:
         result = client.infer("run", [tensor], parameters=parameters, client_timeout=240)
     texts = {name: result.as_numpy(name)[0].decode() for name in ("RTTM", "INFO")}
-    return Answer(result.as_numpy("LABELS"), texts["RTTM"], json.loads(texts["INFO"]))
+    return Answer(
+        result.as_numpy("LABELS"),
+        texts["RTTM"],
+        json.loads(texts["INFO"]),
+        result.as_numpy("CONFIDENCE"),
+        result.as_numpy("EMBEDDINGS"),
+    )
 
 
 def diarize_all(server, files, **parameters):

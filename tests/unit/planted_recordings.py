@@ -2,7 +2,8 @@
 
 The level of the samples tells who talks, one bit of 0.1 per speaker, and so do faint tones: the
 level is for the networks that get samples, the tones are for the one that gets features, in which
-no level is left.
+no level is left. The detector of speech gets samples at a level that has nothing to do with the
+recording's, so all it can hear is whether anybody talks.
 """
 
 import zlib
@@ -23,6 +24,7 @@ LEVEL = 0.1
 TONES_HZ = np.array([500, 1500, 4000])
 PEDESTAL, LOUD = 2e-5, 1e-3  # amplitudes of a tone while its speaker is silent, and talks
 TONE_BINS = mel_filters()[TONES_HZ * 2 * len(mel_filters()) // SECOND].argmax(axis=1)
+AUDIBLE = 0.02  # above the tones amplified a hundredfold, below one speaker beside three at once
 CERTAIN, UNLIKELY = 0.94, 0.01  # posterior of the true class, and of each other one
 
 
@@ -45,10 +47,15 @@ def heard_talking(samples):
 
 
 class PlantedNetworks:
-    """Networks that hear the answer; what they were asked is kept."""
+    """Networks that hear the answer; what they were asked is kept.
 
-    def __init__(self, dim=192):
+    As the real one does, that for segmentation hears a recording `gain` times as loud as it is
+    planted, whatever the gain.
+    """
+
+    def __init__(self, dim=192, gain=1.0):
         self.directions = np.random.default_rng(7).standard_normal((len(TONES_HZ), dim))
+        self.gain = gain
         self.heard = np.empty(0, np.float32)
         self.n_sad_calls = 0
         self.chunk_batches = []
@@ -60,7 +67,7 @@ class PlantedNetworks:
         assert (state is None) == (self.n_sad_calls == 0)
         self.heard = np.append(self.heard, samples)
         self.n_sad_calls += 1
-        talks = heard_talking(np.pad(samples, (0, -len(samples) % FRAME_SAMPLES))).any(axis=1)
+        talks = np.pad(samples, (0, -len(samples) % FRAME_SAMPLES)) > AUDIBLE
         probs = talks.reshape(-1, FRAME_SAMPLES).mean(axis=1)
         return probs.astype(np.float32), np.zeros(1, np.float32)
 
@@ -74,7 +81,7 @@ class PlantedNetworks:
         assert chunk.shape == (CHUNK_SAMPLES,)
         order = np.random.default_rng(zlib.crc32(chunk.tobytes())).permutation(3)
         self.local_orders.append(tuple(order.tolist()))
-        talks = heard_talking(chunk[frame_centres(CHUNK_FRAMES)])[:, order]
+        talks = heard_talking(chunk[frame_centres(CHUNK_FRAMES)] / self.gain)[:, order]
         classes = (talks @ POWERSET.T * 10 - POWERSET.sum(axis=1)).argmax(axis=1)
         return np.where(np.arange(7) == classes[:, None], CERTAIN, UNLIKELY).astype(np.float32)
 
@@ -91,9 +98,9 @@ class PlantedNetworks:
         return shares @ self.directions + 0.3 * noise.standard_normal(self.directions.shape[1])
 
 
-def found_in(audio, options, mode, speakers=ANY, models=None):
+def found_in(audio, options, mode, speakers=ANY, models=None, exclusive=False):
     """Diarization of a recording that arrives in one stretch."""
-    asked = RequestOptions("recording", speakers, mode)
+    asked = RequestOptions("recording", speakers, mode, exclusive)
     return diarize(iter([audio]), models or PlantedNetworks(), options, asked)
 
 

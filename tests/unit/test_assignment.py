@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarization.assignment import assigned, chunk_evidence, closeness, window_evidence
-from diarization.clustering import unit_length
+from diarization.assignment import assigned, chunk_evidence, window_evidence
 from diarization.config import FrameOptions
 from diarization.segmentation import CHUNK_FRAMES, POWERSET, Segmentation, frame_centres
 from unit.seeded import seeded
@@ -24,44 +23,10 @@ def certain(classes):
     return np.eye(7, dtype=np.float32)[classes]
 
 
-def directions(n, seed=0, dim=4):
-    return unit_length(np.random.default_rng(seed).standard_normal((n, dim)).astype(np.float32))
-
-
 def window_at(*frames, half=500):
     """Windows whose middles are the centres of these frames."""
     middles = 270 * np.array(frames) + 495
     return np.stack([middles - half, middles + half], axis=1)
-
-
-def test_closeness_is_a_softmax_of_the_cosines():
-    unit = np.array([[1, 0], [0, 1], [0.6, 0.8], [0, -1]], np.float32)
-    found = closeness(unit, np.eye(2, dtype=np.float32), np.log(3.0))
-
-    # 3 to the power of the cosines, divided by their sum
-    assert found[:2] == pytest.approx(np.array([[3 / 4, 1 / 4], [1 / 4, 3 / 4]]))
-    assert found[2, 1] / found[2, 0] == pytest.approx(3**0.2)
-    assert found[3] == pytest.approx(np.array([1, 1 / 3]) / (4 / 3))
-
-
-def test_of_one_speaker_all_are_his():
-    assert closeness(directions(5), directions(1, seed=1), 10.0).tolist() == [[1.0]] * 5
-
-
-@seeded()
-@given(st.integers(0, 9), st.integers(1, 5), st.floats(0.1, 1e4), st.integers(0, 99))
-def test_closeness_follows_speakers_and_turns_with_the_space(n_windows, n_speakers, sharp, seed):
-    unit, centroids = directions(n_windows, seed), directions(n_speakers, seed + 1)
-    rotation = np.linalg.qr(directions(4, seed + 2))[0]
-    order = np.random.default_rng(seed).permutation(n_speakers)
-    found = closeness(unit, centroids, sharp)
-
-    assert found.shape == (n_windows, n_speakers)
-    assert found.sum(axis=1) == pytest.approx(np.ones(n_windows), abs=1e-5)
-    assert (found >= 0).all()
-    assert closeness(unit, centroids[order], sharp) == pytest.approx(found[:, order], abs=1e-5)
-    turned = closeness(unit @ rotation, centroids @ rotation, sharp)
-    assert turned == pytest.approx(found, abs=1e-6 * max(10, sharp))
 
 
 def test_a_window_speaks_for_frames_in_a_triangle():

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from diarization.clustering import (
     agglomerative_labels,
-    centroids_of,
     cluster,
     join_alike,
     unit_length,
@@ -210,39 +209,3 @@ def test_joining_only_joins(n_clusters, fewest, max_distance, seed):
     assert used == set(range(len(used)))
     assert min(n_clusters, fewest) <= len(used) <= n_clusters
     assert len(set(zip(labels.tolist(), joined.tolist(), strict=True))) == n_clusters
-
-
-def test_rows_get_length_one_and_zeros_stay():
-    rows = unit_length(np.array([[3, 4], [0, 0], [0, -2]], np.float32))
-
-    assert rows == pytest.approx(np.array([[0.6, 0.8], [0, 0], [0, -1]]))
-    assert rows.dtype == np.float32
-
-
-def test_a_centroid_is_the_mean_direction_of_its_cluster():
-    unit = np.array([[1, 0], [0, 1], [0.6, 0.8], [1, 0], [0, -1]], np.float32)
-    found = centroids_of(unit, np.array([1, 0, 0, 1, 2]))
-
-    assert found == pytest.approx(np.array([[0.6, 1.8] / np.sqrt(3.6), [1, 0], [0, -1]]))
-    assert found.dtype == np.float32
-
-
-def test_a_cluster_that_points_nowhere_has_no_direction():
-    unit = np.array([[1, 0], [-1, 0]], np.float32)
-
-    assert centroids_of(unit, np.zeros(2, np.int64)).tolist() == [[0, 0]]
-
-
-@seeded()
-@given(st.integers(1, 6), st.integers(0, 99))
-def test_centroids_follow_the_windows_of_their_clusters(n_clusters, seed):
-    rng = np.random.default_rng(seed)
-    unit = unit_length(rng.standard_normal((20, 5)).astype(np.float32))
-    labels = rng.permutation(np.arange(20) % n_clusters)
-    order, renamed = rng.permutation(20), rng.permutation(n_clusters)
-    found = centroids_of(unit, labels)
-
-    assert found.shape == (n_clusters, 5)
-    assert np.linalg.norm(found, axis=1) == pytest.approx(np.ones(n_clusters))
-    assert centroids_of(unit[order], labels[order]) == pytest.approx(found, abs=1e-5)
-    assert centroids_of(unit, renamed[labels])[renamed] == pytest.approx(found)

@@ -30,6 +30,8 @@ def test_the_environment_names_the_root_where_nothing_is_given():
         (["--root", "x", "--audio_dir", "y"], "not allowed with"),
         (["--root", "x", "--data_dir", "y"], "--data_dir is for the paths in --wavscp"),
         (["--root", "x", "--jobs", "0"], "at least 1"),
+        (["--root", "x", "--option", "frames.speech"], "expected KEY=VALUE, got 'frames.speech'"),
+        (["--root", "x", "--option", "a=1", "--url", "y:1"], "--option is for a server started"),
         (["--root", "x", "--worst", "-1"], "at least 0"),
         (["--root", "x", "--timeout", "nan"], "seconds above 0"),
     ],

@@ -72,7 +72,19 @@ def test_one_speaker_is_one_turn_without_overlap():
     assert furthest_s(turn_rows(found), [(0, 1, 20)]) <= TWO_FRAMES_S
 
 
-@pytest.mark.parametrize("talk", [TALK, [(i % 2, 4 * i + 1, 4 * i + 5.5) for i in range(6)]])
+def relay(overlap_s):
+    """Everybody begins before the one before ends."""
+    return [(i % 2, 4 * i + 1, 4 * i + 5 + overlap_s) for i in range(6)]
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [
+        TALK,
+        relay(0.8),
+        relay(0.5),
+    ],
+)
 def test_three_blocks_give_the_turns_of_one_block(talk):
     audio = recording(talk, 27)
     models = PlantedNetworks()

@@ -30,6 +30,7 @@ def test_nothing_asked_is_the_default():
     assert request({}) == RequestOptions(DEFAULT_RECORDING_ID, DEFAULT, "full")
     assert parse_request({}, Options()) == request({})
     assert request({}).recording_id == "recording"
+    assert request({}).exclusive is False
     assert speakers(SpeakerBounds(2, 4)) == (2, 4)
 
 
@@ -37,7 +38,7 @@ def test_an_unknown_parameter_is_named_with_the_known_ones():
     text = refusal({"n_speakers": 2})
 
     assert "'n_speakers' is unknown" in text
-    assert "recording_id, mode, num_speakers, min_speakers, max_speakers" in text
+    assert "recording_id, mode, exclusive, num_speakers, min_speakers, max_speakers" in text
 
 
 @pytest.mark.parametrize("name", ["", "Num_Speakers", "sequence", "triton", "timeouts", "id"])
@@ -80,8 +81,27 @@ def test_an_unknown_mode_is_named_with_the_known_ones(mode):
     )
 
 
-def test_a_long_wrong_mode_is_not_sent_back_whole():
-    assert len(refusal({"mode": "full" * 10_000})) < 200
+@pytest.mark.parametrize("mode", ["full", "classic"])
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_exclusive_may_be_asked_for_in_either_mode(mode, exclusive):
+    asked = request({"exclusive": exclusive, "mode": mode, "num_speakers": 2})
+
+    assert asked == RequestOptions("recording", SpeakerBounds(2, 2), mode, exclusive)
+    assert asked.exclusive is exclusive
+
+
+@pytest.mark.parametrize(
+    "value", [0, 1, 1.0, "true", "false", "True", "", b"true", None, [], [True], {}]
+)
+def test_exclusive_is_true_or_false_and_nothing_like_it(value):
+    assert refusal({"exclusive": value}) == (
+        f"parameter 'exclusive': got {str(value)!r}, expected true or false"
+    )
+
+
+@pytest.mark.parametrize("name", ["mode", "exclusive"])
+def test_a_long_wrong_text_is_not_sent_back_whole(name):
+    assert len(refusal({name: "full" * 10_000})) < 200
 
 
 @pytest.mark.parametrize(

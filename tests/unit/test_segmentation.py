@@ -178,8 +178,10 @@ def test_no_frames_have_an_empty_mean():
 def test_what_each_class_means(kind, speech, count):
     found = block(3_000, kind)
 
-    assert (speech_of(found, np.zeros(6, np.float32)) == speech / 2).all()
-    assert (speech_of(found, np.ones(6, np.float32)) == (1 + speech) / 2).all()
+    # no net is surer than to 0.001
+    silent, speaks = np.zeros(6, np.float32), np.ones(6, np.float32)
+    assert speech_of(found, silent) == pytest.approx(np.full(10, speech / 2), abs=0.0011)
+    assert speech_of(found, speaks) == pytest.approx(np.full(10, (1 + speech) / 2), abs=0.0011)
     assert (speaker_count_of(found) == count).all()
 
 
@@ -189,15 +191,55 @@ def test_the_expected_number_weighs_the_classes_by_their_probability():
 
     found = segmentation_of(posteriors, np.array([0]), 160_000)
     assert (speaker_count_of(found) == 1.25).all()
-    assert (speech_of(found, np.full(313, 0.25, np.float32)) == 0.5).all()
+    assert speech_of(found, np.full(313, 0.25, np.float32)) == pytest.approx(np.full(589, 0.5))
+
+
+def fused(heard, sad_prob):
+    """Probability of speech of a block in which the segmentation hears somebody with `heard`."""
+    posteriors = np.zeros((1, CHUNK_FRAMES, 7), np.float32)
+    posteriors[..., [NOBODY, A, BC]] = 1 - heard, heard / 2, heard / 2
+    found = segmentation_of(posteriors, np.array([0]), 600)
+    (speech,) = speech_of(found, np.full(2, sad_prob, np.float32)).tolist()
+    return speech
+
+
+@pytest.mark.parametrize(
+    ("heard", "sad_prob", "speech"),
+    [
+        (0.9, 0.8, 6 / 7),  # odds 9 and 4, the root of whose product is 6
+        (0.8, 0.9, 6 / 7),
+        (0.9, 0.1, 1 / 2),
+        (0.5, 0.8, 2 / 3),
+        (0.1, 0.5, 1 / 4),
+        (0.2, 0.1, 1 / 7),
+    ],
+)
+def test_speech_is_as_likely_as_the_log_odds_of_both_on_average(heard, sad_prob, speech):
+    assert fused(heard, sad_prob) == pytest.approx(speech, rel=1e-5)
+
+
+def test_the_surer_of_the_two_decides():
+    assert fused(0.999, 0.2) > 0.9, "a mean would be 0.6"
+    assert fused(0.001, 0.8) < 0.1, "a mean would be 0.4"
+    assert fused(0.9, 0.0) < 0.1, "a mean would be 0.45"
+    assert fused(0.0, 0.9) < 0.1
+
+
+def test_no_net_is_so_sure_that_the_other_cannot_matter():
+    assert fused(0.0, 0.99) == pytest.approx(fused(0.001, 0.99), rel=0.001)
+    assert fused(0.0, 0.1) > fused(0.0, 0.01) > 0
+    assert fused(1.0, 0.001) == pytest.approx(0.5, abs=0.001)
 
 
 def test_speech_takes_the_sad_frame_in_which_the_centre_lies():
     # centres 495, 765, 1035, 1305, 1575, 1845 lie in frames 0, 1, 2, 2, 3, 3 of 512 samples
-    sad_probs = np.array([0.0, 0.2, 0.4, 0.6], np.float32)
+    sad_probs = np.array([0.1, 0.2, 0.5, 0.9], np.float32)
+    undecided = np.zeros((1, CHUNK_FRAMES, 7), np.float32)
+    undecided[..., [NOBODY, A]] = 0.5
 
-    found = speech_of(block(2_048, NOBODY), sad_probs)
-    assert found == pytest.approx([0, 0.1, 0.2, 0.2, 0.3, 0.3])
+    # odds 1/9, 1/4, 1 and 9, their roots 1/3, 1/2, 1 and 3
+    found = speech_of(segmentation_of(undecided, np.array([0]), 2_048), sad_probs)
+    assert found == pytest.approx([1 / 4, 1 / 3, 1 / 2, 1 / 2, 3 / 4, 3 / 4])
 
 
 @pytest.mark.parametrize(

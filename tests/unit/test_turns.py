@@ -3,15 +3,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarization.turns import Turn, by_first_appearance, share_overlaps, turn_rows, turns_of
+from diarization.turns import (
+    NOBODY,
+    Diarization,
+    Turn,
+    diarization_of,
+    share_overlaps,
+    turn_rows,
+    turns_of,
+)
 from unit.seeded import seeded
 
 SECOND = 16_000
 
 
-def turns(windows_s, labels):
+def turns(windows_s, labels, sureness=None):
     windows = np.array(windows_s, np.float64).reshape(-1, 2) * SECOND
-    return turns_of(windows.astype(np.int64), np.array(labels, np.int64))
+    sureness = np.ones(len(labels)) if sureness is None else np.array(sureness)
+    return turns_of(windows.astype(np.int64), np.array(labels, np.int64), sureness)
+
+
+def numbered(labels, centroids, n_windows=9):
+    """Diarization of turns of a second each, with the speakers' centroids."""
+    turns = [Turn(float(at), at + 1.0, label, at / 10) for at, label in enumerate(labels)]
+    return diarization_of(turns, np.array(centroids, np.float32), n_windows)
 
 
 def test_no_window_gives_no_turn():
@@ -19,37 +34,86 @@ def test_no_window_gives_no_turn():
 
 
 def test_one_window_is_one_turn():
-    assert turns([[1, 2.5]], [7]) == [Turn(1.0, 2.5, 0)]
+    assert turns([[1, 2.5]], [7], [0.4]) == [Turn(1.0, 2.5, 7, 0.4)]
 
 
 def test_windows_of_one_speaker_that_overlap_or_touch_are_one_turn():
-    assert turns([[0, 1.5], [0.75, 2.25], [2.25, 3]], [4, 4, 4]) == [Turn(0.0, 3.0, 0)]
+    assert turns([[0, 1.5], [0.75, 2.25], [2.25, 3]], [4, 4, 4]) == [Turn(0.0, 3.0, 4)]
 
 
 def test_two_speakers_share_the_overlap_in_its_middle():
     # 0.75 ... 1.5 is in both windows; its middle is 1.125
-    assert turns([[0, 1.5], [0.75, 2.25]], [1, 0]) == [Turn(0.0, 1.125, 0), Turn(1.125, 2.25, 1)]
+    assert turns([[0, 1.5], [0.75, 2.25]], [1, 0]) == [Turn(0.0, 1.125, 1), Turn(1.125, 2.25, 0)]
 
 
 def test_a_pause_ends_the_turn_of_a_speaker():
-    assert turns([[0, 1], [1.5, 2]], [3, 3]) == [Turn(0.0, 1.0, 0), Turn(1.5, 2.0, 0)]
+    assert turns([[0, 1], [1.5, 2]], [3, 3]) == [Turn(0.0, 1.0, 3), Turn(1.5, 2.0, 3)]
 
 
 def test_a_speaker_who_comes_back_keeps_the_label():
     windows = [[0, 2], [1, 3], [2, 4], [3, 5]]
 
     assert turns(windows, [9, 2, 2, 9]) == [
-        Turn(0.0, 1.5, 0),
-        Turn(1.5, 3.5, 1),
-        Turn(3.5, 5.0, 0),
+        Turn(0.0, 1.5, 9),
+        Turn(1.5, 3.5, 2),
+        Turn(3.5, 5.0, 9),
     ]
 
 
-def test_labels_are_numbered_by_first_appearance():
-    labels = by_first_appearance(np.array([5, 5, 2, 9, 2, 5, -1]))
+def test_a_turn_is_as_sure_as_its_windows_on_average():
+    windows = [[0, 2], [1, 3], [2, 4], [3, 5], [6, 8]]
+    found = turns(windows, [9, 9, 9, 2, 2], [0.5, 0.6, 1.0, 0.3, 0.8])
 
-    assert labels.tolist() == [0, 0, 1, 2, 1, 0, 3]
-    assert by_first_appearance(np.array([], np.int64)).tolist() == []
+    # the last two windows are of one speaker, but apart
+    assert [turn.confidence for turn in found] == pytest.approx([0.7, 0.3, 0.8])
+
+
+def test_turns_hold_plain_numbers():
+    (turn,) = turns([[0, 2], [1, 3]], [4, 4], [0.5, 0.75])
+    values = turn.start_s, turn.end_s, turn.label, turn.confidence
+
+    assert [type(value) for value in values] == [float, float, int, float]
+
+
+def test_a_turn_that_says_nothing_of_it_is_sure():
+    assert Turn(0.0, 1.0, 0).confidence == 1.0
+
+
+def test_speakers_are_numbered_by_first_appearance():
+    found = numbered([5, 5, 2, 4, 2, 5, 0], np.eye(6))
+
+    assert [turn.label for turn in found.turns] == [0, 0, 1, 2, 1, 0, 3]
+    assert found.embeddings.tolist() == np.eye(6)[[5, 2, 4, 0]].tolist(), "in the same order"
+    assert found.n_speakers == 4
+
+
+def test_only_the_numbers_of_turns_change():
+    found = numbered([1, 0], np.eye(2), n_windows=7)
+
+    assert found.turns == [Turn(0.0, 1.0, 0, 0.0), Turn(1.0, 2.0, 1, 0.1)]
+    assert found.n_windows == 7
+
+
+def test_speakers_without_a_turn_are_left_out():
+    found = numbered([2, 2], [[1, 0], [0, 1], [0.6, 0.8]])
+
+    assert found.embeddings == pytest.approx(np.array([[0.6, 0.8]]))
+    assert numbered([], np.eye(3)).n_speakers == 0
+    assert numbered([], np.eye(3)).embeddings.shape == (0, 3)
+
+
+def test_nobody_is_no_speaker():
+    assert (NOBODY.turns, NOBODY.n_speakers, NOBODY.n_windows) == ([], 0, 0)
+    assert NOBODY.embeddings.shape == (0, 0)
+    assert NOBODY.embeddings.dtype == np.float32
+
+
+def test_diarizations_are_alike_whose_turns_are():
+    turns = [Turn(0.0, 1.0, 0)]
+
+    assert Diarization(turns, np.eye(1), 3) == Diarization(turns, -np.eye(1), 3)
+    assert Diarization(turns, np.eye(1), 3) != Diarization(turns, np.eye(1), 4)
+    assert Diarization(turns, np.eye(1), 3) != Diarization([Turn(0.0, 1.0, 0, 0.9)], np.eye(1), 3)
 
 
 def test_only_neighbours_that_overlap_are_cut():
@@ -86,14 +150,15 @@ def labelled_windows(draw):
     lengths = np.array(draw(st.lists(st.integers(400, 24_000), min_size=n, max_size=n)))
     ends = np.maximum.accumulate(begins + lengths) + np.arange(n)
     labels = draw(st.lists(st.integers(0, 4), min_size=n, max_size=n))
-    return np.stack([begins, ends], axis=1), np.array(labels)
+    sureness = np.random.default_rng(n).random(n)
+    return np.stack([begins, ends], axis=1), np.array(labels), sureness
 
 
 @seeded()
 @given(labelled_windows())
 def test_turns_are_sorted_disjoint_and_as_long_as_the_windows_together(labelled):
-    windows, labels = labelled
-    found = turns_of(windows, labels)
+    windows, *_ = labelled
+    found = turns_of(*labelled)
 
     times = np.array([[turn.start_s, turn.end_s] for turn in found]) * SECOND
     assert (np.diff(times, axis=1) > 0).all()
@@ -107,13 +172,13 @@ def test_turns_are_sorted_disjoint_and_as_long_as_the_windows_together(labelled)
 @seeded()
 @given(labelled_windows())
 def test_every_label_keeps_a_turn_inside_its_windows(labelled):
-    windows, labels = labelled
-    renumbered = by_first_appearance(labels)
-    found = turns_of(windows, labels)
+    windows, labels, sureness = labelled
+    found = turns_of(*labelled)
 
-    assert {turn.label for turn in found} == set(range(len(set(labels.tolist()))))
+    assert {turn.label for turn in found} == set(labels.tolist())
     for turn in found:
-        own = windows[renumbered == turn.label]
+        own = windows[labels == turn.label]
+        assert sureness.min() - 1e-9 <= turn.confidence <= sureness.max() + 1e-9
         begin, end = round(turn.start_s * SECOND, 3), round(turn.end_s * SECOND, 3)
         assert ((own[:, 0] <= begin) & (begin < own[:, 1])).any()
         assert ((own[:, 0] < end) & (end <= own[:, 1])).any()
@@ -122,6 +187,12 @@ def test_every_label_keeps_a_turn_inside_its_windows(labelled):
 @seeded(20)
 @given(labelled_windows(), st.permutations(range(5)))
 def test_turns_do_not_depend_on_the_numbers_of_the_clusters(labelled, numbers):
-    windows, labels = labelled
+    windows, labels, sureness = labelled
+    found, renumbered = (
+        diarization_of(turns_of(windows, each, sureness), np.eye(5, dtype=np.float32), 9)
+        for each in (labels, np.array(numbers)[labels])
+    )
 
-    assert turns_of(windows, np.array(numbers)[labels]) == turns_of(windows, labels)
+    assert renumbered == found
+    first_seen = list(dict.fromkeys(turn.label for turn in found.turns))
+    assert first_seen == list(range(found.n_speakers))

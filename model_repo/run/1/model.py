@@ -6,21 +6,27 @@ The only place where errors become Triton's.
 import json
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
+from threadpoolctl import threadpool_limits
 
 from diarization.arrays import Samples
 from diarization.audio import decode_blocks, waveform_blocks
-from diarization.bls import MODELS_OF_MODE, ServerModels
+from diarization.bls import MODELS_OF_MODE, SPEAKER_MODEL, ServerModels
 from diarization.config import parse_options
 from diarization.errors import CancelledError, DiarizationError, InvalidRequestError, ModelCallError
 from diarization.measurements import Measurements
-from diarization.pipeline import Diarization, diarize, warm_up
+from diarization.pipeline import diarize, warm_up
 from diarization.request import RequestOptions, parse_request
 from diarization.rttm import format_rttm
-from diarization.turns import turn_rows
+from diarization.turns import Diarization, turn_rows
+
+# Of numpy's and scikit-learn's pools. Every instance has its own, and their waiting threads take
+# the cores from the nets: with two threads, clustering 50 windows takes fifty times as long.
+N_THREADS = 1
 
 
 class TritonPythonModel:
@@ -28,10 +34,12 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Read the options from `config.pbtxt`; a wrong one keeps the model from loading."""
+        threadpool_limits(N_THREADS)
         parameters = json.loads(args["model_config"])["parameters"]
         self.options = parse_options(
             {key: value["string_value"] for key, value in parameters.items()}
         )
+        self.speaker_network = speaker_network(Path(args["model_repository"]))
         warm_up(self.options)
 
     def execute(self, requests: list[Any]) -> list[Any]:
@@ -50,7 +58,11 @@ class TritonPythonModel:
         audio = measurements.decoding(requested_audio(request, self.options.sad.block_s))
         models = ServerModels(self.options.calls, measurements, request.is_cancelled)
         found = diarize(audio, models, self.options, asked, measurements.stage)
-        outputs = output_tensors(found, asked, measurements)
+        info = {
+            **request_info(found, asked, measurements),
+            "speaker_network": self.speaker_network,
+        }
+        outputs = output_tensors(found, asked.recording_id, info)
         return [outputs[name] for name in request.requested_output_names()]
 
 
@@ -72,24 +84,42 @@ def requested_audio(request: Any, block_s: float) -> Iterator[Samples]:  # noqa:
     return decode_blocks(values.item(), block_s)
 
 
-def output_tensors(
+def request_info(
     found: Diarization, asked: RequestOptions, measurements: Measurements
-) -> dict[str, Any]:
-    """All outputs by name."""
-    info = {
+) -> dict[str, object]:
+    """How the answer was found and what it cost."""
+    return {
         "models": MODELS_OF_MODE[asked.mode],
         "mode": asked.mode,
+        "exclusive": asked.exclusive,
         "n_speakers": found.n_speakers,
         "n_windows": found.n_windows,
         "audio_s": round(measurements.audio_s, 3),
         "stage_s": {stage: round(seconds, 4) for stage, seconds in measurements.stage_s.items()},
     }
-    texts = {"RTTM": format_rttm(found.turns, asked.recording_id), "INFO": json.dumps(info)}
-    outputs = {
-        name: pb_utils.Tensor(name, np.array([text.encode()], np.object_))
-        for name, text in texts.items()
+
+
+def output_tensors(
+    found: Diarization, recording_id: str, info: dict[str, object]
+) -> dict[str, Any]:
+    """All outputs by name."""
+    texts = {"RTTM": format_rttm(found.turns, recording_id), "INFO": json.dumps(info)}
+    arrays = {
+        **{name: np.array([text.encode()], np.object_) for name, text in texts.items()},
+        "LABELS": turn_rows(found.turns)[None],
+        "CONFIDENCE": np.array([turn.confidence for turn in found.turns], np.float32),
+        "EMBEDDINGS": found.embeddings,
     }
-    return {**outputs, "LABELS": pb_utils.Tensor("LABELS", turn_rows(found.turns)[None])}
+    return {name: pb_utils.Tensor(name, array) for name, array in arrays.items()}
+
+
+def speaker_network(own_folder: Path) -> str | None:
+    """Name of the network served as `speaker_model`, which tells whose embeddings are comparable.
+
+    It stands in the note that `prepare_models.py` leaves beside the network; None without one.
+    """
+    notes = sorted(own_folder.parent.glob(f"{SPEAKER_MODEL}/*/model.onnx.json"))
+    return str(json.loads(notes[-1].read_text())["name"]) if notes else None
 
 
 def triton_error(error: Exception) -> Any:  # noqa: ANN401

@@ -1,18 +1,26 @@
 """Frames x speakers -> turns, overlapping ones included."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import SAMPLE_RATE_HZ, Segments
+from .arrays import SAMPLE_RATE_HZ, Evidence, Segments
 from .sad import join_close, runs
-from .segmentation import frame_centres, frames_of
-from .turns import Turn, by_first_appearance
+from .segmentation import FRAME_SHIFT, frame_centres, frames_of
+from .turns import Turn
 
 Activity = NDArray[np.bool_]
 """shape=(n_frames, n_speakers), True where the speaker talks."""
 
-Stretch = tuple[int, int, int]
-"""Begin and end in samples of the recording, speaker."""
+
+class Stretch(NamedTuple):
+    """One speaker active; begin and end in samples of the recording."""
+
+    begin: int
+    end: int
+    speaker: int
+    confidence: float
 
 
 def speech_frames(
@@ -33,7 +41,7 @@ def within(stretches: Segments, n_frames: int) -> NDArray[np.bool_]:
 
 
 def decide(
-    evidence: NDArray[np.float32], expected_count: NDArray[np.float32], speech: NDArray[np.bool_]
+    evidence: Evidence, expected_count: NDArray[np.float32], speech: NDArray[np.bool_]
 ) -> Activity:
     """Give every speech frame its likeliest speakers, as many as are expected to talk there.
 
@@ -56,27 +64,93 @@ def decide(
     return active
 
 
-def activity_stretches(
-    active: Activity, offset: int, n_samples: int, fill_s: float
-) -> list[Stretch]:
-    """Begin, end (samples of the recording) and speaker of every stretch of activity in a block.
+def without_blips(active: Activity, evidence: Evidence, n_least: int) -> Activity:
+    """Give every too short stretch of a speaker to the others.
+
+    Where somebody else talks all the while the stretch just goes; else the likeliest of those who
+    talk right before or after it takes it. One with nobody beside it stays, and so does one at an
+    end of the frames: it may go on in the next block.
 
     Parameters
     ----------
     active
         shape=(n_frames, n_speakers).
+    evidence
+        shape=(n_frames, n_speakers), how much speaks for each speaker.
+    n_least
+        Frames that a stretch must have.
+    """
+    kept = active.copy()
+    for speaker in range(active.shape[1]):
+        for begin, end in runs(kept[:, speaker]).tolist():
+            if end - begin < n_least and begin > 0 and end < len(kept):
+                _hand_over(kept, evidence, speaker, slice(begin, end))
+    return kept
+
+
+def _hand_over(active: Activity, evidence: Evidence, speaker: int, frames: slice) -> None:
+    beside = active[frames.start - 1] | active[frames.stop]
+    beside[speaker] = False
+    accompanied = active[frames].sum(axis=1) > active[frames, speaker]
+    if not accompanied.all():
+        if not beside.any():
+            return
+        likeliest = np.where(beside, evidence[frames].mean(axis=0), -np.inf).argmax()
+        active[frames, likeliest] = True
+    active[frames, speaker] = False
+
+
+def pauses_filled(active: Activity, n_shorter: int) -> Activity:
+    """Every speaker active also in own pauses shorter than `n_shorter` frames."""
+    filled = [within(join_close(runs(column), n_shorter), len(active)) for column in active.T]
+    return np.stack(filled, axis=1)
+
+
+def one_at_a_time(active: Activity, evidence: Evidence) -> Activity:
+    """Of several who are active in a frame only the likeliest; shapes=(n_frames, n_speakers)."""
+    likeliest = np.where(active, evidence, -np.inf).argmax(axis=1)
+    return active & (np.arange(active.shape[1]) == likeliest[:, None])
+
+
+def activity_stretches(
+    active: Activity, evidence: Evidence, offset: int, n_samples: int
+) -> list[Stretch]:
+    """Stretches of activity of all speakers in a block, sorted.
+
+    Parameters
+    ----------
+    active
+        shape=(n_frames, n_speakers).
+    evidence
+        shape=(n_frames, n_speakers), 0 to 1; a stretch's confidence is the mean.
     offset, n_samples
         Where the block begins in the recording, and how long it is.
-    fill_s
-        Shorter pauses of a speaker are filled.
     """
-    edges = np.append(frame_centres(len(active)), n_samples)
+    edges = np.append(frame_centres(len(active)) - FRAME_SHIFT // 2, n_samples)
     edges[0] = 0
-    found = []
-    for speaker in range(active.shape[1]):
-        stretches = edges[join_close(runs(active[:, speaker]), frames_of(fill_s))] + offset
-        found += [(begin, end, speaker) for begin, end in stretches.tolist()]
-    return sorted(found)
+    return sorted(
+        Stretch(
+            int(edges[first]) + offset,
+            int(edges[last]) + offset,
+            speaker,
+            float(evidence[first:last, speaker].mean()),
+        )
+        for speaker in range(active.shape[1])
+        for first, last in runs(active[:, speaker]).tolist()
+    )
+
+
+def cut_out(stretches: list[Stretch], begin: int, end: int) -> list[Stretch]:
+    """What is left of the stretches outside [begin, end)."""
+    parts = [
+        part
+        for stretch in stretches
+        for part in (
+            stretch._replace(end=min(stretch.end, begin)),
+            stretch._replace(begin=max(stretch.begin, end)),
+        )
+    ]
+    return [part for part in parts if part.begin < part.end]
 
 
 def joined_turns(stretches: list[Stretch]) -> list[Turn]:
@@ -87,16 +161,20 @@ def joined_turns(stretches: list[Stretch]) -> list[Turn]:
     list of Turn
         In order of begin; turns of different speakers may overlap.
     """
-    rows = np.array(stretches, np.int64).reshape(-1, 3)
-    joined = [
-        (begin, end, speaker)
-        for speaker in np.unique(rows[:, 2])
-        for begin, end in join_close(rows[rows[:, 2] == speaker, :2], 1).tolist()
-    ]
-    rows = np.array(sorted(joined), np.int64).reshape(-1, 3)
-    labels = by_first_appearance(rows[:, 2])
-    seconds = rows[:, :2] / SAMPLE_RATE_HZ
+    joined: list[Stretch] = []
+    for stretch in sorted(stretches, key=lambda stretch: (stretch.speaker, stretch)):
+        before = joined[-1] if joined else None
+        if before and before.speaker == stretch.speaker and stretch.begin <= before.end:
+            joined[-1] = _as_one(before, stretch)
+        else:
+            joined.append(stretch)
     return [
-        Turn(float(begin), float(end), int(label))
-        for (begin, end), label in zip(seconds, labels, strict=True)
+        Turn(begin / SAMPLE_RATE_HZ, end / SAMPLE_RATE_HZ, speaker, confidence)
+        for begin, end, speaker, confidence in sorted(joined)
     ]
+
+
+def _as_one(first: Stretch, second: Stretch) -> Stretch:
+    lengths = first.end - first.begin, second.end - second.begin
+    confidence = np.average([first.confidence, second.confidence], weights=lengths)
+    return first._replace(end=max(first.end, second.end), confidence=float(confidence))

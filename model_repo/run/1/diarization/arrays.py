@@ -35,6 +35,12 @@ SadState = NDArray[np.float32] | None
 Labels = NDArray[np.int64]
 """shape=(n,), cluster number of every window, 0-based."""
 
+Evidence = NDArray[np.float32]
+"""shape=(n_frames or n_windows, n_speakers), how much speaks for each speaker."""
+
+Shares = NDArray[np.float64]
+"""shape=(n,), a part of each window, or how sure its label is; 0 to 1."""
+
 
 def samples_of(seconds: float) -> int:
     """Whole number of samples nearest to a duration in seconds."""

@@ -10,26 +10,9 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_array
 
-from .arrays import Embeddings, Posteriors, Windows
+from .arrays import Evidence, Posteriors, Windows
 from .config import FrameOptions
 from .segmentation import POWERSET, Segmentation, frame_centres, frames_of
-
-Evidence = NDArray[np.float32]
-"""shape=(n_frames, n_speakers), how much speaks for each speaker."""
-
-
-def closeness(unit: Embeddings, centroids: Embeddings, sharpness: float) -> Evidence:
-    """Softmax over the speakers of the cosine similarity of each window to their centroids.
-
-    Parameters
-    ----------
-    unit, centroids
-        shape=(n_windows, dim) and (n_speakers, dim), rows of length one.
-    """
-    scores = sharpness * (unit @ centroids.T)
-    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
-    shares: Evidence = odds / odds.sum(axis=1, keepdims=True)
-    return shares
 
 
 def window_evidence(windows: Windows, shares: Evidence, n_frames: int, reach: int) -> Evidence:
@@ -73,8 +56,10 @@ def chunk_evidence(
     """Probability that each speaker talks, by the chunks' local speakers given to clusters."""
     evidence = np.zeros_like(by_windows)
     for frames, posteriors in segmentation.overlaps():
+        talks = np.zeros((len(POWERSET), evidence.shape[1]), np.float32)
         for local, speaker in assigned(posteriors, by_windows[frames], options):
-            evidence[frames, speaker] += posteriors @ POWERSET[:, local]
+            talks[:, speaker] = np.maximum(talks[:, speaker], POWERSET[:, local])
+        evidence[frames] += posteriors @ talks
     return evidence / np.maximum(segmentation.covering(), 1)[:, None]
 
 

@@ -6,11 +6,13 @@ import numpy as np
 
 from .arrays import Features, Samples, Windows
 from .batches import WindowPlan, window_batches
-from .clustering import cluster
-from .config import Options, SpeakerBounds
+from .clustering import centroids_of, closeness, cluster, unit_length
+from .config import Options
+from .level import at_one_level
 from .ports import Models, Stopwatch
+from .request import RequestOptions
 from .sad import speech_blocks
-from .turns import Turn, turns_of
+from .turns import NOBODY, Diarization, diarization_of, turns_of
 from .windows import subsegment
 
 
@@ -18,21 +20,29 @@ def diarize_classic(
     audio: Iterable[Samples],
     models: Models,
     options: Options,
-    speakers: SpeakerBounds,
+    asked: RequestOptions,
     stopwatch: Stopwatch,
-) -> tuple[list[Turn], int]:
-    """Turns and the number of windows; parameters as `pipeline.diarize`."""
+) -> Diarization:
+    """Who spoke when, one speaker at a time; parameters as `pipeline.diarize`."""
     windows: list[Windows] = [np.empty((0, 2), np.int64)]
     plan = WindowPlan(options.window.length_s, options.window.analysis, options.calls.windows)
 
     def features() -> Iterator[Features]:
-        for block in speech_blocks(audio, models.speech_probs, options.sad):
+        detect = at_one_level(models.speech_probs)
+        for block in speech_blocks(audio, detect, options.sad):
             cut = subsegment(block.segments, options.window)
             for batch in window_batches(block.samples, cut, plan, stopwatch):
                 windows.append(batch.windows + block.offset)
                 yield batch.features
 
-    embeddings = list(models.embed(features())) or [np.empty((0, 1), np.float32)]
+    embeddings = list(models.embed(features()))
+    if not embeddings:
+        return NOBODY
     with stopwatch("cluster"):
-        labels = cluster(np.concatenate(embeddings), speakers, options.cluster)
-    return turns_of(np.concatenate(windows), labels), len(labels)
+        unit = unit_length(np.concatenate(embeddings))
+        labels = cluster(unit, asked.speakers, options.cluster)
+        centroids = centroids_of(unit, labels)
+        shares = closeness(unit, centroids, options.cluster.sharpness)
+    sureness = shares[np.arange(len(labels)), labels].astype(np.float64)
+    turns = turns_of(np.concatenate(windows), labels, sureness)
+    return diarization_of(turns, centroids, len(labels))

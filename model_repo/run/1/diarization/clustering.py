@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.cluster import AgglomerativeClustering
 
-from .arrays import Embeddings, Labels
+from .arrays import Embeddings, Evidence, Labels
 from .config import ClusterOptions, SpeakerBounds
 from .spectral import spectral_labels
 
@@ -43,6 +43,20 @@ def unit_length(embeddings: Embeddings) -> Embeddings:
 def centroids_of(unit: Embeddings, labels: Labels) -> Embeddings:
     """Mean direction of every cluster 0 ... k-1, shape=(k, dim), rows of length one."""
     return unit_length(np.stack([unit[labels == k].sum(axis=0) for k in range(labels.max() + 1)]))
+
+
+def closeness(unit: Embeddings, centroids: Embeddings, sharpness: float) -> Evidence:
+    """Softmax over the speakers of the cosine similarity of each window to their centroids.
+
+    Parameters
+    ----------
+    unit, centroids
+        shape=(n_windows, dim) and (n_speakers, dim), rows of length one.
+    """
+    scores = sharpness * (unit @ centroids.T)
+    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+    shares: Evidence = odds / odds.sum(axis=1, keepdims=True)
+    return shares
 
 
 def agglomerative_labels(unit: Embeddings, bounds: SpeakerBounds, max_distance: float) -> Labels:

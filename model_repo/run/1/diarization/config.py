@@ -124,6 +124,8 @@ class ClusterOptions:
         The eigengap looks for at most one speaker per so many windows.
     seed
         Of k-means' starting points.
+    sharpness
+        Of the softmax over the cosine similarities of a window to the speakers.
     """
 
     few_windows: int = 25
@@ -133,6 +135,7 @@ class ClusterOptions:
     max_neighbours: int = 100
     windows_per_speaker: int = 6
     seed: int = 0
+    sharpness: float = 10.0
 
     def __post_init__(self) -> None:
         require(
@@ -155,6 +158,7 @@ class ClusterOptions:
             0 <= self.seed <= LARGEST_SEED,
             f"cluster.seed: 0 <= seed <= {LARGEST_SEED}, got {self.seed}",
         )
+        require(self.sharpness > 0, f"cluster.sharpness must be above 0, got {self.sharpness}")
 
 
 @dataclass(frozen=True)
@@ -175,31 +179,35 @@ class FrameOptions:
         Share of speech from which a window is clustered, and from which it is listened to at all.
     join_distance
         As `cluster.join_distance`; greater, since shorter windows are less alike.
-    sharpness
-        Of the softmax over the speakers' cosine similarities.
+    stranger_similarity
+        A window less alike to every speaker found (cosine) than this is a stranger's; see
+        `strangers`.
     reach_s
         A window speaks for the frames less than this from its middle.
     window_weight
         Weight of the windows' evidence against that of the chunks.
     least_active_s
         A chunk's local speaker who talks for less is not listened to.
+    least_turn_s
+        Stretches of a speaker shorter than this go to whoever talks beside them.
     turn_fill_s
         Shorter pauses of a speaker are filled.
     """
 
     chunk_hop_s: float = 1.25
-    speech: float = 0.45
-    fill_s: float = 0.3
+    speech: float = 0.4
+    fill_s: float = 0.2
     drop_s: float = 0.2
     window_s: float = 1.0
     window_hop_s: float = 0.5
     cluster_share: float = 0.5
     evidence_share: float = 0.3
-    join_distance: float = 0.6
-    sharpness: float = 10.0
+    join_distance: float = 0.65
+    stranger_similarity: float = 0.35
     reach_s: float = 0.75
     window_weight: float = 2.0
     least_active_s: float = 0.1
+    least_turn_s: float = 0.25
     turn_fill_s: float = 0.5
 
     def __post_init__(self) -> None:
@@ -212,8 +220,12 @@ class FrameOptions:
         shares = 0 < self.evidence_share <= self.cluster_share <= 1
         require(shares, "frames: 0 < evidence_share <= cluster_share <= 1")
         require(0 < self.join_distance <= 1, "frames.join_distance: 0 < x <= 1")
-        require(self.sharpness > 0 and self.reach_s > 0, "frames: sharpness and reach_s above 0")
-        for name in ("fill_s", "drop_s", "least_active_s", "turn_fill_s"):
+        require(
+            -1 <= self.stranger_similarity <= 1,
+            f"frames.stranger_similarity: -1 <= x <= 1, got {self.stranger_similarity}",
+        )
+        require(self.reach_s > 0, f"frames.reach_s must be above 0, got {self.reach_s}")
+        for name in ("fill_s", "drop_s", "least_active_s", "least_turn_s", "turn_fill_s"):
             require(getattr(self, name) >= 0, f"frames.{name} must not be negative")
         require(self.window_weight >= 0, "frames.window_weight must not be negative")
         require(

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,18 +13,9 @@ from .fbank import FRAME_LENGTH, fbank
 from .full import diarize_full
 from .ports import Models, Stopwatch
 from .request import RequestOptions
-from .turns import Turn
+from .turns import Diarization
 
 PIPELINES = {"classic": diarize_classic, "full": diarize_full}
-
-
-@dataclass(frozen=True)
-class Diarization:
-    """Who spoke when, and how it was found."""
-
-    turns: list[Turn]
-    n_speakers: int
-    n_windows: int
 
 
 def diarize(
@@ -47,12 +37,11 @@ def diarize(
     models
         The neural networks.
     asked
-        Mode, and allowed number of speakers.
+        Mode, allowed number of speakers, and whether more than one may talk at a time.
     stopwatch
         Entered with the name of each stage of this process, so that the caller can time them.
     """
-    turns, n_windows = PIPELINES[asked.mode](audio, models, options, asked.speakers, stopwatch)
-    return Diarization(turns, n_speakers=len({turn.label for turn in turns}), n_windows=n_windows)
+    return PIPELINES[asked.mode](audio, models, options, asked, stopwatch)
 
 
 def warm_up(options: Options) -> None:

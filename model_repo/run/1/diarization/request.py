@@ -12,18 +12,19 @@ MAX_ID_BYTES = 255
 RESERVED_PREFIXES = ("sequence_", "triton_")  # Triton's own; it passes some of them on
 RESERVED_NAMES = frozenset({"priority", "timeout", "headers", "binary_data_output"})
 COUNT_NAMES = ("num_speakers", "min_speakers", "max_speakers")
-KNOWN_NAMES = ("recording_id", "mode", *COUNT_NAMES)
+KNOWN_NAMES = ("recording_id", "mode", "exclusive", *COUNT_NAMES)
 
 Parameters = Mapping[str, object]
 
 
 @dataclass(frozen=True)
 class RequestOptions:
-    """Checked parameters of one request."""
+    """Checked parameters of one request; `exclusive`: at most one speaker at a time."""
 
     recording_id: str
     speakers: SpeakerBounds
     mode: str
+    exclusive: bool = False
 
 
 def parse_request(parameters: Parameters, options: Options) -> RequestOptions:
@@ -50,14 +51,28 @@ def parse_request(parameters: Parameters, options: Options) -> RequestOptions:
             raise InvalidRequestError(
                 f"parameter '{name}' is unknown; expected one of {', '.join(KNOWN_NAMES)}"
             )
-    recording_id = parameters.get("recording_id", DEFAULT_RECORDING_ID)
-    mode = parameters.get("mode", options.default.mode)
-    if mode not in MODES:
+    return RequestOptions(
+        _checked_id(parameters.get("recording_id", DEFAULT_RECORDING_ID)),
+        _speaker_bounds(parameters, options.speakers),
+        _mode(parameters.get("mode", options.default.mode)),
+        _exclusive(parameters.get("exclusive", False)),
+    )
+
+
+def _mode(value: object) -> str:
+    if value not in MODES:
         raise InvalidRequestError(
-            f"parameter 'mode': got {str(mode)[:40]!r}, expected one of {', '.join(MODES)}"
+            f"parameter 'mode': got {str(value)[:40]!r}, expected one of {', '.join(MODES)}"
         )
-    speakers = _speaker_bounds(parameters, options.speakers)
-    return RequestOptions(_checked_id(recording_id), speakers, str(mode))
+    return str(value)
+
+
+def _exclusive(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidRequestError(
+            f"parameter 'exclusive': got {str(value)[:40]!r}, expected true or false"
+        )
+    return value
 
 
 def _checked_id(value: object) -> str:

@@ -19,6 +19,7 @@ from .sad import FRAME_SAMPLES as SAD_FRAME_SAMPLES
 CHUNK_SAMPLES = 160_000
 CHUNK_FRAMES = 589
 FRAME_SHIFT = 270
+LEAST_DOUBT = np.float32(0.001)  # no net is ever surer than that
 FIRST_CENTRE = 495  # middle of the 991 samples that frame 0 sees
 
 POWERSET = np.array(
@@ -114,15 +115,21 @@ def frame_centres(n_frames: int) -> NDArray[np.int64]:
 
 
 def speech_of(segmentation: Segmentation, sad_probs: SpeechProbs) -> SpeechProbs:
-    """Probability of speech per segmentation frame: mean of the segmentation's and of silero's.
+    """Probability of speech per segmentation frame: the segmentation's and silero's, combined.
 
     They err in different ways: the segmentation net hears far voices that silero misses, silero is
-    the surer one on noise and music.
+    the surer one on noise and music. The mean of their log-odds lets the surer one decide, where a
+    mean of probabilities would let neither.
     """
-    speech = segmentation.mean(np.array([0, 1, 1, 1, 1, 1, 1], np.float32))
+    heard = segmentation.mean(np.array([0, 1, 1, 1, 1, 1, 1], np.float32))
     sad_frames = frame_centres(segmentation.n_frames) // SAD_FRAME_SAMPLES
-    fused: SpeechProbs = (speech + sad_probs[sad_frames]) / 2
+    odds = np.sqrt(_odds(heard) * _odds(sad_probs[sad_frames]))
+    fused: SpeechProbs = odds / (1 + odds)
     return fused
+
+
+def _odds(probs: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.clip(probs, LEAST_DOUBT, 1 - LEAST_DOUBT) / np.clip(1 - probs, LEAST_DOUBT, None)
 
 
 def speaker_count_of(segmentation: Segmentation) -> NDArray[np.float32]:

@@ -1,11 +1,11 @@
 """Labelled windows -> turns: who speaks from when to when, in seconds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import SAMPLE_RATE_HZ, Labels, Windows
+from .arrays import SAMPLE_RATE_HZ, Embeddings, Labels, Shares, Windows
 
 
 @dataclass(frozen=True)
@@ -17,15 +17,61 @@ class Turn:
     start_s, end_s
         Seconds from the start of the recording, start_s < end_s.
     label
-        Speaker, 0-based in order of first appearance.
+        Number of the speaker.
+    confidence
+        How sure it is that it is this speaker, of those found in the recording; 0 to 1.
     """
 
     start_s: float
     end_s: float
     label: int
+    confidence: float = 1.0
 
 
-def turns_of(windows: Windows, labels: Labels) -> list[Turn]:
+@dataclass(frozen=True)
+class Diarization:
+    """Who spoke when, and how it was found.
+
+    Attributes
+    ----------
+    turns
+        In order of begin; labels 0, 1, ... by first appearance.
+    embeddings
+        shape=(n_speakers, dim), the mean direction of every speaker's windows, rows of length one.
+    n_windows
+        Number of windows that were embedded.
+    """
+
+    turns: list[Turn]
+    embeddings: Embeddings = field(compare=False)
+    n_windows: int
+
+    @property
+    def n_speakers(self) -> int:
+        """Number of speakers who have a turn."""
+        return len(self.embeddings)
+
+
+NOBODY = Diarization([], np.empty((0, 0), np.float32), 0)
+
+
+def diarization_of(turns: list[Turn], centroids: Embeddings, n_windows: int) -> Diarization:
+    """Number the speakers anew by first appearance.
+
+    Parameters
+    ----------
+    turns
+        In order of begin; labels are rows of `centroids`.
+    centroids
+        shape=(k, dim), those of speakers without a turn are left out.
+    """
+    order = list(dict.fromkeys(turn.label for turn in turns))
+    number = {label: position for position, label in enumerate(order)}
+    renumbered = [replace(turn, label=number[turn.label]) for turn in turns]
+    return Diarization(renumbered, centroids[order], n_windows)
+
+
+def turns_of(windows: Windows, labels: Labels, sureness: Shares) -> list[Turn]:
     """Join labelled windows to turns.
 
     Where two windows overlap, each keeps its half of the overlap; neighbours with one label that
@@ -37,6 +83,8 @@ def turns_of(windows: Windows, labels: Labels) -> list[Turn]:
         shape=(n, 2), sorted by begin and by end.
     labels
         shape=(n,), cluster of each window; any numbers.
+    sureness
+        shape=(n,), how sure the label of each window is; a turn's confidence is the mean.
 
     Returns
     -------
@@ -46,14 +94,17 @@ def turns_of(windows: Windows, labels: Labels) -> list[Turn]:
     if len(windows) == 0:
         return []
     begins, ends = share_overlaps(windows)
-    labels = by_first_appearance(labels)
     starts_turn = np.concatenate([[True], (labels[1:] != labels[:-1]) | (begins[1:] > ends[:-1])])
     ends_turn = np.append(starts_turn[1:], True)
-    bounds = zip(begins[starts_turn], ends[ends_turn], labels[starts_turn], strict=True)
-    return [
-        Turn(float(b / SAMPLE_RATE_HZ), float(e / SAMPLE_RATE_HZ), int(label))
-        for b, e, label in bounds
-    ]
+    firsts = np.flatnonzero(starts_turn)
+    confidence = np.add.reduceat(sureness, firsts) / np.diff(np.append(firsts, len(labels)))
+    columns = (
+        begins[starts_turn] / SAMPLE_RATE_HZ,
+        ends[ends_turn] / SAMPLE_RATE_HZ,
+        labels[starts_turn],
+        confidence,
+    )
+    return [Turn(*values) for values in zip(*(column.tolist() for column in columns), strict=True)]
 
 
 def turn_rows(turns: list[Turn]) -> NDArray[np.float32]:
@@ -71,9 +122,3 @@ def share_overlaps(windows: Windows) -> tuple[NDArray[np.float64], NDArray[np.fl
         np.append(begins[0], np.where(overlap, middle, begins[1:])),
         np.append(np.where(overlap, middle, ends[:-1]), ends[-1]),
     )
-
-
-def by_first_appearance(labels: Labels) -> Labels:
-    """The same partition, numbered 0, 1, 2, ... in the order in which labels first occur."""
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[inverse].astype(np.int64)

@@ -1,0 +1,84 @@
+"""Blocks of audio, segmented: where there is speech, and which windows to listen to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .activity import speech_frames
+from .arrays import Shares, Windows, samples_of
+from .config import FrameOptions, Options, WindowOptions
+from .ports import Models
+from .sad import SpeechBlock
+from .segmentation import (
+    Segmentation,
+    chunk_starts,
+    cut_chunks,
+    frame_centres,
+    segmentation_of,
+    speech_of,
+)
+from .strangers import solo_shares
+from .windows import subsegment
+
+
+@dataclass(frozen=True)
+class FrameBlock:
+    """What is kept of a block until the speakers are known.
+
+    Attributes
+    ----------
+    offset, n_samples
+        Where the block begins in the recording, and its length.
+    segmentation
+        Posteriors of its chunks.
+    speech
+        shape=(n_frames,), whether anybody talks.
+    windows
+        shape=(n, 2), in samples from the start of the block.
+    shares
+        shape=(n,), share of speech in each window.
+    solo
+        shape=(n,), share of each window in which one person talks alone.
+    """
+
+    offset: int
+    n_samples: int
+    segmentation: Segmentation
+    speech: NDArray[np.bool_]
+    windows: Windows
+    shares: Shares
+    solo: Shares
+
+
+def frame_block(block: SpeechBlock, models: Models, options: Options) -> FrameBlock:
+    """Segment a block, decide where there is speech, and choose the windows to listen to."""
+    frames, n_samples = options.frames, len(block.samples)
+    starts = chunk_starts(n_samples, samples_of(frames.chunk_hop_s))
+    at_once = options.calls.chunks
+    batches = (
+        cut_chunks(block.samples, starts[first : first + at_once])
+        for first in range(0, len(starts), at_once)
+    )
+    posteriors = np.concatenate(list(models.segment(batches)))
+    segmentation = segmentation_of(posteriors, starts, n_samples)
+    probs = speech_of(segmentation, block.probs)
+    speech = speech_frames(probs, frames.speech, frames.fill_s, frames.drop_s)
+    windows, shares = speech_windows(speech, n_samples, frames)
+    solo = solo_shares(segmentation, windows)
+    return FrameBlock(block.offset, n_samples, segmentation, speech, windows, shares, solo)
+
+
+def speech_windows(
+    speech: NDArray[np.bool_], n_samples: int, frames: FrameOptions
+) -> tuple[Windows, Shares]:
+    """Windows with enough speech, and the share of it in each; the best ones if none has enough."""
+    if not speech.any():
+        return np.empty((0, 2), np.int64), np.empty(0)
+    whole = np.array([[0, n_samples]], np.int64)
+    windows = subsegment(whole, WindowOptions(frames.window_s, frames.window_hop_s))
+    spoken = np.concatenate([[0], np.cumsum(speech)])
+    first, last = np.searchsorted(frame_centres(len(speech)), windows.T)
+    shares = (spoken[last] - spoken[first]) / np.maximum(last - first, 1)
+    wanted = shares >= min(frames.evidence_share, shares.max())
+    return windows[wanted], shares[wanted]

@@ -1,0 +1,115 @@
+"""Copy evaluation sets with every recording made fainter, noisier or shorter at its start.
+
+A system that is tuned to a few recordings falls apart on such copies; evaluate.py scores them:
+
+    python scripts/perturb.py sets sets-faint --gain_db=-40
+    python scripts/evaluate.py --root sets-faint
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+import evaluation  # noqa: F401 - makes the client's modules importable
+from evaluation.sets import AUDIO_ENDINGS, folders_below
+from wav_scp import ListError
+
+SEED = 0
+START_FIELD, LENGTH_FIELD = 3, 4
+
+Wave = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """What is done to a recording.
+
+    Attributes
+    ----------
+    gain_db
+        Change of level; samples are rounded to 16 bits afterwards.
+    snr_db
+        White noise is added at this distance below the recording's mean power; None for none.
+    cut_s
+        Seconds cut off at the start.
+    """
+
+    gain_db: float = 0.0
+    snr_db: float | None = None
+    cut_s: float = 0.0
+
+    def wave(self, samples: Wave, rate_hz: int) -> Wave:
+        """Perturb audio, shape=(n_samples,) or (n_samples, n_channels)."""
+        changed = samples[round(self.cut_s * rate_hz) :] * 10 ** (self.gain_db / 20)
+        if self.snr_db is not None:
+            noise = np.random.default_rng(SEED).standard_normal(changed.shape)
+            power = np.mean(changed**2) * 10 ** (-self.snr_db / 10)
+            changed = changed + np.sqrt(power) * noise
+        return changed.astype(np.float32)
+
+    def rttm(self, text: str) -> str:
+        """The turns of RTTM text that remain, in the time of the perturbed recording."""
+        kept = []
+        for line in text.splitlines():
+            fields = line.split()
+            if fields[:1] != ["SPEAKER"]:
+                continue
+            begin_s = float(fields[START_FIELD]) - self.cut_s
+            end_s = begin_s + float(fields[LENGTH_FIELD])
+            if end_s > 0:
+                begin_s = max(0.0, begin_s)
+                times = [f"{begin_s:.3f}", f"{end_s - begin_s:.3f}"]
+                fields[START_FIELD : LENGTH_FIELD + 1] = times
+                kept.append(" ".join(fields) + "\n")
+        return "".join(kept)
+
+
+def perturb_sets(source: Path, target: Path, perturbation: Perturbation) -> int:
+    """Write perturbed copies of all sets below `source`; returns the number of recordings."""
+    n_written = 0
+    for folder in folders_below(source):
+        copy = target / folder.name
+        copy.mkdir(parents=True, exist_ok=True)
+        for path in sorted(folder.iterdir()):
+            if path.suffix.lower() in AUDIO_ENDINGS:
+                samples, rate_hz = soundfile.read(path, dtype="float32")
+                wave = perturbation.wave(samples, rate_hz)
+                soundfile.write(copy / f"{path.stem}.flac", wave, rate_hz, subtype="PCM_16")
+                n_written += 1
+            elif path.suffix == ".rttm":
+                text = perturbation.rttm(path.read_text(encoding="utf-8"))
+                (copy / path.name).write_text(text, encoding="utf-8")
+    return n_written
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("source", type=Path, help="folder of sets, as evaluate.py --root takes it")
+    parser.add_argument("target", type=Path, help="where the copies go: a folder not there yet")
+    parser.add_argument("--gain_db", type=float, default=0.0, help="change of level")
+    parser.add_argument("--snr_db", type=float, help="add white noise so far below the recording")
+    parser.add_argument("--cut_s", type=float, default=0.0, help="cut off so much at the start")
+    options = parser.parse_args(arguments)
+    if options.target.exists():
+        parser.error(f"{options.target} exists already")
+    perturbation = Perturbation(options.gain_db, options.snr_db, options.cut_s)
+    try:
+        n_written = perturb_sets(options.source, options.target, perturbation)
+    except (ListError, OSError, soundfile.SoundFileError) as error:
+        print(f"perturb: {error}", file=sys.stderr)
+        return 1
+    print(f"{n_written} recordings written to {options.target}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

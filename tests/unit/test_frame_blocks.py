@@ -1,0 +1,128 @@
+"""Blocks of the full chain before anybody is known: speech, and the windows to listen to."""
+
+import numpy as np
+import pytest
+
+from diarization.config import CallOptions, FrameOptions, Options
+from diarization.frame_blocks import frame_block, speech_windows
+from diarization.sad import SpeechBlock
+from diarization.segmentation import cut_chunks
+from unit.planted_blocks import N_FRAMES, N_SAMPLES, WINDOWS
+from unit.planted_recordings import SECOND, PlantedNetworks, recording
+
+FRAMES = FrameOptions()
+
+
+def spoken(*stretches):
+    speech = np.zeros(N_FRAMES, bool)
+    for begin, end in stretches:
+        speech[begin:end] = True
+    return speech
+
+
+def windows_of(speech, **options):
+    windows, shares = speech_windows(speech, N_SAMPLES, FrameOptions(**options))
+    assert len(windows) == len(shares)
+    return windows.tolist(), shares
+
+
+def test_windows_with_enough_speech_are_kept_with_their_share():
+    windows, shares = windows_of(spoken((58, 117)))
+
+    assert windows == WINDOWS[1:]
+    assert shares == pytest.approx([30 / 60, 1])
+
+
+def test_all_windows_of_a_block_full_of_speech_are_kept():
+    windows, shares = windows_of(spoken((0, 117)))
+
+    assert windows == WINDOWS
+    assert shares.tolist() == [1, 1, 1]
+
+
+def test_a_share_of_exactly_the_limit_is_enough():
+    windows, shares = windows_of(spoken((58, 76)), evidence_share=0.3)
+
+    assert windows == WINDOWS[1:]
+    assert shares == pytest.approx([18 / 60, 18 / 59])
+    assert windows_of(spoken((58, 76)), evidence_share=0.301)[0] == WINDOWS[2:]
+
+
+def test_if_no_window_has_enough_speech_the_best_is_kept():
+    windows, shares = windows_of(spoken((28, 38)))
+
+    assert windows == WINDOWS[:1]  # 10 of 58 frames, the next one has 10 of 60
+    assert shares == pytest.approx([10 / 58])
+
+
+def test_no_speech_has_no_windows():
+    windows, shares = speech_windows(spoken(), N_SAMPLES, FRAMES)
+
+    assert windows.shape == (0, 2)
+    assert windows.dtype == np.int64
+    assert shares.shape == (0,)
+    assert speech_windows(np.empty(0, bool), 300, FRAMES)[0].shape == (0, 2)
+
+
+def test_a_block_shorter_than_a_window_is_one_window():
+    windows, shares = speech_windows(np.ones(17, bool), 5_000, FRAMES)
+
+    assert (windows.tolist(), shares.tolist()) == ([[0, 5_000]], [1])
+
+
+def sad_block(offset=1_000_000, length_s=24):
+    samples = recording([(0, 1, 6), (1, 5, 9), (2, 11, 20)], length_s)
+    probs, _ = PlantedNetworks().speech_probs(samples, None)
+    return SpeechBlock(offset, samples, probs, np.empty((0, 2), np.int64))
+
+
+def test_a_block_keeps_its_place_its_posteriors_and_its_speech():
+    block, models = sad_block(), PlantedNetworks()
+    found = frame_block(block, models, Options())
+
+    assert (found.offset, found.n_samples) == (1_000_000, 24 * SECOND)
+    assert found.segmentation.posteriors.shape == (13, 589, 7)
+    assert found.segmentation.n_frames == len(found.speech) == 830 + 589  # from 14 s on
+    edges = np.flatnonzero(np.diff(found.speech, prepend=False, append=False)) * 270 + 495
+    assert edges / SECOND == pytest.approx([1, 9, 11, 20], abs=2 * 270 / SECOND)
+    assert len(found.windows) == len(found.shares) > 0
+    assert found.shares.min() >= 0.3
+    assert found.windows.max() <= 24 * SECOND, "in samples from the start of the block"
+
+
+@pytest.mark.parametrize("at_once", [1, 4, 13, 20])
+def test_chunks_of_a_block_are_segmented_in_order_so_many_at_once(at_once):
+    block, models = sad_block(), PlantedNetworks()
+    frame_block(block, models, Options(calls=CallOptions(chunks=at_once)))
+
+    starts = np.append(np.arange(0, 14, 1.25), 14) * SECOND
+    wanted = cut_chunks(block.samples, starts.astype(np.int64))
+    assert np.array_equal(np.concatenate(models.chunk_batches), wanted)
+    sizes = [len(batch) for batch in models.chunk_batches]
+    assert sizes == [at_once] * (13 // at_once) + [13 % at_once] * (13 % at_once > 0)
+
+
+@pytest.mark.parametrize(
+    ("sad_prob", "least", "is_speech"),
+    # odds of 99 by segmentation, of 1 to 199 and to 999 by SAD: 0.41 and 0.24 together
+    [(0.005, 0.4, True), (0.005, 0.42, False), (0.0, 0.4, False), (0.0, 0.23, True)],
+)
+def test_speech_is_where_segmentation_and_sad_together_say_so(sad_prob, least, is_speech):
+    block = sad_block()
+    probs = np.full_like(block.probs, sad_prob)
+    doubtful = SpeechBlock(block.offset, block.samples, probs, block.segments)
+
+    found = frame_block(doubtful, PlantedNetworks(), Options(frames=FrameOptions(speech=least)))
+    assert found.speech.any() == is_speech
+    assert not found.speech.all()
+
+
+def test_a_block_keeps_in_how_much_of_each_window_one_talks_alone():
+    found = frame_block(sad_block(), PlantedNetworks(), Options())
+    begins_s = found.windows[:, 0] / SECOND
+    alone = found.solo[(begins_s > 1.1) & (begins_s < 3.9)]
+    both = found.solo[(begins_s > 4.98) & (begins_s < 5.02)]
+
+    assert alone == pytest.approx(np.full(5, 0.94), abs=1e-4), "as sure as the network"
+    assert both == pytest.approx([0.01], abs=0.02)
+    assert len(found.solo) == len(found.windows)

@@ -1,0 +1,152 @@
+"""Speakers whom clustering overlooks, planted along the axes of a space of four."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diarization.clustering import unit_length
+from diarization.config import ClusterOptions, FrameOptions, Options
+from diarization.segmentation import CHUNK_FRAMES, Segmentation
+from diarization.strangers import solo_shares, strangers
+from unit.planted_blocks import AB, NOBODY, WINDOWS, A, B, segmentation
+from unit.planted_recordings import found_in, furthest_s, recording, turn_rows
+from unit.seeded import seeded
+
+EYE = np.eye(4, dtype=np.float32)
+KNOWN = EYE[:2]
+
+
+def solo(chunks, windows=WINDOWS):
+    return solo_shares(chunks, np.array(windows, np.int64).reshape(-1, 2)).tolist()
+
+
+def two_chunks(second_begins, n_frames, first=(A, 1.0), second=(A, 1.0)):
+    """Two chunks, each with one class of that probability from end to end."""
+    posteriors = np.zeros((2, CHUNK_FRAMES, 7), np.float32)
+    for chunk, (kind, probability) in zip(posteriors, (first, second), strict=True):
+        chunk[:, [kind, NOBODY]] = probability, 1 - probability
+    return Segmentation(np.array([0, second_begins]), posteriors, n_frames)
+
+
+def found_among(unit, solo=1.0, known=KNOWN, most=30, **options):
+    shares = np.broadcast_to(np.asarray(solo, float), len(unit))
+    found = strangers(np.asarray(unit, np.float32), known, shares, FrameOptions(**options), most)
+    assert found.dtype == np.float32
+    assert found.shape[1] == unit.shape[1]
+    return sorted(found.tolist())
+
+
+def test_the_share_of_a_window_in_which_one_talks_alone():
+    # A alone in 40 of the frames 0 ... 57, B in 28 of 28 ... 87 and in 57 of 58 ... 116
+    assert solo(segmentation((A, 40), (AB, 20), (B, 57))) == pytest.approx(
+        [40 / 58, 28 / 60, 57 / 59]
+    )
+
+
+def test_two_who_talk_one_after_the_other_are_not_one():
+    assert solo(segmentation((A, 29), (B, 88)))[0] == pytest.approx(29 / 58)
+
+
+def test_silence_and_two_at_once_are_nobody_alone():
+    assert solo(segmentation((NOBODY, 58), (AB, 59))) == [0, 0, 0]
+
+
+def test_the_share_is_the_mean_of_the_chunks_whatever_they_call_the_speaker():
+    assert solo(two_chunks(0, 589, (A, 1.0), (B, 1.0))) == [1, 1, 1]
+    assert solo(two_chunks(0, 589, (A, 0.75), (B, 0.25))) == [0.5, 0.5, 0.5]
+
+
+def test_only_a_chunk_that_holds_the_whole_window_counts():
+    # the second chunk holds the frames from 58 on, those of the last window
+    assert solo(two_chunks(58, 647, (A, 1.0), (A, 0.5))) == [1, 1, 0.75]
+    assert solo(two_chunks(59, 648, (A, 1.0), (A, 0.5))) == [1, 1, 1]
+
+
+def test_a_window_that_no_chunk_holds_is_nobodys():
+    # centres 154215 ... 169875 are the frames 570 ... 627; chunks end at 588 and begin at 580
+    assert solo(two_chunks(580, 1169), [[154_000, 170_000], [157_000, 173_000]]) == [0, 1]
+
+
+def test_no_windows_have_no_shares():
+    assert solo(segmentation((A, 117)), []) == []
+
+
+def test_a_speaker_of_two_windows_is_found():
+    assert found_among(EYE[[0, 1, 2, 0, 2, 1, 0]]) == [[0, 0, 1, 0]]
+
+
+def test_one_odd_window_is_nobody():
+    assert found_among(EYE[[0, 1, 2, 0]]) == []
+    assert found_among(EYE[[0, 1, 2, 0, 3]]) == [], "nor are two, each like no other"
+
+
+def test_who_is_like_a_known_speaker_is_no_stranger():
+    def tilted(cosine):
+        return np.tile([[cosine, 0, np.sqrt(1 - cosine**2), 0]], (3, 1))
+
+    assert found_among(tilted(0.36)) == []
+    assert found_among(tilted(0.34)) == [pytest.approx([0.34, 0, np.sqrt(1 - 0.34**2), 0])]
+    assert len(found_among(tilted(0.6), stranger_similarity=0.61)) == 1
+    assert found_among(EYE[[2, 2]], stranger_similarity=-1.0) == []
+
+
+def test_windows_of_more_than_one_voice_are_like_nobody_and_do_not_count():
+    assert found_among(EYE[[2, 2, 2]], solo=[0.79, 0.8, 0.79]) == []
+    assert found_among(EYE[[2, 2, 2]], solo=[0.79, 0.8, 0.8]) == [[0, 0, 1, 0]]
+
+
+def test_two_strangers_are_told_apart():
+    assert found_among(EYE[[2, 3, 0, 3, 2]]) == [[0, 0, 0, 1], [0, 0, 1, 0]]
+
+
+def test_there_are_no_more_than_there_may_be():
+    half = pytest.approx(np.sqrt(0.5))
+
+    assert found_among(EYE[[2, 3, 0, 3, 2]], most=3) == [[0, 0, half, half]]
+    assert found_among(EYE[[2, 3, 0, 3, 2]], most=2) == []
+    assert found_among(EYE[[2, 3, 0, 3, 2]], most=1) == []
+
+
+@pytest.mark.parametrize(("n_odd", "n_windows"), [(2, 499), (3, 501), (3, 699), (4, 701)])
+def test_in_a_long_recording_it_takes_a_two_hundredth_of_the_windows(n_odd, n_windows):
+    enough = np.repeat([2, 0], [n_odd, n_windows - n_odd])
+    fewer = np.repeat([2, 0], [n_odd - 1, n_windows - n_odd + 1])
+
+    assert found_among(EYE[enough]) == [[0, 0, 1, 0]]
+    assert found_among(EYE[fewer]) == []
+
+
+def test_each_stranger_needs_enough_windows():
+    assert found_among(EYE[[2, 2, 3, 0]]) == [[0, 0, 1, 0]]
+    assert found_among(EYE[np.repeat([2, 3, 0], [2, 2, 796])]) == [], "four in all, two each"
+
+
+def test_a_stranger_is_the_mean_direction_of_the_windows():
+    windows = np.array([[0, 0, 1, 0], [0, 0, 0.6, 0.8]])
+
+    assert found_among(windows) == [pytest.approx([0, 0, 1.6 / np.sqrt(3.2), 0.8 / np.sqrt(3.2)])]
+
+
+@seeded()
+@given(st.integers(1, 60), st.integers(1, 5), st.integers(1, 9), st.integers(0, 999))
+def test_strangers_have_length_one_and_fit_beside_the_known(n_windows, n_known, most, seed):
+    rng = np.random.default_rng(seed)
+    unit = unit_length(rng.standard_normal((n_windows, 6)).astype(np.float32))
+    known = unit_length(rng.standard_normal((n_known, 6)).astype(np.float32))
+    found = np.array(found_among(unit, rng.random(n_windows), known, most)).reshape(-1, 6)
+
+    assert len(found) <= max(0, most - n_known)
+    assert np.linalg.norm(found, axis=1) == pytest.approx(np.ones(len(found)))
+
+
+def test_who_says_one_sentence_in_a_long_recording_is_found():
+    talk = [(i % 2, 3 * i + 0.5, 3 * i + 2.9) for i in range(20)]
+    talk[11] = (2, 33.5, 35.9)
+    audio = recording(talk, 60)
+    two_clusters = ClusterOptions(windows_per_speaker=100)  # there are 119
+    deaf = FrameOptions(stranger_similarity=-1.0)
+
+    found = found_in(audio, Options(cluster=two_clusters), "full")
+    assert furthest_s(turn_rows(found), talk) < 0.04
+    assert found_in(audio, Options(cluster=two_clusters, frames=deaf), "full").n_speakers == 2
