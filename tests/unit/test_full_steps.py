@@ -62,6 +62,14 @@ def test_of_two_at_once_only_the_likeliest_talks_if_turns_are_exclusive():
     assert found == [(1_000, 17_020, 1), (17_020, 33_000, 0)]
 
 
+def test_exclusive_turns_hold_no_blip_where_two_talk_at_once():
+    both, shares = block(classes=((AB, N_FRAMES),)), [[0.9, 0.1], [0.2, 0.8], [0.9, 0.1]]
+
+    # the windows say 1 only for less than 1333 samples from the middle, 10 frames
+    assert stretches_of(both, shares) == [(0, 32_000, 0), (0, 32_000, 1)]
+    assert stretches_of(both, shares, exclusive=True) == [(0, 32_000, 0)]
+
+
 PAUSE = ((A, 40), (B, 25), (A, 52))
 
 
