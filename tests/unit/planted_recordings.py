@@ -86,15 +86,20 @@ class PlantedNetworks:
         return np.where(np.arange(7) == classes[:, None], CERTAIN, UNLIKELY).astype(np.float32)
 
     def embed(self, batches):
-        """Mixture of the speakers in every window, and noise that depends on its features."""
-        for batch in batches:
-            self.window_batches.append(batch)
-            yield np.stack([self.voice(features) for features in batch]).astype(np.float32)
+        """Mixture of the speakers in every window, and noise that differs from window to window.
 
-    def voice(self, features):
+        It does not depend on the features: their last bits are not the same on every machine.
+        """
+        for batch in batches:
+            first = sum(map(len, self.window_batches))
+            self.window_batches.append(batch)
+            voices = [self.voice(*window) for window in enumerate(batch, start=first)]
+            yield np.stack(voices).astype(np.float32)
+
+    def voice(self, number, features):
         tones = features[:, TONE_BINS]
         shares = 2 * (tones > tones.min(axis=0) + 3).mean(axis=0)
-        noise = np.random.default_rng(zlib.crc32(features.tobytes()))
+        noise = np.random.default_rng(number)
         return shares @ self.directions + 0.3 * noise.standard_normal(self.directions.shape[1])
 
 

@@ -112,6 +112,21 @@ def test_nobody_falls_silent_where_somebody_talked_and_nobody_starts_in_silence(
         assert all(after[frames].all() for frames in kept), "turns keep all that is theirs"
 
 
+@seeded(100)
+@given(st.integers(1, 4), st.integers(0, 9), st.integers(0, 9_999))
+def test_what_is_left_of_blips_has_nobody_beside_it(n_speakers, n_least, seed):
+    rng = np.random.default_rng(seed)
+    activity = np.repeat(rng.random((9, n_speakers)) < 0.4, rng.integers(1, 7, 9), axis=0)
+    found = without_blips(activity, rng.random(activity.shape, np.float32), n_least)
+
+    for speaker, column in enumerate(found.T):
+        others = np.delete(found, speaker, axis=1).any(axis=1)
+        for begin, end in runs(column):
+            if end - begin < n_least and begin > 0 and end < len(found):
+                assert not others[[begin - 1, end]].any()
+                assert not others[begin:end].all()
+
+
 @pytest.mark.parametrize(
     ("n_shorter", "filled"),
     [

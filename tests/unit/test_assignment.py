@@ -203,6 +203,15 @@ def test_chunk_evidence_is_the_mean_over_the_covering_chunks():
     assert found[589:, 1].tolist() == [0.625] * 100
 
 
+def test_a_speaker_who_is_two_local_ones_talks_no_more_than_surely_where_both_do():
+    posteriors = np.zeros((1, CHUNK_FRAMES, 7), np.float32)
+    posteriors[0, :, [AB, A, NOBODY]] = np.array([[0.5], [0.25], [0.25]])
+    segmentation = Segmentation(np.array([0]), posteriors, 400)
+
+    found = chunk_evidence(segmentation, np.ones((400, 1), np.float32), OPTIONS)
+    assert found.tolist() == [[0.75]] * 400
+
+
 def test_chunks_in_which_nobody_talks_are_evidence_for_nobody():
     segmentation = Segmentation(np.array([0]), certain([[NOBODY] * CHUNK_FRAMES]), 400)
 

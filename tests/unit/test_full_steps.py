@@ -183,6 +183,15 @@ def test_two_with_one_best_window_both_get_a_turn_if_turns_are_exclusive():
     assert all(a[1] <= b[0] for a, b in pairwise(found))
 
 
+def test_who_is_heard_only_where_another_is_added_keeps_a_turn():
+    one = block(classes=((A, 45), (B, 25), (A, 47)))  # B talks from 0.78 to 1.2 s
+    shares = [[0.9, 0.1, 0.0], [0.5, 0.28, 0.22], [0.95, 0.05, 0.0]]
+
+    for exclusive in (False, True):
+        found = rows_of([one], shares, SpeakerBounds(3, 3), exclusive=exclusive)
+        assert {speaker for *_, speaker in found} == {0, 1, 2}
+
+
 def test_the_best_windows_are_those_of_the_recording_the_surest_first():
     shares = [[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4], [0.05, 0.95], [0.5, 0.5]]
 

@@ -5,12 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diarization import level
 from diarization.config import Options
-from diarization.level import at_one_level, leveled
+from diarization.level import at_one_level, loudness
 from unit.planted_recordings import PlantedNetworks, found_in, furthest_s, recording, turn_rows
 from unit.seeded import seeded
 
 TALK = [(0, 1.0, 3.8), (1, 4.9, 7.2), (0, 8.3, 12.0), (1, 13.1, 13.9), (1, 15.0, 19.5)]
+
+
+def leveled(samples):
+    """The samples as the detector hears them when nothing came before."""
+    return level.leveled(samples, loudness(samples))
 
 
 def stretch(rest, *others):
@@ -20,8 +26,8 @@ def stretch(rest, *others):
     return samples
 
 
-def voice(seed=0, loudness=0.5):
-    return loudness * np.random.default_rng(seed).uniform(-1, 1, 5_000).astype(np.float32)
+def voice(seed=0, peak=0.5):
+    return peak * np.random.default_rng(seed).uniform(-1, 1, 5_000).astype(np.float32)
 
 
 @pytest.mark.parametrize("loud", [0.003, 0.1, 0.3, 0.9, 30.0])
@@ -90,7 +96,7 @@ def test_the_samples_are_left_as_they_were():
     assert samples.tobytes() == before.tobytes()
 
 
-def test_the_detector_hears_every_stretch_leveled_and_keeps_its_state():
+def test_the_detector_hears_every_stretch_at_the_level_of_the_loudest_so_far():
     heard = []
 
     def detect(samples, state):
@@ -102,7 +108,7 @@ def test_the_detector_hears_every_stretch_leveled_and_keeps_its_state():
     again, last = listen(stretch(0.01), state)
     assert [samples.tobytes() for samples, _ in heard] == [
         leveled(stretch(0.1)).tobytes(),
-        leveled(stretch(0.01)).tobytes(),
+        level.leveled(stretch(0.01), 0.1).tobytes(),
     ]
     assert heard[0][1] is None
     assert heard[1][1] is state

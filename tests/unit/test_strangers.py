@@ -6,11 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarization.clustering import unit_length
-from diarization.config import ClusterOptions, FrameOptions, Options
+from diarization.config import FrameOptions
 from diarization.segmentation import CHUNK_FRAMES, Segmentation
 from diarization.strangers import solo_shares, strangers
 from unit.planted_blocks import AB, NOBODY, WINDOWS, A, B, segmentation
-from unit.planted_recordings import found_in, furthest_s, recording, turn_rows
 from unit.seeded import seeded
 
 EYE = np.eye(4, dtype=np.float32)
@@ -138,15 +137,3 @@ def test_strangers_have_length_one_and_fit_beside_the_known(n_windows, n_known, 
 
     assert len(found) <= max(0, most - n_known)
     assert np.linalg.norm(found, axis=1) == pytest.approx(np.ones(len(found)))
-
-
-def test_who_says_one_sentence_in_a_long_recording_is_found():
-    talk = [(i % 2, 3 * i + 0.5, 3 * i + 2.9) for i in range(20)]
-    talk[11] = (2, 33.5, 35.9)
-    audio = recording(talk, 60)
-    two_clusters = ClusterOptions(windows_per_speaker=100)  # there are 119
-    deaf = FrameOptions(stranger_similarity=-1.0)
-
-    found = found_in(audio, Options(cluster=two_clusters), "full")
-    assert furthest_s(turn_rows(found), talk) < 0.04
-    assert found_in(audio, Options(cluster=two_clusters, frames=deaf), "full").n_speakers == 2

@@ -90,7 +90,6 @@ def without_blips(active: Activity, evidence: Evidence, n_least: int) -> Activit
 
 def _hand_over(active: Activity, evidence: Evidence, speaker: int, frames: slice) -> None:
     beside = active[frames.start - 1] | active[frames.stop]
-    beside[speaker] = False
     accompanied = active[frames].sum(axis=1) > active[frames, speaker]
     if not accompanied.all():
         if not beside.any():

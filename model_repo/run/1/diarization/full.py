@@ -114,22 +114,32 @@ def assign_turns(
         for block, own in zip(blocks, by_block, strict=True)
         for stretch in block_stretches(block, own, frames, asked.exclusive)
     ]
+    own = best_windows(blocks, shares)
+    if asked.exclusive:
+        own = [middle_of(window, samples_of(frames.window_hop_s)) for window in own]
+    return joined_turns(with_so_many(stretches, own, asked))
+
+
+def with_so_many(
+    stretches: list[Stretch], own: list[Stretch], asked: RequestOptions
+) -> list[Stretch]:
+    """Stretches of at least as many speakers as asked for: those left out get their own window."""
     heard = {stretch.speaker for stretch in stretches}
-    for best in best_windows(blocks, shares):
-        if len(heard) < asked.speakers.minimum and best.speaker not in heard:
-            if asked.exclusive:
-                best = middle_of(best, samples_of(frames.window_hop_s))
-                stretches = cut_out(stretches, best.begin, best.end)
-            stretches.append(best)
-            heard.add(best.speaker)
-    return joined_turns(stretches)
+    missing = [window for window in own if window.speaker not in heard]
+    if len(heard) >= asked.speakers.minimum or not missing:
+        return stretches
+    first = missing[0]
+    kept = cut_out(stretches, first.begin, first.end) if asked.exclusive else stretches
+    return with_so_many([*kept, first], own, asked)
 
 
 def best_windows(blocks: list[FrameBlock], shares: Evidence) -> list[Stretch]:
     """A window of their own for all speakers, the one that speaks most for each; surest first."""
     windows = np.concatenate([block.windows + block.offset for block in blocks])
     best = [
-        Stretch(int(windows[row, 0]), int(windows[row, 1]), int(speaker), shares[row, speaker])
+        Stretch(
+            int(windows[row, 0]), int(windows[row, 1]), int(speaker), float(shares[row, speaker])
+        )
         for row, speaker in zip(*linear_sum_assignment(-shares), strict=True)
     ]
     return sorted(best, key=lambda stretch: -stretch.confidence)

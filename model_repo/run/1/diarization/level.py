@@ -13,25 +13,27 @@ LOUD_LEVEL = 0.3
 MOST_GAIN = 100.0  # 40 dB: what is fainter is noise
 
 
-def leveled(samples: Samples) -> Samples:
-    """Scale audio so that its loud samples have magnitude 0.3.
+def loudness(samples: Samples) -> float:
+    """Magnitude that all but the loudest thousandth of the samples stay below; 0 for none."""
+    return float(np.percentile(np.abs(samples), LOUD_PERCENTILE)) if len(samples) else 0.0
 
-    Parameters
-    ----------
-    samples
-        shape=(n_samples,); amplified at most a hundredfold.
-    """
-    if len(samples) == 0:
-        return samples
-    loud = float(np.percentile(np.abs(samples), LOUD_PERCENTILE))
+
+def leveled(samples: Samples, loud: float) -> Samples:
+    """Scale audio so that magnitude `loud` becomes 0.3; at most a hundredfold."""
     scaled: Samples = samples * np.float32(LOUD_LEVEL / max(loud, LOUD_LEVEL / MOST_GAIN))
     return scaled
 
 
 def at_one_level(detect: SpeechDetector) -> SpeechDetector:
-    """A detector that hears every stretch of audio at the same level."""
+    """A detector for one recording that hears it at one level, that of its loudest stretch so far.
+
+    So a stretch in which nobody talks is not amplified to the level of speech.
+    """
+    loudest = 0.0
 
     def detect_leveled(samples: Samples, state: SadState) -> tuple[SpeechProbs, SadState]:
-        return detect(leveled(samples), state)
+        nonlocal loudest
+        loudest = max(loudest, loudness(samples))
+        return detect(leveled(samples, loudest), state)
 
     return detect_leveled

@@ -47,8 +47,8 @@ def speech_blocks(
     """Find speech, and cut the recording into blocks where it is quiet.
 
     Segments never cross a block's edge, so blocks can be worked on one by one. Every sample is
-    detected once: the detector's state goes from stretch to stretch, so the length of blocks does
-    not change the probabilities.
+    detected once: the detector's state goes from stretch to stretch, so where blocks end does not
+    change the probabilities.
 
     Parameters
     ----------

@@ -129,7 +129,9 @@ def speech_of(segmentation: Segmentation, sad_probs: SpeechProbs) -> SpeechProbs
 
 
 def _odds(probs: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.clip(probs, LEAST_DOUBT, 1 - LEAST_DOUBT) / np.clip(1 - probs, LEAST_DOUBT, None)
+    doubted = np.clip(probs, LEAST_DOUBT, 1 - LEAST_DOUBT)
+    odds: NDArray[np.float32] = doubted / (1 - doubted)
+    return odds
 
 
 def speaker_count_of(segmentation: Segmentation) -> NDArray[np.float32]:
