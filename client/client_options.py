@@ -5,7 +5,8 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-# One hour of audio takes about 2.5 minutes on 2 CPU cores; 4 of them in flight share those cores.
+# One hour of audio takes about a minute on 2 CPU cores; 4 of them in flight share those cores, and
+# a busy machine needs twice as long.
 DEFAULT_TIMEOUT_S = 600.0
 MOST_TIMEOUT_S = 1e6  # beyond it gRPC counts the deadline as passed
 DEFAULT_JOBS = 4
@@ -108,7 +109,7 @@ def _add_service(parser: argparse.ArgumentParser) -> None:
         type=_duration_s,
         default=DEFAULT_TIMEOUT_S,
         help="longest time for one recording, its wait in the server included (default: "
-        "%(default)g, which 2 CPU cores need for 4 recordings of 1 hour at once)",
+        "%(default)g, enough for 4 recordings of 1 hour at once on 2 CPU cores)",
     )
 
 

@@ -94,7 +94,7 @@ def _add_service(parser: argparse.ArgumentParser) -> None:
         "--option",
         metavar="KEY=VALUE",
         action="append",
-        type=_assignment,
+        type=assignment,
         default=[],
         help="option of the service, such as frames.chunk_hop_s=2.5; may be given several times "
         "(default: as in model_repo)",
@@ -107,14 +107,14 @@ def _add_service(parser: argparse.ArgumentParser) -> None:
     add(
         "--jobs",
         metavar="N",
-        type=_positive,
+        type=positive,
         default=DEFAULT_JOBS,
         help="recordings in flight (default: %(default)s)",
     )
     add(
         "--timeout",
         metavar="SECONDS",
-        type=_seconds,
+        type=seconds,
         default=DEFAULT_TIMEOUT_S,
         help="longest time for one recording (default: %(default)g)",
     )
@@ -134,7 +134,8 @@ def _add_reports(parser: argparse.ArgumentParser) -> None:
     add("--md_eval", metavar="PATH", help="the scorer md-eval.pl (default: found as by client.py)")
 
 
-def _assignment(text: str) -> str:
+def assignment(text: str) -> str:
+    """Check that an argument is KEY=VALUE."""
     if not all(text.partition("=")):
         raise argparse.ArgumentTypeError(f"expected KEY=VALUE, got {text!r}")
     return text
@@ -146,14 +147,16 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """Read a whole number of at least 1."""
     count = _count(text)
     if not count:
         raise argparse.ArgumentTypeError("expected a whole number of at least 1, got '0'")
     return count
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """Read a number of seconds above 0."""
     try:
         duration_s = float(text)
     except ValueError:

@@ -44,9 +44,11 @@ class ReportFolder:
 
     def write_report(self, report: Mapping[str, Any], markdown: str) -> None:
         """Write the report in both forms."""
-        with _told(self.directory):
-            _write(self.directory / JSON_NAME, json.dumps(report, indent=1, ensure_ascii=False))
-            _write(self.directory / MARKDOWN_NAME, markdown)
+        with output_errors(self.directory):
+            write_atomically(
+                self.directory / JSON_NAME, json.dumps(report, indent=1, ensure_ascii=False)
+            )
+            write_atomically(self.directory / MARKDOWN_NAME, markdown)
 
     def draw_worst(self, sets: Sequence[SetResult], n: int) -> list[Path]:
         """Draw the `n` recordings of the highest error rates; an earlier run's pictures go."""
@@ -54,7 +56,7 @@ class ReportFolder:
 
         folder = self.directory / PICTURE_FOLDER
         pictures = []
-        with _told(folder):
+        with output_errors(folder):
             folder.mkdir(exist_ok=True)
             for old in folder.glob("[0-9][0-9]_*.png"):
                 old.unlink()
@@ -69,7 +71,7 @@ class ReportFolder:
 
 
 @contextmanager
-def _told(place: Path) -> Iterator[None]:
+def output_errors(place: Path) -> Iterator[None]:
     """Turn the system's errors into one sentence."""
     try:
         yield
@@ -79,6 +81,7 @@ def _told(place: Path) -> Iterator[None]:
         raise OutputError(f"cannot write to {place}: {error.strerror or error}") from error
 
 
-def _write(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text so that nobody ever reads half of it."""
     with atomic_file(path) as part:
         part.write_text(text, encoding="utf-8")

@@ -1,0 +1,180 @@
+"""Measure how fast and how lean the diarization service is: time, memory, many clients.
+
+`python scripts/benchmark.py --help` tells all options, what is measured, and the exit codes.
+"""
+
+import argparse
+import contextlib
+import importlib.util
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import benchmarking  # noqa: F401 - makes the modules of client and library importable
+from benchmarking.asking import ModeOfService
+from benchmarking.audio import SourceError, loaded, source_files, write_recording
+from benchmarking.clients import ClientsResult, run_clients
+from benchmarking.command_line import parsed_options
+from benchmarking.floor import NetsAlone
+from benchmarking.lengths import Subject, made, measured
+from benchmarking.memory import own_children, pss_bytes
+from benchmarking.origin import origin, told_options
+from benchmarking.output import write_docs, write_folder
+from benchmarking.peer import PeerProgram
+from benchmarking.results import Benchmark, report_of
+from benchmarking.runs import LengthResult
+from benchmarking.trade import TradePoint, trade_points
+from diarization.arrays import Samples
+from diarization.config import ConfigError, Options, parse_options
+from evaluation import ROOT
+from evaluation.compare import CompareError
+from evaluation.sending import Connection
+from evaluation.tried_options import repository_with
+from rttm_files import OutputError, RttmFolder
+from run_report import log, set_up_logging
+from service import ServiceError
+from triton_server import MODEL_REPOSITORY, ServerError, TritonServer
+
+OK, SOME_FAILED, USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+MODES = ("classic", "full")
+DOCS = ROOT / "docs"
+MODEL = "run"
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A run that is ready to start."""
+
+    options: argparse.Namespace
+    service_options: Options
+    sources: list[Samples]
+    trade: list[TradePoint]
+    origin: dict[str, Any]
+
+    def connection(self, url: str, mode: str) -> Connection:
+        """Where one mode's recordings are sent."""
+        return Connection(url, MODEL, self.options.timeout, 1, {"mode": mode})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    options = parsed_options(arguments)
+    set_up_logging(verbose=False)
+    try:
+        plan = _prepared(options)
+    except (SourceError, ConfigError, CompareError, OutputError) as error:
+        log.error("%s", error)
+        return USAGE
+    try:
+        benchmark = _measured(plan)
+        return _reported(plan, benchmark)
+    except (ServiceError, ServerError, OutputError) as error:
+        log.error("%s", error)
+        return SOME_FAILED
+    except KeyboardInterrupt:
+        log.error("interrupted: nothing was written")
+        return INTERRUPTED
+
+
+def _prepared(options: argparse.Namespace) -> _Plan:
+    """Find out all that can be wrong before anything is measured."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise OutputError(
+            "the pictures need matplotlib, which is not installed: "
+            "`pip install -r requirements-dev.txt`"
+        )
+    service_options = parse_options(dict(each.split("=", 1) for each in options.option))
+    sources = [loaded(path) for path in source_files(options.audio_dir)]
+    trade = trade_points(options.trade)
+    RttmFolder(options.output)  # says at once if nothing can be written there
+    return _Plan(options, service_options, sources, trade, origin())
+
+
+def _measured(plan: _Plan) -> Benchmark:
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as temporary:
+        folder = Path(temporary)
+        started_s = time.monotonic()
+        with _server_url(plan.options, folder) as url:
+            ready_s = time.monotonic() - started_s
+            idle_bytes = pss_bytes(own_children())
+            log.info("the server is ready after %.1f s", ready_s)
+            lengths = _lengths(plan, url, folder)
+            clients = _clients(plan, url, folder)
+    return Benchmark(ready_s, idle_bytes, lengths, clients, plan.trade)
+
+
+@contextlib.contextmanager
+def _server_url(options: argparse.Namespace, temporary: Path) -> Iterator[str]:
+    """Address of a server of our own, which is stopped at the end, also by SIGTERM."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    try:
+        repository = MODEL_REPOSITORY
+        if options.option:
+            repository = repository_with(options.option, temporary)
+        flags = [f"--model-repository={repository}"]
+        with TritonServer(options.output / "tritonserver.log", flags=flags) as server:
+            yield server.url
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _lengths(plan: _Plan, url: str, folder: Path) -> list[LengthResult]:
+    """Everything with every length, shortest first, after a first recording that does not count."""
+    nets = NetsAlone(MODEL_REPOSITORY, plan.service_options)
+    options = plan.options
+    results: list[LengthResult] = []
+    with contextlib.ExitStack() as stack:
+        modes: list[Subject] = [
+            ModeOfService(mode, stack.enter_context(plan.connection(url, mode).service()), nets)
+            for mode in MODES
+        ]
+        peers = [PeerProgram(peer, folder, options.timeout) for peer in options.peer]
+        for length_s in options.lengths:
+            material = made(folder, plan.sources, length_s, with_wav=bool(peers))
+            if not results:
+                measured(modes, material, 1, tell=lambda _: None)
+            results += measured([*modes, *peers], material, options.repeats)
+            material.flac.unlink()
+            material.wav.unlink(missing_ok=True)
+    return results
+
+
+def _clients(plan: _Plan, url: str, folder: Path) -> list[ClientsResult]:
+    """Every number of clients in every mode; each client has a recording of its own."""
+    options = plan.options
+    audio = []
+    for number in range(max(options.clients)):
+        path = folder / f"client_{number}.flac"
+        write_recording(path, plan.sources, options.client_audio_s, first=number)
+        audio.append(path.read_bytes())
+    results = []
+    for n_clients in options.clients:
+        for mode in MODES:
+            connection = plan.connection(url, mode)
+            results.append(
+                run_clients(connection, audio[:n_clients], options.client_audio_s, options.requests)
+            )
+            throughput = results[-1].throughput
+            log.info("%d client(s), %s: %.1f times real time", n_clients, mode, throughput)
+    return results
+
+
+def _reported(plan: _Plan, benchmark: Benchmark) -> int:
+    """Print and write; returns the exit code."""
+    report = report_of(benchmark, told_options(plan.options), plan.origin)
+    print(write_folder(plan.options.output, benchmark, report))
+    if plan.options.docs:
+        write_docs(DOCS, benchmark, report)
+    log.info("written: %s", plan.options.output)
+    for failure in benchmark.failures:
+        log.error("%s", failure)
+    return SOME_FAILED if benchmark.failures else OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,14 @@
+"""How fast and how lean the service is: everything behind `scripts/benchmark.py`.
+
+Read in this order: command_line, audio, memory, spread, runs, asking, floor, peer, lengths,
+batch_sizes, clients, trade, origin, results, tables, report, plots, output. Modules of evaluate.py,
+of the client and of the library are used as they are; this is the one place that makes them
+importable.
+"""
+
+import sys
+
+from evaluation import ROOT  # makes the client's modules importable
+
+LIBRARY = ROOT / "model_repo" / "run" / "1"
+sys.path.append(str(LIBRARY))
