@@ -6,11 +6,10 @@
 import argparse
 import contextlib
 import importlib.util
-import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,14 +32,14 @@ from diarization.arrays import Samples
 from diarization.config import ConfigError, Options, parse_options
 from evaluation import ROOT
 from evaluation.compare import CompareError
+from evaluation.own_server import own_server
 from evaluation.sending import Connection
-from evaluation.tried_options import repository_with
 from rttm_files import OutputError, RttmFolder
 from run_report import log, set_up_logging
 from service import ServiceError
-from triton_server import MODEL_REPOSITORY, ServerError, TritonServer
+from triton_server import MODEL_REPOSITORY, ServerError
 
-OK, SOME_FAILED, USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+OK, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 MODES = ("classic", "full")
 DOCS = ROOT / "docs"
 MODEL = "run"
@@ -99,28 +98,13 @@ def _measured(plan: _Plan) -> Benchmark:
     with tempfile.TemporaryDirectory(prefix="benchmark-") as temporary:
         folder = Path(temporary)
         started_s = time.monotonic()
-        with _server_url(plan.options, folder) as url:
+        with own_server(plan.options.option, plan.options.output) as url:
             ready_s = time.monotonic() - started_s
             idle_bytes = pss_bytes(own_children())
             log.info("the server is ready after %.1f s", ready_s)
             lengths = _lengths(plan, url, folder)
             clients = _clients(plan, url, folder)
     return Benchmark(ready_s, idle_bytes, lengths, clients, plan.trade)
-
-
-@contextlib.contextmanager
-def _server_url(options: argparse.Namespace, temporary: Path) -> Iterator[str]:
-    """Address of a server of our own, which is stopped at the end, also by SIGTERM."""
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
-    try:
-        repository = MODEL_REPOSITORY
-        if options.option:
-            repository = repository_with(options.option, temporary)
-        flags = [f"--model-repository={repository}"]
-        with TritonServer(options.output / "tritonserver.log", flags=flags) as server:
-            yield server.url
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _lengths(plan: _Plan, url: str, folder: Path) -> list[LengthResult]:

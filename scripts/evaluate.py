@@ -6,9 +6,7 @@
 import argparse
 import contextlib
 import importlib.util
-import signal
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,20 +17,20 @@ from evaluation.command_line import parsed_options
 from evaluation.compare import CompareError, compared, differing_options, read_report
 from evaluation.markdown import changes_text, headline, markdown_report
 from evaluation.output import ReportFolder
+from evaluation.own_server import own_server
 from evaluation.provenance import provenance
 from evaluation.report import report_of
 from evaluation.results import SetResult, set_result
 from evaluation.sending import Connection, run_set, true_speaker_counts
 from evaluation.sets import EvaluationSet, folder_sets, folders_below, list_set
-from evaluation.tried_options import repository_with
 from md_eval import ScoringError, find_md_eval
 from rttm_files import OutputError
 from run_report import RunReport, log, set_up_logging
 from service import ServiceError
-from triton_server import MODEL_REPOSITORY, ServerError, TritonServer
+from triton_server import ServerError
 from wav_scp import ListError
 
-OK, SOME_FAILED, USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+OK, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 @dataclass(frozen=True)
@@ -100,23 +98,13 @@ def _sets(options: argparse.Namespace) -> list[EvaluationSet]:
 
 @contextlib.contextmanager
 def _server_url(options: argparse.Namespace) -> Iterator[str]:
-    """Address of the server to ask; one of our own is stopped at the end, also by SIGTERM."""
+    """Address of the server to ask."""
     if options.url:
         yield options.url
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
-    try:
-        with tempfile.TemporaryDirectory(prefix="evaluate-") as temporary:
-            log.info("starting a server ...")
-            folder = options.output or Path(temporary)
-            repository = MODEL_REPOSITORY
-            if options.option:
-                repository = repository_with(options.option, Path(temporary))
-            flags = [f"--model-repository={repository}"]
-            with TritonServer(folder / "tritonserver.log", flags=flags) as server:
-                yield server.url
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    log.info("starting a server ...")
+    with own_server(options.option, options.output) as url:
+        yield url
 
 
 def _evaluated(plan: _Plan, url: str) -> list[SetResult]:

@@ -1,5 +1,8 @@
 """What processes a command started, and whether they are gone."""
 
+import contextlib
+import os
+import signal
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -22,6 +25,12 @@ def children(pid: int) -> set[int]:
 def alive(pids: Iterable[int]) -> set[int]:
     """Those of the processes that still run; one that ended and was not waited for does not."""
     return {pid for pid in pids if _state(pid) not in ("", "Z", "X")}
+
+
+def kill_group(group: int) -> None:
+    """End at once all processes of a group; none may be left of it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def _state(pid: int) -> str:

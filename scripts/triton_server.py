@@ -3,7 +3,6 @@
 The only code that does so: serve.sh, quickstart, tests and tools all use it.
 """
 
-import os
 import re
 import signal
 import socket
@@ -18,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 
-from processes import alive, children
+from processes import alive, children, kill_group
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL_REPOSITORY = ROOT / "model_repo"
@@ -200,7 +199,7 @@ class TritonServer:
         except subprocess.TimeoutExpired:
             pass
         finally:
-            self._kill_group(process.pid)
+            kill_group(process.pid)  # what it may have left behind, Python stubs above all
             process.wait()
             self._process = None
 
@@ -245,11 +244,3 @@ class TritonServer:
                 return True
         except (urllib.error.URLError, OSError):
             return False
-
-    @staticmethod
-    def _kill_group(group: int) -> None:
-        """End what the server may have left behind, Python stubs above all."""
-        try:
-            os.killpg(group, signal.SIGKILL)
-        except ProcessLookupError:
-            return

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarking.peer import Peer, PeerError, parsed_peer
+from benchmarking.runs import HOUR_S
 from evaluation import ROOT
-from evaluation.command_line import assignment, positive, seconds
+from evaluation.command_line import add_tried_options, positive, seconds
 
-MINUTE_S, HOUR_S = 60.0, 3600.0
+MINUTE_S = 60.0
 LENGTHS_S = (30.0, 10 * MINUTE_S, HOUR_S)
 LONG_S = 10 * HOUR_S
 CLIENTS = (1, 2, 4, 8, 16)
@@ -104,10 +105,7 @@ def _add_measured(parser: argparse.ArgumentParser) -> None:
 
 def _add_service(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add(
-        "--option", metavar="KEY=VALUE", type=assignment, action="append", default=[],
-        help="option of the service, such as frames.chunk_hop_s=2.5; may be given several times",
-    )  # fmt: skip
+    add_tried_options(parser)
     add(
         "--timeout", metavar="SECONDS", type=seconds, default=TIMEOUT_S,
         help="longest time for one recording (default: %(default)g)",

@@ -1,9 +1,6 @@
 """Another diarization program, named on the command line, run on the same recordings."""
 
-import contextlib
-import os
 import shlex
-import signal
 import subprocess
 import time
 from dataclasses import dataclass
@@ -11,7 +8,7 @@ from pathlib import Path
 
 from benchmarking.memory import PeakMemory
 from benchmarking.runs import Material, Run
-from processes import children
+from processes import children, kill_group
 
 AUDIO, OUTPUT = "{audio}", "{output}"
 LOG_TAIL = 200  # characters
@@ -87,7 +84,8 @@ class PeerProgram:
                     failure = _waited(process, self._timeout_s, log)
                     wall_s = time.monotonic() - started_s
             finally:
-                _kill_group(process)
+                kill_group(process.pid)
+                process.wait()
         return Run(wall_s, memory.peak_bytes, failure=failure)
 
 
@@ -101,10 +99,3 @@ def _waited(process: "subprocess.Popen[bytes]", timeout_s: float, log: Path) -> 
         return None
     last_words = log.read_text(errors="replace").strip()[-LOG_TAIL:].splitlines()[-1:]
     return ": ".join([f"ended with status {status}", *last_words])
-
-
-def _kill_group(process: "subprocess.Popen[bytes]") -> None:
-    """End what is left of the command."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarking.results import Benchmark
-from benchmarking.runs import OTHER, TRANSPORT, LengthResult, all_stages
+from benchmarking.runs import HOUR_S, OTHER, TRANSPORT, LengthResult, all_stages
 from benchmarking.runs import STAGES as STAGE_NAMES
 from benchmarking.tables import MEGA, length_text
 from benchmarking.trade import TradePoint
@@ -16,7 +16,6 @@ TIME, MEMORY, STAGES = "time.png", "memory.png", "stages.png"
 CLIENTS, TRADE = "clients.png", "trade.png"
 SIZE_INCH = (8.0, 4.5)
 MARGIN = 1.25  # of the trade's axes beyond the greatest value
-HOUR_S = 3600.0
 _STAGE_COLOURS = (
     "#7f7f7f", "#2ca02c", "#17becf", "#bcbd22", "#1f77b4", "#9467bd", "#e377c2", "#c7c7c7",
     "#ff7f0e",
@@ -44,16 +43,12 @@ def draw_all(benchmark: Benchmark, folder: Path) -> list[Path]:
 
 def _time(figure: Figure, benchmark: Benchmark) -> None:
     axes = figure.subplots()
-    _draw_subjects(axes, benchmark.lengths, _median_s)
+    _draw_subjects(axes, benchmark.lengths, lambda each: each.median_s)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
     axes.set_ylabel("seconds until the answer")
     axes.set_title("Time against length, one recording at a time")
     axes.legend()
-
-
-def _median_s(result: LengthResult) -> float | None:
-    return None if result.wall_s is None else result.wall_s.median
 
 
 def _memory(figure: Figure, benchmark: Benchmark) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from benchmarking.spread import Spread
 
+HOUR_S = 3600.0
 STAGES = ("decode", "sad", "segment", "fbank", "embed", "cluster", "assign")
 OTHER, TRANSPORT, TOTAL = "other", "transport", "total"
 
@@ -86,6 +87,11 @@ class LengthResult:
     def wall_s(self) -> Spread | None:
         """Of the runs that were answered; None if none was."""
         return Spread.of([run.wall_s for run in self.good]) if self.good else None
+
+    @property
+    def median_s(self) -> float | None:
+        """Median time; None if no run was answered."""
+        return None if self.wall_s is None else self.wall_s.median
 
     @property
     def peak_bytes(self) -> int | None:

@@ -90,7 +90,7 @@ def peers_table(ours: Sequence[LengthResult], peers: Sequence[LengthResult]) -> 
         row = [length_text(each.audio_s), each.subject, str(len(each.good))]
         row += [_median(each.wall_s), _range(each.wall_s), megabytes(each.peak_bytes)]
         same = [by_place[mode, each.audio_s] for mode in modes]
-        row += [_times(ratio(_middle_s(each), _middle_s(other))) for other in same]
+        row += [_times(ratio(each.median_s, other.median_s)) for other in same]
         row += [_times(ratio(each.peak_bytes, other.peak_bytes)) for other in same]
         rows.append(row)
     return markdown_table(header, rows)
@@ -177,7 +177,3 @@ def _median(spread: Spread | None) -> str:
 
 def _range(spread: Spread | None) -> str:
     return ABSENT if spread is None else f"{seconds(spread.least)} – {seconds(spread.greatest)}"
-
-
-def _middle_s(result: LengthResult) -> float | None:
-    return None if result.wall_s is None else result.wall_s.median

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarking.runs import HOUR_S
 from diarization.config import RequestDefaults
 from evaluation.compare import CompareError, read_report
-
-HOUR_S = 3600.0
 
 
 @dataclass(frozen=True)

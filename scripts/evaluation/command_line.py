@@ -90,15 +90,7 @@ def _add_service(parser: argparse.ArgumentParser) -> None:
     add("--url", metavar="HOST:PORT", help="gRPC address (default: start a server, stop it after)")
     add("--model_name", default="run", help="model to ask (default: %(default)s)")
     add("--mode", help="sent as request parameter `mode` (default: not sent)")
-    add(
-        "--option",
-        metavar="KEY=VALUE",
-        action="append",
-        type=assignment,
-        default=[],
-        help="option of the service, such as frames.chunk_hop_s=2.5; may be given several times "
-        "(default: as in model_repo)",
-    )
+    add_tried_options(parser)
     add(
         "--num_speakers_from_reference",
         action="store_true",
@@ -134,8 +126,20 @@ def _add_reports(parser: argparse.ArgumentParser) -> None:
     add("--md_eval", metavar="PATH", help="the scorer md-eval.pl (default: found as by client.py)")
 
 
-def assignment(text: str) -> str:
-    """Check that an argument is KEY=VALUE."""
+def add_tried_options(parser: argparse.ArgumentParser) -> None:
+    """Add --option, for a server of one's own."""
+    parser.add_argument(
+        "--option",
+        metavar="KEY=VALUE",
+        action="append",
+        type=_assignment,
+        default=[],
+        help="option of the service, such as frames.chunk_hop_s=2.5; may be given several times "
+        "(default: as in model_repo)",
+    )
+
+
+def _assignment(text: str) -> str:
     if not all(text.partition("=")):
         raise argparse.ArgumentTypeError(f"expected KEY=VALUE, got {text!r}")
     return text

@@ -8,7 +8,7 @@ import numpy as np
 
 from diarization.config import FrameOptions
 from diarization.frame_blocks import FrameBlock, speech_windows
-from diarization.segmentation import CHUNK_FRAMES, segmentation_of
+from diarization.segmentation import CHUNK_FRAMES, segmentation_of, speaker_count_of
 from diarization.strangers import solo_shares
 
 N_SAMPLES, N_FRAMES = 32_000, 117
@@ -35,4 +35,5 @@ def block(offset=0, classes=((A, N_FRAMES),)):
     speech = chunk.posteriors[0, :N_FRAMES, NOBODY] == 0
     windows, shares = speech_windows(speech, N_SAMPLES, FrameOptions())
     solo = solo_shares(chunk, windows)
-    return FrameBlock(offset, N_SAMPLES, chunk, speech, windows, shares, solo)
+    count = speaker_count_of(chunk)
+    return FrameBlock(offset, N_SAMPLES, chunk, count, speech, windows, shares, solo)

@@ -104,11 +104,10 @@ def test_overlap_outside_speech_does_not_count():
 @pytest.mark.parametrize(("probability", "least"), [(0.49, 1), (0.5, 2)])
 def test_two_are_heard_from_one_and_a_half_expected_on(probability, least):
     half = with_overlap(59)
-    posteriors = half.segmentation.posteriors.copy()
-    posteriors[0, 58:117, [A, AB]] = np.array([[1 - probability], [probability]])
-    segmentation = replace(half.segmentation, posteriors=posteriors)
+    count = half.expected_count.copy()
+    count[58:117] = 1 + probability
 
-    assert bounds(replace(half, segmentation=segmentation)) == (least, 30)
+    assert bounds(replace(half, expected_count=count)) == (least, 30)
 
 
 @pytest.mark.parametrize("allowed", [(1, 1), (2, 2), (2, 30), (3, 5), (5, 5)])

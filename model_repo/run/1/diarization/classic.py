@@ -24,7 +24,7 @@ def diarize_classic(
     stopwatch: Stopwatch,
 ) -> Diarization:
     """Who spoke when, one speaker at a time; parameters as `pipeline.diarize`."""
-    windows: list[Windows] = [np.empty((0, 2), np.int64)]
+    windows: list[Windows] = []
     plan = WindowPlan(options.window.length_s, options.window.analysis, options.calls.windows)
 
     def features() -> Iterator[Features]:

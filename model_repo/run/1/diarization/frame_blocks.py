@@ -14,8 +14,9 @@ from .segmentation import (
     Segmentation,
     chunk_starts,
     cut_chunks,
-    frame_centres,
+    frames_within,
     segmentation_of,
+    speaker_count_of,
     speech_of,
 )
 from .strangers import solo_shares
@@ -32,6 +33,8 @@ class FrameBlock:
         Where the block begins in the recording, and its length.
     segmentation
         Posteriors of its chunks.
+    expected_count
+        shape=(n_frames,), expected number of people who talk.
     speech
         shape=(n_frames,), whether anybody talks.
     windows
@@ -45,6 +48,7 @@ class FrameBlock:
     offset: int
     n_samples: int
     segmentation: Segmentation
+    expected_count: NDArray[np.float32]
     speech: NDArray[np.bool_]
     windows: Windows
     shares: Shares
@@ -66,7 +70,16 @@ def frame_block(block: SpeechBlock, models: Models, options: Options) -> FrameBl
     speech = speech_frames(probs, frames.speech, frames.fill_s, frames.drop_s)
     windows, shares = speech_windows(speech, n_samples, frames)
     solo = solo_shares(segmentation, windows)
-    return FrameBlock(block.offset, n_samples, segmentation, speech, windows, shares, solo)
+    return FrameBlock(
+        block.offset,
+        n_samples,
+        segmentation,
+        speaker_count_of(segmentation),
+        speech,
+        windows,
+        shares,
+        solo,
+    )
 
 
 def speech_windows(
@@ -78,7 +91,7 @@ def speech_windows(
     whole = np.array([[0, n_samples]], np.int64)
     windows = subsegment(whole, WindowOptions(frames.window_s, frames.window_hop_s))
     spoken = np.concatenate([[0], np.cumsum(speech)])
-    first, last = np.searchsorted(frame_centres(len(speech)), windows.T)
+    first, last = frames_within(windows, len(speech))
     shares = (spoken[last] - spoken[first]) / np.maximum(last - first, 1)
     wanted = shares >= min(frames.evidence_share, shares.max())
     return windows[wanted], shares[wanted]

@@ -30,7 +30,7 @@ from .level import at_one_level
 from .ports import Models, Stopwatch
 from .request import RequestOptions
 from .sad import speech_blocks
-from .segmentation import frames_of, speaker_count_of
+from .segmentation import frames_of
 from .strangers import strangers
 from .turns import NOBODY, Diarization, Turn, diarization_of
 
@@ -87,8 +87,7 @@ def bounds_with_overlap(blocks: list[FrameBlock], speakers: SpeakerBounds) -> Sp
     """Bounds that hold at least two speakers where two are heard at once."""
     n_speech = sum(int(block.speech.sum()) for block in blocks)
     n_overlap = sum(
-        int((speaker_count_of(block.segmentation)[block.speech] >= TWO_AT_ONCE).sum())
-        for block in blocks
+        int((block.expected_count[block.speech] >= TWO_AT_ONCE).sum()) for block in blocks
     )
     if n_overlap < max(frames_of(SURE_OVERLAP_S), SURE_OVERLAP_SHARE * n_speech):
         return speakers
@@ -114,23 +113,31 @@ def assign_turns(
         for block, own in zip(blocks, by_block, strict=True)
         for stretch in block_stretches(block, own, frames, asked.exclusive)
     ]
-    own = best_windows(blocks, shares)
-    if asked.exclusive:
-        own = [middle_of(window, samples_of(frames.window_hop_s)) for window in own]
-    return joined_turns(with_so_many(stretches, own, asked))
+    if len(speakers_in(stretches)) < asked.speakers.minimum:
+        own = best_windows(blocks, shares)
+        if asked.exclusive:
+            own = [middle_of(window, samples_of(frames.window_hop_s)) for window in own]
+        stretches = with_so_many(stretches, own, asked)
+    return joined_turns(stretches)
 
 
 def with_so_many(
     stretches: list[Stretch], own: list[Stretch], asked: RequestOptions
 ) -> list[Stretch]:
     """Stretches of at least as many speakers as asked for: those left out get their own window."""
-    heard = {stretch.speaker for stretch in stretches}
-    missing = [window for window in own if window.speaker not in heard]
-    if len(heard) >= asked.speakers.minimum or not missing:
-        return stretches
-    first = missing[0]
-    kept = cut_out(stretches, first.begin, first.end) if asked.exclusive else stretches
-    return with_so_many([*kept, first], own, asked)
+    while len(heard := speakers_in(stretches)) < asked.speakers.minimum:
+        missing = next((window for window in own if window.speaker not in heard), None)
+        if missing is None:
+            break
+        if asked.exclusive:
+            stretches = cut_out(stretches, missing.begin, missing.end)
+        stretches = [*stretches, missing]
+    return stretches
+
+
+def speakers_in(stretches: list[Stretch]) -> set[int]:
+    """Numbers of the speakers who have a stretch."""
+    return {stretch.speaker for stretch in stretches}
 
 
 def best_windows(blocks: list[FrameBlock], shares: Evidence) -> list[Stretch]:
@@ -161,8 +168,8 @@ def block_stretches(
     by_windows = window_evidence(block.windows, shares, len(block.speech), reach)
     by_chunks = chunk_evidence(block.segmentation, by_windows, frames)
     evidence = (by_chunks + frames.window_weight * by_windows) / (1 + frames.window_weight)
-    expected_count = speaker_count_of(block.segmentation)
-    active = decide(evidence, np.minimum(expected_count, 1 if exclusive else np.inf), block.speech)
+    most = 1 if exclusive else np.inf
+    active = decide(evidence, np.minimum(block.expected_count, most), block.speech)
     active = without_blips(active, evidence, frames_of(frames.least_turn_s))
     active = pauses_filled(active, frames_of(frames.turn_fill_s))
     if exclusive:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import SAMPLE_RATE_HZ, Chunks, Posteriors, Samples, SpeechProbs
+from .arrays import SAMPLE_RATE_HZ, Chunks, Posteriors, Samples, SpeechProbs, Windows
 from .sad import FRAME_SAMPLES as SAD_FRAME_SAMPLES
 
 CHUNK_SAMPLES = 160_000
@@ -82,8 +82,9 @@ def chunk_starts(n_samples: int, hop: int) -> NDArray[np.int64]:
 
 def cut_chunks(samples: Samples, starts: NDArray[np.int64]) -> Chunks:
     """Chunks of the audio, zero-padded where it is shorter than one, shape=(n, 1, 160000)."""
-    padded = np.pad(samples, (0, max(0, CHUNK_SAMPLES - len(samples))))
-    return np.stack([padded[start : start + CHUNK_SAMPLES] for start in starts])[:, None]
+    if len(samples) < CHUNK_SAMPLES:  # a long block is not copied
+        samples = np.pad(samples, (0, CHUNK_SAMPLES - len(samples)))
+    return np.stack([samples[start : start + CHUNK_SAMPLES] for start in starts])[:, None]
 
 
 def segmentation_of(
@@ -112,6 +113,12 @@ def frames_of(seconds: float) -> int:
 def frame_centres(n_frames: int) -> NDArray[np.int64]:
     """Middle of every frame in samples from the start of the block."""
     return np.arange(n_frames, dtype=np.int64) * FRAME_SHIFT + FIRST_CENTRE
+
+
+def frames_within(windows: Windows, n_frames: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First frame centred in each window, and the first one after it; shapes=(n_windows,)."""
+    first, last = np.searchsorted(frame_centres(n_frames), windows.T)
+    return first, last
 
 
 def speech_of(segmentation: Segmentation, sad_probs: SpeechProbs) -> SpeechProbs:

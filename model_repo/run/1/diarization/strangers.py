@@ -10,7 +10,7 @@ import numpy as np
 from .arrays import Embeddings, Shares, Windows
 from .clustering import agglomerative_labels, centroids_of
 from .config import FrameOptions, SpeakerBounds
-from .segmentation import Segmentation, frame_centres
+from .segmentation import Segmentation, frames_within
 
 SOLO_SHARE = 0.8  # of a window, from which it counts as one speaker's; a mixed one is like nobody
 LEAST_WINDOWS = 2  # one odd window can be a cough
@@ -30,7 +30,7 @@ def solo_shares(segmentation: Segmentation, windows: Windows) -> Shares:
     Shares
         Mean over the chunks that hold the whole window; 0 where none does.
     """
-    first, last = np.searchsorted(frame_centres(segmentation.n_frames), windows.T)
+    first, last = frames_within(windows, segmentation.n_frames)
     shares, n_chunks = np.zeros(len(windows)), np.zeros(len(windows))
     for frames, posteriors in segmentation.overlaps():
         inside = (first >= frames.start) & (last <= frames.stop)
