@@ -10,5 +10,5 @@ if [ "${1:-}" = --all ]; then selection=(); shift; fi
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
-for program in model_repo/*/1/model.py scripts/embedded/onnxruntime/model.py; do .venv/bin/mypy "$program"; done
+for program in model_repo/*/1/model.py scripts/embedded/backends/onnxruntime/model.py; do .venv/bin/mypy "$program"; done
 .venv/bin/python -m pytest "${selection[@]}" "$@"

@@ -15,9 +15,20 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from cores import available_cores
+
 PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 BACKENDS = Path(sys.prefix) / "share" / "triton" / "backends"
-ONNXRUNTIME_BACKEND = Path(__file__).resolve().parent / "onnxruntime" / "model.py"
+ONNXRUNTIME_BACKEND = Path(__file__).resolve().parent / "backends" / "onnxruntime" / "model.py"
+
+THREADS = "DIARIZATION_THREADS"  # of each net; where it is set, it counts instead of the cores
+# glibc keeps freed memory: an arena per thread, and ever larger blocks. One arena, and blocks from
+# a size on given back at once, halve what the processes of the server hold between requests.
+MALLOC = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": "1048576",
+    "MALLOC_TRIM_THRESHOLD_": "1048576",
+}
 
 
 class LaunchError(Exception):
@@ -88,10 +99,22 @@ def environment(packages: Path) -> dict[str, str]:
     ]
     paths = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
     return {
+        **MALLOC,
         **os.environ,
+        THREADS: str(thread_count()),
         "PATH": os.pathsep.join(paths),
         "LD_LIBRARY_PATH": os.pathsep.join(str(path) for path in libraries if path),
     }
+
+
+def thread_count() -> int:
+    """Threads that each net may use: as told by DIARIZATION_THREADS, else one per core."""
+    told = os.environ.get(THREADS, "").strip()
+    if not told:
+        return available_cores()
+    if not told.isdecimal() or int(told) < 1:
+        raise LaunchError(f"{THREADS}: got {told!r}, expected a whole number from 1 on")
+    return int(told)
 
 
 def main() -> None:

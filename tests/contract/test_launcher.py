@@ -118,6 +118,31 @@ def test_the_rest_of_the_environment_is_kept(launcher, monkeypatch):
     assert started(launcher).variables["OMP_NUM_THREADS"] == "1"
 
 
+def test_the_server_is_told_how_many_threads_its_nets_may_use(launcher, monkeypatch):
+    monkeypatch.delenv("DIARIZATION_THREADS", raising=False)
+    monkeypatch.setattr(launcher, "available_cores", lambda: 5)
+    assert started(launcher).variables["DIARIZATION_THREADS"] == "5"
+    monkeypatch.setenv("DIARIZATION_THREADS", "")
+    assert started(launcher).variables["DIARIZATION_THREADS"] == "5"
+    monkeypatch.setenv("DIARIZATION_THREADS", "3")
+    assert started(launcher).variables["DIARIZATION_THREADS"] == "3"
+
+
+@pytest.mark.parametrize("told", ["0", "-1", "two", "1.5"])
+def test_an_impossible_number_of_threads_is_refused(launcher, monkeypatch, told):
+    monkeypatch.setenv("DIARIZATION_THREADS", told)
+    expected = f"DIARIZATION_THREADS: got '{told}', expected a whole number from 1 on"
+    assert refusal(launcher) == f"tritonserver: {expected}"
+
+
+def test_memory_is_given_back_unless_the_caller_says_otherwise(launcher, monkeypatch):
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "7")
+    variables = started(launcher).variables
+    assert variables["MALLOC_ARENA_MAX"] == "1"
+    assert variables["MALLOC_TRIM_THRESHOLD_"] == "7"
+
+
 def test_missing_binaries_are_named_with_their_remedy(launcher, packages):
     (packages / "pytriton" / "tritonserver" / "bin" / "tritonserver").unlink()
     assert refusal(launcher) == (
@@ -163,7 +188,9 @@ def test_the_backends_are_laid_out_as_triton_wants_them(launcher):
         "python/libtriton_python.so": "library",
         "python/triton_python_backend_utils.py": "utilities",
         "python/triton_python_backend_stub": "stub",
-        "onnxruntime/model.py": (SOURCE.parent / "onnxruntime" / "model.py").read_text(),
+        "onnxruntime/model.py": (
+            SOURCE.parent / "backends" / "onnxruntime" / "model.py"
+        ).read_text(),
     }
     assert not any(path.is_symlink() for path in launcher.BACKENDS.rglob("*"))
 

@@ -1,5 +1,7 @@
 """The stand-in for Triton's onnxruntime backend, on small random networks."""
 
+import threading
+
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -17,7 +19,7 @@ from contract.fake_pb_utils import (
 from contract.model_contract import REPOSITORY, config_dict
 from contract.model_loading import execute, initialize_args, loaded
 
-BACKEND = REPOSITORY.parent / "scripts" / "embedded" / "onnxruntime" / "model.py"
+BACKEND = REPOSITORY.parent / "scripts" / "embedded" / "backends" / "onnxruntime" / "model.py"
 N_BINS, DIM = 3, 2
 WEIGHTS = np.random.default_rng(0).standard_normal((N_BINS, DIM)).astype(np.float32)
 
@@ -99,12 +101,14 @@ def feats(n_rows, n_frames=5, seed=0):
 
 
 class CountedSession:
-    """A session that remembers how many rows each run had."""
+    """A session that remembers how many rows each run had, and how many ran at once."""
 
-    def __init__(self, session):
+    def __init__(self, session, least_at_once=1):
         self.session, self.rows = session, []
+        self.together = threading.Barrier(least_at_once)
 
     def run(self, names, feed):
+        self.together.wait(timeout=10)
         self.rows.append(len(feed["feats"]))
         return self.session.run(names, feed)
 
@@ -151,19 +155,56 @@ def test_the_answer_is_that_of_the_network(backend, folder):
     assert np.array_equal(outputs["peak"], feats(3).max(axis=(1, 2)))
 
 
-def test_merged_requests_run_once_and_get_their_own_rows_back(backend, folder):
+def test_requests_that_come_together_get_their_own_rows_back(backend, folder):
     config = network_config()
     model = started(backend, config, folder)
-    model.session = CountedSession(model.session)
     inputs = [feats(n_rows, seed=n_rows) for n_rows in (1, 3, 2)]
-    merged = execute(model, [Request(config, {"feats": each}) for each in inputs])
-    assert model.session.rows == [6]
-    for outputs, each in zip(merged, inputs, strict=True):
+    together = execute(model, [Request(config, {"feats": each}) for each in inputs])
+    for outputs, each in zip(together, inputs, strict=True):
         (alone,) = execute(model, [Request(config, {"feats": each})])
         assert outputs.keys() == alone.keys() == {"embs", "peak"}
         for name, values in alone.items():
-            assert outputs[name].shape == values.shape
-            assert np.allclose(outputs[name], values, atol=1e-6)
+            assert np.array_equal(outputs[name], values)
+
+
+@pytest.mark.parametrize(
+    ("n_threads", "n_rows", "slices"),
+    [
+        (1, 4, [4]),
+        (1, 5, [2, 3]),
+        (2, 1, [1]),
+        (2, 3, [1, 2]),
+        (2, 8, [4, 4]),
+        (2, 9, [2, 2, 2, 3]),
+        (2, 64, [4] * 16),
+        (8, 12, [1, 1, 1, 2, 1, 2, 2, 2]),
+    ],
+)
+def test_rows_are_cut_into_slices_for_all_threads(backend, folder, n_threads, n_rows, slices):
+    config = network_config(64, intra_op_thread_count=str(n_threads))
+    model = started(backend, config, folder)
+    model.session = CountedSession(model.session)
+    (outputs,) = execute(model, [Request(config, {"feats": feats(n_rows)})])
+    assert sorted(model.session.rows) == sorted(slices)
+    assert outputs["embs"].shape == (n_rows, DIM)
+    assert np.allclose(outputs["embs"], feats(n_rows).mean(axis=1) @ WEIGHTS, atol=1e-6)
+
+
+def test_slices_run_side_by_side_each_on_one_thread(backend, folder):
+    config = network_config(intra_op_thread_count="3")
+    model = started(backend, config, folder)
+    assert model.session.get_session_options().intra_op_num_threads == 1
+    model.session = CountedSession(model.session, least_at_once=3)
+    (outputs,) = execute(model, [Request(config, {"feats": feats(3)})])
+    assert len(outputs["embs"]) == 3
+
+
+def test_slices_of_several_requests_share_the_threads(backend, folder):
+    config = network_config(intra_op_thread_count="2")
+    model = started(backend, config, folder)
+    model.session = CountedSession(model.session, least_at_once=2)
+    outcomes = execute(model, [Request(config, {"feats": feats(1, seed=k)}) for k in (1, 2)])
+    assert [len(outputs["embs"]) for outputs in outcomes] == [1, 1]
 
 
 def test_without_batching_requests_run_one_by_one(backend, folder):
@@ -171,21 +212,17 @@ def test_without_batching_requests_run_one_by_one(backend, folder):
     model = started(backend, config, folder)
     model.session = CountedSession(model.session)
     outcomes = execute(model, [Request(config, {"feats": feats(n)}) for n in (1, 2)])
-    assert model.session.rows == [1, 2]
+    assert sorted(model.session.rows) == [1, 2]
     assert [len(outputs["embs"]) for outputs in outcomes] == [1, 2]
 
 
-def test_windows_of_different_lengths_that_cannot_be_merged_are_all_answered(
-    backend, folder, server
-):
+def test_windows_of_different_lengths_are_all_answered(backend, folder):
     config = network_config()
     requests = [Request(config, {"feats": feats(2, n_frames)}) for n_frames in (5, 9)]
     outcomes = execute(started(backend, config, folder), requests)
     for outputs, n_frames in zip(outcomes, (5, 9), strict=True):
         expected = feats(2, n_frames).mean(axis=1) @ WEIGHTS
         assert np.allclose(outputs["embs"], expected, atol=1e-6)
-    assert len(server.logger.warnings) == 1
-    assert server.logger.warnings[0].startswith("net: merged batch failed, running one by one")
 
 
 def test_a_bad_request_in_a_batch_fails_alone(backend, folder):
@@ -224,18 +261,29 @@ def test_the_configured_file_name_is_honoured(backend, folder):
     assert started(backend, config, folder).output_names == ["embs", "peak"]
 
 
-@pytest.mark.parametrize("n_threads", ["1", "3"])
-def test_the_thread_count_parameter_is_honoured(backend, folder, n_threads):
-    config = network_config(intra_op_thread_count=n_threads)
-    options = started(backend, config, folder).session.get_session_options()
-    assert options.intra_op_num_threads == int(n_threads)
+def n_threads_of(model):
+    return model.session.get_session_options().intra_op_num_threads
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_the_thread_count_parameter_is_honoured(backend, folder, monkeypatch, n_threads):
+    monkeypatch.setenv("DIARIZATION_THREADS", "7")
+    config = network_config(0, intra_op_thread_count=str(n_threads))
+    assert n_threads_of(started(backend, config, folder)) == n_threads
 
 
 @pytest.mark.parametrize("parameters", [{}, {"intra_op_thread_count": "0"}])
-def test_by_default_all_cores_we_may_use_are_used(backend, folder, monkeypatch, parameters):
+def test_by_default_a_net_has_as_many_threads_as_the_launcher_says(
+    backend, folder, monkeypatch, parameters
+):
+    monkeypatch.setenv("DIARIZATION_THREADS", "3")
+    assert n_threads_of(started(backend, network_config(0, **parameters), folder)) == 3
+
+
+def test_without_the_launcher_all_cores_we_may_use_are_used(backend, folder, monkeypatch):
+    monkeypatch.delenv("DIARIZATION_THREADS", raising=False)
     monkeypatch.setattr("os.sched_getaffinity", lambda _pid: {4, 5, 6})
-    options = started(backend, network_config(**parameters), folder).session.get_session_options()
-    assert options.intra_op_num_threads == 3
+    assert n_threads_of(started(backend, network_config(0), folder)) == 3
 
 
 def test_a_gpu_instance_without_a_cuda_provider_runs_on_the_cpu(backend, folder, monkeypatch):

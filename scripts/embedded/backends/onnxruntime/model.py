@@ -4,10 +4,16 @@ A Python-based backend: Triton runs this file for every model whose `config.pbtx
 "onnxruntime"`, so one configuration and one `1/model.onnx` serve here and in NVIDIA's image. Like
 the C++ backend it fills in the inputs and outputs that the configuration leaves out, and reads the
 parameter `intra_op_thread_count`.
+
+On a CPU the rows of a batch are computed a few at a time by so many threads side by side, not by
+all threads together row after row: they never wait for each other, so the nets of one server do
+not take the cores from each other, and the few rows under way need little memory.
 """
 
 import json
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +23,9 @@ import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
 DEFAULT_MODEL_FILENAME = "model.onnx"
+ROWS_AT_ONCE = 4  # per thread; more are no faster on a CPU and take more memory
+THREADS = "DIARIZATION_THREADS"  # set by the launcher
+CPU = "CPUExecutionProvider"
 TRITON_TYPES = {
     "tensor(float)": "TYPE_FP32",
     "tensor(float16)": "TYPE_FP16",
@@ -29,7 +38,9 @@ TRITON_TYPES = {
 Arrays = dict[str, NDArray[Any]]
 
 
-def create_session(config: dict[str, Any], providers: list[Any]) -> ort.InferenceSession:
+def create_session(
+    config: dict[str, Any], providers: list[Any], n_threads: int = 1
+) -> ort.InferenceSession:
     """Load the model's ONNX file.
 
     Parameters
@@ -38,6 +49,8 @@ def create_session(config: dict[str, Any], providers: list[Any]) -> ort.Inferenc
         The model's configuration as Triton gives it.
     providers
         ONNX Runtime execution providers, in order of preference.
+    n_threads
+        Threads that work on one run together.
 
     Raises
     ------
@@ -54,7 +67,8 @@ def create_session(config: dict[str, Any], providers: list[Any]) -> ort.Inferenc
         )
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = thread_count(config)
+    options.intra_op_num_threads = n_threads
+    options.enable_mem_pattern = False  # one more block of memory for every shape
     try:
         return ort.InferenceSession(path, options, providers=providers)
     except Exception as error:
@@ -64,9 +78,10 @@ def create_session(config: dict[str, Any], providers: list[Any]) -> ort.Inferenc
 
 
 def thread_count(config: dict[str, Any]) -> int:
-    """Threads of one session: `intra_op_thread_count`, by default the cores we may use."""
+    """Threads of one model: `intra_op_thread_count`, else what the launcher found, else cores."""
     parameter = config.get("parameters", {}).get("intra_op_thread_count", {})
-    return int(parameter.get("string_value", 0)) or len(os.sched_getaffinity(0))
+    told = int(parameter.get("string_value", 0)) or int(os.environ.get(THREADS, 0))
+    return told or len(os.sched_getaffinity(0))
 
 
 def device_providers(args: dict[str, str]) -> list[Any]:
@@ -76,8 +91,8 @@ def device_providers(args: dict[str, str]) -> list[Any]:
         and "CUDAExecutionProvider" in ort.get_available_providers()
     ):
         cuda = ("CUDAExecutionProvider", {"device_id": int(args["model_instance_device_id"])})
-        return [cuda, "CPUExecutionProvider"]
-    return ["CPUExecutionProvider"]
+        return [cuda, CPU]
+    return [CPU]
 
 
 def missing_tensors(
@@ -98,11 +113,15 @@ def missing_tensors(
     ]
 
 
-def split_rows(outputs: Arrays, counts: list[int]) -> list[Arrays]:
-    """Cut merged outputs back into one set per request, `counts` rows each."""
-    edges = np.cumsum(counts)[:-1]
-    pieces = {name: np.split(values, edges) for name, values in outputs.items()}
-    return [{name: cut[i] for name, cut in pieces.items()} for i in range(len(counts))]
+def row_slices(feed: Arrays, n_threads: int) -> list[Arrays]:
+    """Cut a batch into slices of at most four rows, as many for every thread."""
+    n_rows = len(next(iter(feed.values())))
+    n_rounds = -(-n_rows // (ROWS_AT_ONCE * n_threads))
+    edges = np.linspace(0, n_rows, 1 + min(n_rows, n_rounds * n_threads)).astype(int)
+    return [
+        {name: values[first:last] for name, values in feed.items()}
+        for first, last in pairwise(edges)
+    ]
 
 
 class TritonPythonModel:
@@ -114,7 +133,7 @@ class TritonPythonModel:
         config = auto_complete_model_config.as_dict()
         if config["input"] and config["output"]:
             return auto_complete_model_config
-        session = create_session(config, ["CPUExecutionProvider"])
+        session = create_session(config, [CPU])
         batched = config["max_batch_size"] > 0
         for tensor in missing_tensors(session.get_inputs(), config["input"], batched):
             auto_complete_model_config.add_input(tensor)
@@ -125,47 +144,42 @@ class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         """Load the session on the instance's device."""
         self.config = json.loads(args["model_config"])
-        self.session = create_session(self.config, device_providers(args))
+        providers, n_threads = device_providers(args), thread_count(self.config)
+        self.by_rows = self.config["max_batch_size"] > 0 and providers == [CPU]
+        self.session = create_session(self.config, providers, 1 if self.by_rows else n_threads)
+        self.n_runs = n_threads if self.by_rows else 1  # at the same time
+        self.threads = ThreadPoolExecutor(self.n_runs)
         self.input_names = [tensor.name for tensor in self.session.get_inputs()]
         self.output_names = [tensor.name for tensor in self.session.get_outputs()]
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Run the merged batch; if that fails, every request alone: a bad one fails by itself."""
-        if self.config["max_batch_size"] > 0 and len(requests) > 1:
-            try:
-                return [respond(outputs) for outputs in self._run_merged(requests)]
-            except Exception as error:
-                pb_utils.Logger.log_warn(
-                    f"{self.config['name']}: merged batch failed, running one by one: {error}"
-                )
-        return [self._answer(request) for request in requests]
+        """Work on all requests side by side; an error stays with its own."""
+        under_way = [self._start(request) for request in requests]
+        return [self._response(runs) for runs in under_way]
 
-    def _feed(self, request: Any) -> Arrays:  # noqa: ANN401
-        return {
+    def finalize(self) -> None:
+        """End the threads."""
+        self.threads.shutdown()
+
+    def _start(self, request: Any) -> list[Future[list[Any]]]:  # noqa: ANN401
+        feed = {
             name: pb_utils.get_input_tensor_by_name(request, name).as_numpy()
             for name in self.input_names
         }
+        slices = row_slices(feed, self.n_runs) if self.by_rows else [feed]
+        return [self.threads.submit(self.session.run, self.output_names, each) for each in slices]
 
-    def _run(self, feed: Arrays) -> Arrays:
-        return dict(zip(self.output_names, self.session.run(self.output_names, feed), strict=True))
-
-    def _run_merged(self, requests: list[Any]) -> list[Arrays]:
-        feeds = [self._feed(request) for request in requests]
-        merged = {name: np.concatenate([feed[name] for feed in feeds]) for name in self.input_names}
-        return split_rows(self._run(merged), [len(feed[self.input_names[0]]) for feed in feeds])
-
-    def _answer(self, request: Any) -> Any:  # noqa: ANN401
+    def _response(self, runs: list[Future[list[Any]]]) -> Any:  # noqa: ANN401 - pb_utils.InferenceResponse exists only in the server
         try:
-            return respond(self._run(self._feed(request)))
+            parts = zip(*(run.result() for run in runs), strict=True)
         except Exception as error:
             text = f"model '{self.config['name']}' failed: {error}"
             return pb_utils.InferenceResponse(
                 [], pb_utils.TritonError(text, pb_utils.TritonError.INVALID_ARG)
             )
-
-
-def respond(outputs: Arrays) -> Any:  # noqa: ANN401 - pb_utils.InferenceResponse exists only in the server
-    """Response with all outputs of the model."""
-    return pb_utils.InferenceResponse(
-        [pb_utils.Tensor(name, values) for name, values in outputs.items()]
-    )
+        return pb_utils.InferenceResponse(
+            [
+                pb_utils.Tensor(name, np.concatenate(values) if self.by_rows else values[0])
+                for name, values in zip(self.output_names, parts, strict=True)
+            ]
+        )
