@@ -1,6 +1,7 @@
 """Planted speakers must be found again, and bounds on their number hold for any embeddings."""
 
 import tracemalloc
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from diarization.clustering import (
     agglomerative_labels,
     cluster,
     join_alike,
+    labels_after,
     unit_length,
 )
 from diarization.config import ClusterOptions, SpeakerBounds
@@ -177,6 +179,59 @@ def test_average_linkage_by_hand():
 
     labels = agglomerative_labels(unit, SpeakerBounds(), 0.2)
     assert same_partition(labels, np.array([0, 0, 1, 1, 2]))
+
+
+def brute_force(unit, k):
+    """Clusters after joining the two with the least average distance until there are k."""
+    groups = [[window] for window in range(len(unit))]
+    while len(groups) > k:
+        averages = {
+            (one, other): 1 - (unit[groups[one]] @ unit[groups[other]].T).mean()
+            for one, other in combinations(range(len(groups)), 2)
+        }
+        one, other = min(averages, key=averages.get)
+        groups[one] += groups.pop(other)
+    labels = np.empty(len(unit), np.int64)
+    for label, group in enumerate(groups):
+        labels[group] = label
+    return labels
+
+
+@seeded(60)
+@given(n=st.integers(2, 14), k=st.integers(1, 14), seed=st.integers(0, 999))
+def test_average_linkage_joins_the_two_closest_clusters_again_and_again(n, k, seed):
+    k = min(k, n)
+    unit = unit_length(np.random.default_rng(seed).standard_normal((n, 6)))
+    labels = agglomerative_labels(unit, SpeakerBounds(k, k), 0.5)
+
+    assert same_partition(labels, brute_force(unit, k))
+    assert labels.dtype == np.int64
+
+
+@pytest.mark.parametrize(("max_distance", "n_found"), [(0.99, 2), (1.0, 1)])
+def test_groups_exactly_as_far_apart_as_allowed_are_joined(max_distance, n_found):
+    unit = np.eye(2, dtype=np.float32)[[0, 1, 0]]
+
+    labels = agglomerative_labels(unit, SpeakerBounds(), max_distance)
+    assert len(set(labels.tolist())) == n_found
+
+
+@pytest.mark.parametrize("k", range(1, 9))
+def test_equal_distances_still_give_the_number_asked_for(k):
+    unit = np.eye(4, dtype=np.float32)[[0, 0, 1, 1, 2, 2, 3, 3]]
+
+    labels = agglomerative_labels(unit, SpeakerBounds(k, k), 0.5)
+    assert set(labels.tolist()) == set(range(k))
+
+
+def test_labels_after_merges_by_hand():
+    merges = np.array([[1, 3, 0, 2], [0, 4, 0, 2], [5, 6, 1, 4], [2, 7, 1, 5]], float)
+
+    assert labels_after(merges[:0], 5).tolist() == [0, 1, 2, 3, 4]
+    assert labels_after(merges[:1], 5).tolist() == [0, 3, 1, 3, 2]
+    assert labels_after(merges[:2], 5).tolist() == [2, 1, 0, 1, 2]
+    assert labels_after(merges[:3], 5).tolist() == [1, 1, 0, 1, 1]
+    assert labels_after(merges, 5).tolist() == [0] * 5
 
 
 def on_a_circle(*angles):

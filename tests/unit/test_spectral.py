@@ -13,7 +13,6 @@ from diarization.spectral import (
     ROWS_AT_ONCE,
     affinity_graph,
     count_by_eigengap,
-    fill_empty,
     k_means,
     n_neighbours,
     smallest_eigenpairs,
@@ -191,32 +190,6 @@ def test_neighbours_are_a_share_within_limits(n_windows, n_edges):
     options = ClusterOptions(neighbour_ratio=0.02, min_neighbours=7, max_neighbours=100)
 
     assert n_neighbours(n_windows, options) == n_edges
-
-
-@pytest.mark.parametrize("k", [1, 2, 5, 12])
-def test_k_means_gives_exactly_k_clusters_where_points_coincide(k):
-    labels = k_means(np.zeros((12, 3)), k, seed=0)
-
-    assert sorted(set(labels.tolist())) == list(range(k))
-    assert labels.dtype == np.int64
-
-
-def test_an_unused_label_takes_the_last_of_the_largest_cluster():
-    labels = np.array([0, 0, 0, 3, 0])
-
-    assert fill_empty(labels, 4).tolist() == [0, 0, 2, 3, 1]
-    assert labels.tolist() == [0, 0, 0, 3, 0], "the argument stays as it was"
-
-
-@seeded()
-@given(st.data())
-def test_filled_labels_use_every_number_and_move_no_more_than_needed(data):
-    k = data.draw(st.integers(1, 12))
-    labels = np.array(data.draw(st.lists(st.integers(0, k - 1), min_size=k, max_size=40)))
-    filled = fill_empty(labels, k)
-
-    assert set(filled.tolist()) == set(range(k))
-    assert (filled != labels).sum() == k - len(set(labels.tolist()))
 
 
 def test_the_eigengap_looks_no_further_than_windows_per_speaker_says():

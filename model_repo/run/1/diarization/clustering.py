@@ -1,7 +1,9 @@
 """Embeddings -> labels: which windows belong to one speaker."""
 
 import numpy as np
-from sklearn.cluster import AgglomerativeClustering
+from numpy.typing import NDArray
+from scipy.cluster.hierarchy import linkage
+from scipy.spatial.distance import squareform
 
 from .arrays import Embeddings, Evidence, Labels
 from .config import ClusterOptions, SpeakerBounds
@@ -70,12 +72,32 @@ def agglomerative_labels(unit: Embeddings, bounds: SpeakerBounds, max_distance: 
         Clusters are joined up to this average distance.
     """
     distances = np.clip(1.0 - unit @ unit.T, 0.0, 2.0).astype(np.float64)
-    tree = AgglomerativeClustering(
-        n_clusters=None, distance_threshold=max_distance, metric="precomputed", linkage="average"
-    ).fit(distances)
-    n_speakers = bounds.clip(tree.n_clusters_, len(unit))
-    exact = AgglomerativeClustering(n_clusters=n_speakers, metric="precomputed", linkage="average")
-    return np.asarray(exact.fit_predict(distances), np.int64)
+    merges = linkage(squareform(distances, checks=False), method="average")
+    n_apart = 1 + np.count_nonzero(merges[:, 2] > max_distance)
+    n_speakers = bounds.clip(n_apart, len(unit))
+    return labels_after(merges[: len(unit) - n_speakers], len(unit))
+
+
+def labels_after(merges: NDArray[np.float64], n: int) -> Labels:
+    """Clusters of n points after some merges, numbered from 0.
+
+    Parameters
+    ----------
+    merges
+        shape=(m < n, 4), first rows of scipy's linkage matrix: row i joins the clusters named in
+        its first two columns to cluster n + i; 0 ... n-1 are the points.
+
+    Returns
+    -------
+    Labels
+        n - m different ones, also where distances are equal: there `fcluster` gives fewer, and
+        `cut_tree` does not keep the order of the merges.
+    """
+    clusters = np.arange(n)
+    for joined, (one, other) in enumerate(merges[:, :2], start=n):
+        clusters[(clusters == one) | (clusters == other)] = joined
+    _, labels = np.unique(clusters, return_inverse=True)
+    return labels
 
 
 def join_alike(unit: Embeddings, labels: Labels, fewest: int, max_distance: float) -> Labels:
