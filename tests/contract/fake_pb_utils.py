@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tritonclient.grpc import model_config_pb2 as pb
 
+from contract.fake_metrics import Registry, family_type
 from contract.model_contract import NUMPY_TYPES, Arrays, check_arrays, require
 
 FakeModel = Callable[[Arrays], Arrays]
@@ -191,6 +192,7 @@ class FakeServer:
     models: dict[str, FakeModel] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     logger: Logger = field(default_factory=Logger)
+    metrics: Registry = field(default_factory=Registry)
 
     def add(self, config: pb.ModelConfig, model: FakeModel) -> None:
         """Serve `model` under the name in `config`."""
@@ -282,6 +284,7 @@ def stub_module(server: FakeServer, model_dir: Path) -> ModuleType:
         "InferenceRequest": partial(InferenceRequest, server),
         "InferenceResponse": InferenceResponse,
         "Logger": server.logger,
+        "MetricFamily": family_type(server.metrics),
         "ModelConfig": ModelConfig,
         "PreferredMemory": PreferredMemory,
         "TRITONSERVER_MEMORY_CPU": MemoryType.CPU,

@@ -25,7 +25,8 @@ from contract.fake_pb_utils import (
 from contract.model_contract import Arrays, check_arrays, config_dict, require
 
 STUB = "triton_python_backend_utils"
-BOUND_TO_THE_STUB = (STUB, "diarization.bls", "silero")  # never kept from one loading to the next
+# Never kept from one loading to the next.
+BOUND_TO_THE_STUB = (STUB, "diarization.bls", "diarization.metrics", "silero")
 
 _numbers = count()
 

@@ -125,7 +125,7 @@ def test_the_unexpected_is_an_internal_error_with_its_traceback_in_the_log_only(
 
     with running(server) as run:
         healthy = run.request(conversation())
-        monkeypatch.setattr(run.module, "format_rttm", broken)
+        monkeypatch.setattr(run.module, "output_arrays", broken)
         error = run.error(run.request(conversation()))
         monkeypatch.undo()
         run.outputs(healthy)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import triton_python_backend_utils as pb_utils
 from threadpoolctl import threadpool_limits
 
@@ -17,12 +16,19 @@ from diarization.arrays import Samples
 from diarization.audio import decode_blocks, waveform_blocks
 from diarization.bls import MODELS_OF_MODE, SPEAKER_MODEL, ServerModels
 from diarization.config import parse_options
-from diarization.errors import CancelledError, DiarizationError, InvalidRequestError, ModelCallError
+from diarization.errors import (
+    CancelledError,
+    DiarizationError,
+    InvalidInputError,
+    InvalidRequestError,
+    ModelCallError,
+)
 from diarization.measurements import Measurements
+from diarization.metrics import ServerMetrics
+from diarization.outputs import output_arrays
 from diarization.pipeline import diarize, warm_up
 from diarization.request import RequestOptions, parse_request
-from diarization.rttm import format_rttm
-from diarization.turns import Diarization, turn_rows
+from diarization.turns import Diarization
 
 # Of numpy's and scikit-learn's pools. Every instance has its own, and their waiting threads take
 # the cores from the nets: with two threads, clustering 50 windows takes fifty times as long.
@@ -41,6 +47,7 @@ class TritonPythonModel:
         )
         self.speaker_network = speaker_network(Path(args["model_repository"]))
         warm_up(self.options)
+        self.metrics = ServerMetrics()
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer all requests; an error stays with its own."""
@@ -50,6 +57,7 @@ class TritonPythonModel:
         try:
             return pb_utils.InferenceResponse(self._answer(request))
         except Exception as error:
+            self.metrics.count_failure(error)
             return pb_utils.InferenceResponse([], triton_error(error))
 
     def _answer(self, request: Any) -> list[Any]:  # noqa: ANN401
@@ -62,8 +70,10 @@ class TritonPythonModel:
             **request_info(found, asked, measurements),
             "speaker_network": self.speaker_network,
         }
-        outputs = output_tensors(found, asked.recording_id, info)
-        return [outputs[name] for name in request.requested_output_names()]
+        arrays = output_arrays(found, asked.recording_id, info)
+        outputs = [pb_utils.Tensor(name, arrays[name]) for name in request.requested_output_names()]
+        self.metrics.count_answer(asked.mode, found, measurements)
+        return outputs
 
 
 def requested_audio(request: Any, block_s: float) -> Iterator[Samples]:  # noqa: ANN401
@@ -71,14 +81,14 @@ def requested_audio(request: Any, block_s: float) -> Iterator[Samples]:  # noqa:
     sent = {name: pb_utils.get_input_tensor_by_name(request, name) for name in ("input", "AUDIO")}
     given = [name for name, tensor in sent.items() if tensor is not None]
     if len(given) != 1:
-        raise InvalidRequestError(
+        raise InvalidInputError(
             f"inputs: got {' and '.join(given) or 'none'}, expected exactly one of input, AUDIO"
         )
     values = sent[given[0]].as_numpy()
     if given == ["input"]:
         return waveform_blocks(values, block_s)
     if values.size != 1:
-        raise InvalidRequestError(
+        raise InvalidInputError(
             f"AUDIO: got shape {list(values.shape)}, expected [1]: the bytes of one file"
         )
     return decode_blocks(values.item(), block_s)
@@ -99,20 +109,6 @@ def request_info(
     }
 
 
-def output_tensors(
-    found: Diarization, recording_id: str, info: dict[str, object]
-) -> dict[str, Any]:
-    """All outputs by name."""
-    texts = {"RTTM": format_rttm(found.turns, recording_id), "INFO": json.dumps(info)}
-    arrays = {
-        **{name: np.array([text.encode()], np.object_) for name, text in texts.items()},
-        "LABELS": turn_rows(found.turns)[None],
-        "CONFIDENCE": np.array([turn.confidence for turn in found.turns], np.float32),
-        "EMBEDDINGS": found.embeddings,
-    }
-    return {name: pb_utils.Tensor(name, array) for name, array in arrays.items()}
-
-
 def speaker_network(own_folder: Path) -> str | None:
     """Name of the network served as `speaker_model`, which tells whose embeddings are comparable.
 
@@ -130,7 +126,8 @@ def triton_error(error: Exception) -> Any:  # noqa: ANN401
         CancelledError: pb_utils.TritonError.CANCELLED,
     }
     if isinstance(error, DiarizationError):
-        return pb_utils.TritonError(str(error), codes[type(error)])
+        code = next(code for kind, code in codes.items() if isinstance(error, kind))
+        return pb_utils.TritonError(str(error), code)
     pb_utils.Logger.log_error("".join(traceback.format_exception(error)))
     return pb_utils.TritonError(
         "internal error; the server's log says more", pb_utils.TritonError.INTERNAL

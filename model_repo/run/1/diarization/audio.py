@@ -13,7 +13,7 @@ import soxr
 from numpy.typing import NDArray
 
 from .arrays import SAMPLE_RATE_HZ, Samples
-from .errors import InvalidRequestError
+from .errors import InvalidAudioError, InvalidInputError
 
 N_AXES = 2  # channels, samples
 MOST_CHANNELS = 1024  # libsndfile's limit; more are samples in the wrong axis
@@ -40,7 +40,7 @@ def decode_blocks(encoded: bytes, block_s: float) -> Iterator[Samples]:
 
     Raises
     ------
-    InvalidRequestError
+    InvalidAudioError
         If the bytes are no audio file or hold values that are not finite.
     """
     try:
@@ -50,7 +50,7 @@ def decode_blocks(encoded: bytes, block_s: float) -> Iterator[Samples]:
             blocks = _read_blocks(file, n_frames)
             yield from _resampled((_mean(block, axis=1) for block in blocks), file.samplerate)
     except soundfile.LibsndfileError as error:
-        raise InvalidRequestError(
+        raise InvalidAudioError(
             f"AUDIO: got {len(encoded)} bytes that cannot be decoded "
             f"({error.error_string.rstrip('.')}), expected a {EXPECTED_FORMATS} file"
         ) from error
@@ -68,12 +68,14 @@ def waveform_blocks(waveform: NDArray[Any], block_s: float) -> Iterator[Samples]
 
     Raises
     ------
-    InvalidRequestError
-        If the shape is another one, there is no channel, or a value is not finite.
+    InvalidInputError
+        If the shape is another one, or there is no channel.
+    InvalidAudioError
+        If a value is not finite.
     """
     wrong_axes = waveform.ndim != N_AXES or waveform.shape[0] > MOST_CHANNELS
     if wrong_axes or (waveform.shape[0] == 0 and waveform.shape[1] > 0):
-        raise InvalidRequestError(
+        raise InvalidInputError(
             f"input: got shape {list(waveform.shape)}, expected [channels, samples] at 16 kHz"
         )
     step = round(block_s * SAMPLE_RATE_HZ)
@@ -83,7 +85,7 @@ def waveform_blocks(waveform: NDArray[Any], block_s: float) -> Iterator[Samples]
 
 def _require_rate(rate_hz: int) -> None:
     if rate_hz < LOWEST_RATE_HZ:
-        raise InvalidRequestError(
+        raise InvalidAudioError(
             f"AUDIO: got a sample rate of {rate_hz} Hz, expected at least {LOWEST_RATE_HZ} Hz"
         )
 
@@ -109,5 +111,5 @@ def _mean(channels: NDArray[Any], axis: int) -> Samples:
     with np.errstate(invalid="ignore", over="ignore"):  # inf - inf is refused below, not warned of
         mono: Samples = channels.mean(axis=axis, dtype=np.float32)
     if not np.isfinite(mono).all():
-        raise InvalidRequestError("audio: got NaN or infinite samples, expected finite values")
+        raise InvalidAudioError("audio: got NaN or infinite samples, expected finite values")
     return mono

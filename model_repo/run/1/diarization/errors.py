@@ -1,23 +1,75 @@
 """Errors of one request. `model.py` alone turns them into Triton's status codes.
 
 DiarizationError
-├── InvalidRequestError   the client's input or parameters          -> INVALID_ARG
-├── ModelCallError  a neural network in the server failed     -> UNAVAILABLE
-└── CancelledError        the client has gone                       -> CANCELLED
+├── InvalidRequestError         the request as it is            -> INVALID_ARG
+│   ├── InvalidParameterError   a request parameter
+│   ├── InvalidInputError       which tensors there are, and their shapes
+│   └── InvalidAudioError       what they hold
+├── ModelCallError              a neural network in the server  -> UNAVAILABLE
+└── CancelledError              the client has gone             -> CANCELLED
 """
+
+from typing import ClassVar
+
+INTERNAL = "internal"  # the reason of every error that is none of these
 
 
 class DiarizationError(Exception):
-    """Base of all errors that concern one request; the text is written for the client."""
+    """Base of all errors that concern one request; the text is written for the client.
+
+    Attributes
+    ----------
+    reason
+        Under which failed requests of this kind are counted.
+    """
+
+    reason: ClassVar[str]
 
 
 class InvalidRequestError(DiarizationError, ValueError):
     """The request cannot be answered as it is: the text says what, got, expected."""
 
 
+class InvalidParameterError(InvalidRequestError):
+    """A request parameter is unknown or has an impossible value."""
+
+    reason = "invalid_parameter"
+
+
+class InvalidInputError(InvalidRequestError):
+    """Not exactly one of the inputs is there, or it has another shape."""
+
+    reason = "invalid_input"
+
+
+class InvalidAudioError(InvalidRequestError):
+    """The input holds no recording: bytes that cannot be decoded, samples that are not finite."""
+
+    reason = "invalid_audio"
+
+
 class ModelCallError(DiarizationError):
     """A call to another model in the server failed."""
+
+    reason = "model_failed"
 
 
 class CancelledError(DiarizationError):
     """The client cancelled the request."""
+
+    reason = "cancelled"
+
+
+REASONS = (
+    InvalidParameterError.reason,
+    InvalidInputError.reason,
+    InvalidAudioError.reason,
+    ModelCallError.reason,
+    CancelledError.reason,
+    INTERNAL,
+)
+
+
+def reason_of(error: Exception) -> str:
+    """One of `REASONS`."""
+    return error.reason if isinstance(error, DiarizationError) else INTERNAL

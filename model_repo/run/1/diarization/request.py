@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from unicodedata import category
 
 from .config import MAX_SPEAKERS_CEILING, MODES, Options, SpeakerBounds
-from .errors import InvalidRequestError
+from .errors import InvalidParameterError
 
 DEFAULT_RECORDING_ID = "recording"
 MAX_ID_BYTES = 255
@@ -39,7 +39,7 @@ def parse_request(parameters: Parameters, options: Options) -> RequestOptions:
 
     Raises
     ------
-    InvalidRequestError
+    InvalidParameterError
         Naming the parameter, what it was and what is expected.
     """
     for name in parameters:
@@ -48,7 +48,7 @@ def parse_request(parameters: Parameters, options: Options) -> RequestOptions:
             and name not in RESERVED_NAMES
             and not name.startswith(RESERVED_PREFIXES)
         ):
-            raise InvalidRequestError(
+            raise InvalidParameterError(
                 f"parameter '{name}' is unknown; expected one of {', '.join(KNOWN_NAMES)}"
             )
     return RequestOptions(
@@ -61,7 +61,7 @@ def parse_request(parameters: Parameters, options: Options) -> RequestOptions:
 
 def _mode(value: object) -> str:
     if value not in MODES:
-        raise InvalidRequestError(
+        raise InvalidParameterError(
             f"parameter 'mode': got {str(value)[:40]!r}, expected one of {', '.join(MODES)}"
         )
     return str(value)
@@ -69,7 +69,7 @@ def _mode(value: object) -> str:
 
 def _exclusive(value: object) -> bool:
     if not isinstance(value, bool):
-        raise InvalidRequestError(
+        raise InvalidParameterError(
             f"parameter 'exclusive': got {str(value)[:40]!r}, expected true or false"
         )
     return value
@@ -79,16 +79,16 @@ def _checked_id(value: object) -> str:
     """The id, if it can stand in an RTTM line and in a file name."""
     expected = f"1 to {MAX_ID_BYTES} bytes without white space, control characters or '/'"
     if not isinstance(value, str):
-        raise InvalidRequestError(
+        raise InvalidParameterError(
             f"parameter 'recording_id': got {value!r}, expected text of {expected}"
         )
     n_bytes = len(value.encode("utf-8", errors="surrogatepass"))
     if not 1 <= n_bytes <= MAX_ID_BYTES:
-        raise InvalidRequestError(
+        raise InvalidParameterError(
             f"parameter 'recording_id': got {n_bytes} bytes, expected {expected}"
         )
     if any(char == "/" or char.isspace() or category(char) in ("Cc", "Cs") for char in value):
-        raise InvalidRequestError(f"parameter 'recording_id': got {value!r}, expected {expected}")
+        raise InvalidParameterError(f"parameter 'recording_id': got {value!r}, expected {expected}")
     return value
 
 
@@ -97,13 +97,13 @@ def _speaker_bounds(parameters: Parameters, default: SpeakerBounds) -> SpeakerBo
     minimum = lowest or min(default.minimum, highest or default.minimum)
     maximum = highest or max(default.maximum, minimum)
     if minimum > maximum:
-        raise InvalidRequestError(
+        raise InvalidParameterError(
             f"parameters: got min_speakers {minimum} > max_speakers {maximum}, expected min <= max"
         )
     if exact is None:
         return SpeakerBounds(minimum, maximum)
     if (lowest and exact < lowest) or (highest and exact > highest):
-        raise InvalidRequestError(
+        raise InvalidParameterError(
             f"parameter 'num_speakers': got {exact}, expected it within min_speakers {minimum} "
             f"and max_speakers {maximum}"
         )
@@ -120,7 +120,7 @@ def _count(parameters: Parameters, name: str) -> int | None:
         or not isinstance(value, int)
         or not 1 <= value <= MAX_SPEAKERS_CEILING
     ):
-        raise InvalidRequestError(
+        raise InvalidParameterError(
             f"parameter '{name}': got {str(value)[:40]!r}, "
             f"expected an integer from 1 to {MAX_SPEAKERS_CEILING}"
         )

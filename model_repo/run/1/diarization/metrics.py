@@ -1,0 +1,88 @@
+"""What `run` counts for Prometheus, beside Triton's own metrics.
+
+Every instance of `run` is a process of its own; where they name the same counter, the server keeps
+one and adds up. A refusal, say of a negative amount, now and then aborts the server, so names,
+kinds and labels are fixed here and amounts are never negative.
+"""
+
+import ctypes
+from collections.abc import Iterable, Mapping
+
+import triton_python_backend_utils as pb_utils
+
+from .config import MODES
+from .errors import REASONS, reason_of
+from .measurements import Measurements
+from .turns import Diarization
+
+Labels = Mapping[str, str]
+
+PREFIX = "diarization_"
+STAGES_OF_MODE = {
+    "classic": ("decode", "sad", "fbank", "embed", "cluster"),
+    "full": ("decode", "sad", "segment", "fbank", "embed", "cluster", "assign"),
+}
+
+
+class Counter:
+    """A counter of the server with one series for each set of labels, all 0 from the start.
+
+    Parameters
+    ----------
+    name, description
+        What Prometheus calls it, without the prefix, and its help text.
+    labels
+        Every set of labels there will ever be.
+    """
+
+    def __init__(self, name: str, description: str, labels: Iterable[Labels]) -> None:
+        family = pb_utils.MetricFamily(
+            name=PREFIX + name, description=description, kind=pb_utils.MetricFamily.COUNTER
+        )
+        keep_forever(family)
+        self._series = {tuple(each.values()): family.Metric(labels=dict(each)) for each in labels}
+
+    def add(self, amount: float, *values: str) -> None:
+        """Add to the series with these values of the labels, in the order they were named in."""
+        self._series[values].increment(amount)
+
+
+class ServerMetrics:
+    """The counters of `run`: of requests answered and of those that were not."""
+
+    def __init__(self) -> None:
+        modes = [{"mode": mode} for mode in MODES]
+        stages = [
+            {"mode": mode, "stage": stage} for mode, own in STAGES_OF_MODE.items() for stage in own
+        ]
+        reasons = [{"reason": reason} for reason in REASONS]
+        self._answered = Counter("answered_requests_total", "Requests answered", modes)
+        self._audio_s = Counter("audio_seconds_total", "Length of recordings answered", modes)
+        self._windows = Counter("windows_total", "Windows embedded for answers", modes)
+        self._speakers = Counter("speakers_total", "Speakers in answers", modes)
+        self._stage_s = Counter("stage_seconds_total", "Time that answers took per stage", stages)
+        self._failed = Counter("failed_requests_total", "Requests refused or failed", reasons)
+
+    def count_answer(self, mode: str, found: Diarization, spent: Measurements) -> None:
+        """Count a request that is answered."""
+        self._answered.add(1, mode)
+        self._audio_s.add(spent.audio_s, mode)
+        self._windows.add(found.n_windows, mode)
+        self._speakers.add(found.n_speakers, mode)
+        stage_s = spent.stage_s
+        for stage in STAGES_OF_MODE[mode]:
+            self._stage_s.add(stage_s.get(stage, 0.0), mode, stage)
+
+    def count_failure(self, error: Exception) -> None:
+        """Count a request that gets this error."""
+        self._failed.add(1, reason_of(error))
+
+
+def keep_forever(family: object) -> None:
+    """Never let go of a family of metrics, not even when this process ends.
+
+    The server drops the counter that all instances share with the first that lets go; the others
+    count on in freed memory until it aborts (triton-inference-server/server#8663). A process that
+    lets go in `finalize` hangs, and one that still holds a family at its end dies of it (#8662).
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(family))

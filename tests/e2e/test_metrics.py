@@ -1,0 +1,143 @@
+"""What `run` counts for Prometheus, read where Prometheus reads it."""
+
+import json
+import re
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+
+import numpy as np
+import pytest
+import soundfile
+import tritonclient.grpc as grpcclient
+
+from e2e.calls import diarize, diarize_all, wav_bytes
+from triton_server import MODEL_REPOSITORY
+
+SERIES = re.compile(r"diarization_(\w+)_total\{(.*)\} (\S+)")
+LABEL = re.compile(r'(\w+)="([^"]*)"')
+ROUNDING_S = 1e-3  # of INFO's seconds
+WAIT_S = 20  # for the port to open
+MODES = ("full", "classic")
+
+pytestmark = pytest.mark.triton
+
+
+def read_lines(server):
+    with urllib.request.urlopen(server.metrics_url, timeout=10) as response:
+        return response.read().decode().splitlines()
+
+
+def listens(server):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", server.ports.metrics)) == 0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _metrics_are_served(server):
+    """Wait for the port, which Triton opens last, a moment after it says that it is ready."""
+    deadline = time.monotonic() + WAIT_S
+    while not listens(server):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def read_counts(server):
+    """Value of every counter of `run` by its name and its labels' values."""
+    found = [match.groups() for match in map(SERIES.fullmatch, read_lines(server)) if match]
+    return {
+        (name, *(value for _, value in LABEL.findall(labels))): float(value)
+        for name, labels, value in found
+    }
+
+
+@pytest.fixture
+def changes(server):
+    """A function that tells which counters went up since the test began, and by how much."""
+    before = read_counts(server)
+
+    def read():
+        now = read_counts(server)
+        assert now.keys() == before.keys()  # everything is there from the start
+        return {key: now[key] - before[key] for key in now if now[key] != before[key]}
+
+    return read
+
+
+def without_times(changed):
+    return {key: by for key, by in changed.items() if key[0] != "stage_seconds"}
+
+
+def http_status(server, body):
+    url = f"{server.http_url}/v2/models/run/infer"
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(urllib.request.Request(url, data=body), timeout=60)
+    with refused.value as response:
+        return response.code
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_answer_counts_what_its_info_says(server, sample, changes, mode):
+    info = diarize(server, sample.read_bytes(), mode=mode).info
+    changed = changes()
+    stage_s = {stage: by for (name, *_, stage), by in changed.items() if name == "stage_seconds"}
+    assert without_times(changed) == {
+        ("answered_requests", mode): 1,
+        ("audio_seconds", mode): pytest.approx(info["audio_s"], abs=ROUNDING_S),
+        ("windows", mode): info["n_windows"],
+        ("speakers", mode): info["n_speakers"],
+    }
+    del info["stage_s"]["total"]
+    assert stage_s == pytest.approx(info["stage_s"], abs=ROUNDING_S)
+    assert all(key[1] == mode for key in changed)
+
+
+def test_what_several_instances_answer_at_once_adds_up(server, sample, changes):
+    instances = re.search(r"count: (\d+)", (MODEL_REPOSITORY / "run" / "config.pbtxt").read_text())
+    samples, _ = soundfile.read(sample, dtype="float32")
+    files = [wav_bytes(samples[: 16_000 * (4 + n)]) for n in range(2 * int(instances[1]))]
+    infos = [answer.info for answer in diarize_all(server, files, mode="classic")]
+    assert without_times(changes()) == {
+        ("answered_requests", "classic"): len(files),
+        ("audio_seconds", "classic"): pytest.approx(sum(4 + n for n in range(len(files)))),
+        ("windows", "classic"): sum(info["n_windows"] for info in infos),
+        ("speakers", "classic"): sum(info["n_speakers"] for info in infos),
+    }
+
+
+def test_every_refused_request_counts_its_reason_alone(server, sample, changes):
+    good = sample.read_bytes()
+    for encoded, parameters in [
+        (b"no audio", {}),
+        (good[:20], {}),
+        (wav_bytes(np.zeros(1600), rate_hz=500), {}),
+        (good, {"mode": "fast"}),
+        (good, {"num_speakers": 0}),
+    ]:
+        with pytest.raises(grpcclient.InferenceServerException):
+            diarize(server, encoded, **parameters)
+    assert http_status(server, json.dumps({"inputs": []}).encode()) == 400
+    assert changes() == {
+        ("failed_requests", "invalid_audio"): 3,
+        ("failed_requests", "invalid_parameter"): 2,
+        ("failed_requests", "invalid_input"): 1,
+    }
+
+
+def test_a_request_that_triton_itself_refuses_is_not_ours_to_count(server, changes):
+    tensor = {"name": "samples", "shape": [1], "datatype": "FP32", "data": [0]}
+    assert http_status(server, json.dumps({"inputs": [tensor]}).encode()) == 400
+    assert changes() == {}
+
+
+def test_every_counter_is_published_once_with_its_help(server):
+    lines = read_lines(server)
+    helped = Counter(line.split()[2] for line in lines if line.startswith("# HELP diarization_"))
+    typed = Counter(line.split()[2] for line in lines if line.startswith("# TYPE diarization_"))
+    assert helped == typed == dict.fromkeys(helped, 1)
+    assert len(helped) == 6
+    series = Counter(line.rpartition(" ")[0] for line in lines if line.startswith("diarization_"))
+    assert set(series.values()) == {1}
+    assert len(series) == 4 * len(MODES) + 5 + 7 + 6
