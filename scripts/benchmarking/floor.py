@@ -4,7 +4,6 @@ Nothing that decodes, computes features, clusters or moves data is in it, nor is
 ONNX net here. Only a part of a long recording's batches is run; the rest would take as long.
 """
 
-import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ import numpy as np
 import onnxruntime
 
 from benchmarking.runs import Floor
-from diarization.arrays import SAMPLE_RATE_HZ, samples_of
+from diarization.arrays import samples_of
 from diarization.config import Options
 from diarization.fbank import N_MELS, n_frames_of
 from diarization.segmentation import CHUNK_SAMPLES, chunk_starts
@@ -62,11 +61,9 @@ class NetsAlone:
 
 
 def chunk_count(audio_s: float, options: Options) -> int:
-    """Chunks of a recording, which is cut into blocks of about `sad.block_s`."""
-    block_s, hop = options.sad.block_s, samples_of(options.frames.chunk_hop_s)
-    n_blocks = math.ceil(audio_s / block_s)
-    lengths_s = [min(block_s, audio_s - i * block_s) for i in range(n_blocks)]
-    return sum(len(chunk_starts(round(each * SAMPLE_RATE_HZ), hop)) for each in lengths_s)
+    """Chunks of a recording."""
+    n_samples, hop = samples_of(audio_s), samples_of(options.frames.chunk_hop_s)
+    return len(chunk_starts(n_samples, hop)) if n_samples else 0
 
 
 def batch_lengths(n_items: int, at_once: int) -> Iterator[int]:

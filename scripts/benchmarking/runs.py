@@ -114,7 +114,11 @@ class LengthResult:
 
 
 def all_stages(run: Run) -> dict[str, float]:
-    """Seconds by stage which add up to the run's wall time: the server's, `other`, `transport`."""
+    """Seconds by stage: the server's, `other`, `transport`.
+
+    `other` is what the server's total has beyond its stages; nothing where stages that ran side by
+    side (decoding and speech detection ahead of the nets) add up to more.
+    """
     known = {stage: run.stage_s.get(stage, 0.0) for stage in STAGES}
     total_s = run.stage_s.get(TOTAL, 0.0)
-    return {**known, OTHER: total_s - sum(known.values()), TRANSPORT: run.wall_s - total_s}
+    return {**known, OTHER: max(0.0, total_s - sum(known.values())), TRANSPORT: run.wall_s - total_s}

@@ -27,7 +27,7 @@ THREADS = "DIARIZATION_THREADS"  # of each net; where it is set, it counts inste
 MALLOC = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": "1048576",
-    "MALLOC_TRIM_THRESHOLD_": "1048576",
+    "MALLOC_TRIM_THRESHOLD_": "16777216",
 }
 
 

@@ -16,7 +16,6 @@ PACKAGES = (
     "tritonclient",
     "numpy",
     "scipy",
-    "scikit-learn",
     "onnxruntime",
     "torch",
     "soundfile",

@@ -119,7 +119,7 @@ def test_no_call_has_more_chunks_than_configured(server, chunks):
     assert len(calls) == math.ceil(9 / chunks)
 
 
-def test_every_block_is_segmented_and_listened_to_on_its_own(server):
+def test_chunks_go_on_from_block_to_block_and_windows_are_each_blocks_own(server):
     silences_at = (13, 29, 45)  # a second each; the blocks are cut in their middles
     borders = [0, *(at + shift for at in silences_at for shift in (0, 1)), 50]
     pairs = zip(borders[::2], borders[1::2], strict=True)
@@ -127,8 +127,9 @@ def test_every_block_is_segmented_and_listened_to_on_its_own(server):
     with running(server, sad__block_s="16", sad__cut_search_s="4", calls__chunks="5") as run:
         run.outputs(run.request(wave))
     assert len(server.calls_of("sad")) == 4
-    # Blocks of 13.5, 16, 16 and 4.5 s: 4, 6, 6 and 1 chunks.
-    assert sizes(server.calls_of("segmentation"), "wav") == [5, 5, 4, 1, 1, 1]
+    # Blocks end at 13.5, 29.5, 45.5 and 50 s, where 3, 13, 13 and 4 further chunks are known.
+    assert n_chunks_in(50) == 3 + 13 + 13 + 4
+    assert sizes(server.calls_of("segmentation"), "wav") == [5, 5, 5, 5, 4, 3, 3, 3]
     assert len(server.calls_of("speaker_model")) == 4
 
 

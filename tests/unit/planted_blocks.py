@@ -33,7 +33,7 @@ def block(offset=0, classes=((A, N_FRAMES),)):
     """A block with these classes for so many frames each; speech wherever it is not nobody's."""
     chunk = segmentation(*classes)
     speech = chunk.posteriors[0, :N_FRAMES, NOBODY] == 0
-    windows, shares = speech_windows(speech, N_SAMPLES, FrameOptions())
+    windows, shares = speech_windows(speech, 0, N_SAMPLES, FrameOptions())
     solo = solo_shares(chunk, windows)
     count = speaker_count_of(chunk)
     return FrameBlock(offset, N_SAMPLES, chunk, count, speech, windows, shares, solo)

@@ -15,7 +15,7 @@ from diarization.config import Options, parse_options
         (12.0, 3),  # at 0, 1.25 and 2 s
         (30.0, 17),  # 20 s in steps of 1.25 s, and the first
         (600.0, 473),
-        (1200.0, 946),  # two blocks
+        (1200.0, 953),  # however many blocks it is cut into
         (0.0, 0),
     ],
 )

@@ -119,8 +119,8 @@ def test_audio_is_read_only_as_far_as_the_next_batch_needs():
         def embed(self, batches):
             n_embedded = 0
             for vectors in super().embed(batches):
-                # the block itself, what was left after its cut, and the stretch it came with
-                assert n_read - begins[n_embedded] <= (10.24 + 5 + 1) * SECOND
+                # two blocks, what was left after their cut, and the stretch they came with
+                assert n_read - begins[n_embedded] <= (2 * 10.24 + 5 + 1) * SECOND
                 n_embedded += len(vectors)
                 yield vectors
 

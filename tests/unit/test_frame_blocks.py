@@ -1,12 +1,14 @@
 """Blocks of the full chain before anybody is known: speech, and the windows to listen to."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from diarization.config import CallOptions, FrameOptions, Options
+from diarization.chunks import segmented_blocks
+from diarization.config import FrameOptions
 from diarization.frame_blocks import frame_block, speech_windows
 from diarization.sad import SpeechBlock
-from diarization.segmentation import cut_chunks
 from unit.planted_blocks import N_FRAMES, N_SAMPLES, WINDOWS
 from unit.planted_recordings import SECOND, PlantedNetworks, recording
 
@@ -21,7 +23,7 @@ def spoken(*stretches):
 
 
 def windows_of(speech, **options):
-    windows, shares = speech_windows(speech, N_SAMPLES, FrameOptions(**options))
+    windows, shares = speech_windows(speech, 0, N_SAMPLES, FrameOptions(**options))
     assert len(windows) == len(shares)
     return windows.tolist(), shares
 
@@ -56,16 +58,16 @@ def test_if_no_window_has_enough_speech_the_best_is_kept():
 
 
 def test_no_speech_has_no_windows():
-    windows, shares = speech_windows(spoken(), N_SAMPLES, FRAMES)
+    windows, shares = speech_windows(spoken(), 0, N_SAMPLES, FRAMES)
 
     assert windows.shape == (0, 2)
     assert windows.dtype == np.int64
     assert shares.shape == (0,)
-    assert speech_windows(np.empty(0, bool), 300, FRAMES)[0].shape == (0, 2)
+    assert speech_windows(np.empty(0, bool), 0, 300, FRAMES)[0].shape == (0, 2)
 
 
 def test_a_block_shorter_than_a_window_is_one_window():
-    windows, shares = speech_windows(np.ones(17, bool), 5_000, FRAMES)
+    windows, shares = speech_windows(np.ones(17, bool), 0, 5_000, FRAMES)
 
     assert (windows.tolist(), shares.tolist()) == ([[0, 5_000]], [1])
 
@@ -76,9 +78,15 @@ def sad_block(offset=1_000_000, length_s=24):
     return SpeechBlock(offset, samples, probs, np.empty((0, 2), np.int64))
 
 
+def found_in(block, frames=FRAMES):
+    """What is found in a block as in a recording of its own."""
+    alone = replace(block, offset=0)
+    ((_, segmentation),) = segmented_blocks([alone], PlantedNetworks(), 20_000, 8)
+    return frame_block(block, segmentation, frames)
+
+
 def test_a_block_keeps_its_place_its_posteriors_and_its_speech():
-    block, models = sad_block(), PlantedNetworks()
-    found = frame_block(block, models, Options())
+    found = found_in(sad_block())
 
     assert (found.offset, found.n_samples) == (1_000_000, 24 * SECOND)
     assert found.segmentation.posteriors.shape == (13, 589, 7)
@@ -90,16 +98,18 @@ def test_a_block_keeps_its_place_its_posteriors_and_its_speech():
     assert found.windows.max() <= 24 * SECOND, "in samples from the start of the block"
 
 
-@pytest.mark.parametrize("at_once", [1, 4, 13, 20])
-def test_chunks_of_a_block_are_segmented_in_order_so_many_at_once(at_once):
-    block, models = sad_block(), PlantedNetworks()
-    frame_block(block, models, Options(calls=CallOptions(chunks=at_once)))
+@pytest.mark.parametrize(
+    ("offset", "length_s", "first"),
+    [(0, 24, 0), (8_000, 24, 0), (8_192, 24, 7_808), (7_680, 24, 320), (8_192, 1.4, 0)],
+)
+def test_windows_of_all_blocks_lie_on_one_grid_but_a_short_block_is_one(offset, length_s, first):
+    samples = recording([(0, 0, length_s)], length_s)
+    probs, _ = PlantedNetworks().speech_probs(samples, None)
+    found = found_in(SpeechBlock(offset, samples, probs, np.empty((0, 2), np.int64)))
 
-    starts = np.append(np.arange(0, 14, 1.25), 14) * SECOND
-    wanted = cut_chunks(block.samples, starts.astype(np.int64))
-    assert np.array_equal(np.concatenate(models.chunk_batches), wanted)
-    sizes = [len(batch) for batch in models.chunk_batches]
-    assert sizes == [at_once] * (13 // at_once) + [13 % at_once] * (13 % at_once > 0)
+    assert found.windows[0, 0] == first
+    if length_s > 2:
+        assert set(((found.windows[:-1, 0] + offset) % 8_000).tolist()) == {0}
 
 
 @pytest.mark.parametrize(
@@ -112,13 +122,13 @@ def test_speech_is_where_segmentation_and_sad_together_say_so(sad_prob, least, i
     probs = np.full_like(block.probs, sad_prob)
     doubtful = SpeechBlock(block.offset, block.samples, probs, block.segments)
 
-    found = frame_block(doubtful, PlantedNetworks(), Options(frames=FrameOptions(speech=least)))
+    found = found_in(doubtful, FrameOptions(speech=least))
     assert found.speech.any() == is_speech
     assert not found.speech.all()
 
 
 def test_a_block_keeps_in_how_much_of_each_window_one_talks_alone():
-    found = frame_block(sad_block(), PlantedNetworks(), Options())
+    found = found_in(sad_block(offset=0))
     begins_s = found.windows[:, 0] / SECOND
     alone = found.solo[(begins_s > 1.1) & (begins_s < 3.9)]
     both = found.solo[(begins_s > 4.98) & (begins_s < 5.02)]

@@ -139,6 +139,30 @@ def test_a_last_chunk_beyond_the_frames_is_cut_at_its_end():
     assert found[:, A].tolist() == [0, 1, 2, 3, 4, 5, 6]
 
 
+def test_a_chunk_that_begins_before_the_block_covers_its_start():
+    starts = np.array([-160_000, -159_000, -20_000, 0, 40_000])
+    found = segmentation_of(certain(NOBODY, A, B, C, A), starts, 30_000)
+
+    assert found.n_frames == 110  # centred up to sample 29 925
+    covered = [(frames, len(posteriors)) for frames, posteriors in found.overlaps()]
+    assert covered == [(slice(0, 110), 110), (slice(0, 110), 110)]
+    assert [posteriors[0].argmax() for _, posteriors in found.overlaps()] == [B, C]
+
+
+def test_the_part_of_a_chunk_in_the_block_is_that_of_the_same_time():
+    posteriors = np.zeros((1, CHUNK_FRAMES, 7), np.float16)
+    posteriors[0, :, A] = np.arange(CHUNK_FRAMES)
+    ((frames, found),) = segmentation_of(posteriors, np.array([-27_000]), 2_700).overlaps()
+
+    assert frames == slice(0, 9)
+    assert found[:, A].tolist() == list(range(100, 109))
+    assert found.dtype == np.float32
+
+
+def test_a_block_after_the_last_frame_of_the_last_chunk_has_no_frames():
+    assert segmentation_of(certain(A), np.array([-159_500]), 500).n_frames == 0
+
+
 def test_a_frame_knows_how_many_chunks_cover_it():
     found = block(200_000, A, B, C).covering()
 

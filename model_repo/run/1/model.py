@@ -30,7 +30,7 @@ from diarization.pipeline import diarize, warm_up
 from diarization.request import RequestOptions, parse_request
 from diarization.turns import Diarization
 
-# Of numpy's and scikit-learn's pools. Every instance has its own, and their waiting threads take
+# Of numpy's and scipy's pools. Every instance has its own, and their waiting threads take
 # the cores from the nets: with two threads, clustering 50 windows takes fifty times as long.
 N_THREADS = 1
 

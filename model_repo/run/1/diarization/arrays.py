@@ -1,5 +1,7 @@
 """Names for the arrays of the pipeline; times are sample offsets at 16 kHz, `[start, end)`."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,8 +28,9 @@ Embeddings = NDArray[np.float32]
 Chunks = NDArray[np.float32]
 """shape=(n, 1, 160000), stretches of 10 s for the segmentation net."""
 
-Posteriors = NDArray[np.float32]
-"""shape=(n_chunks, 589, 7), probability of each powerset class in each frame of each chunk."""
+Posteriors = NDArray[np.floating[Any]]
+"""shape=(n_chunks, 589, 7), probability of each powerset class in each frame of each chunk;
+float32, or float16 where many are kept."""
 
 SadState = NDArray[np.float32] | None
 """What the SAD model remembers of the samples before; None at the start."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from .ahead import one_ahead
 from .arrays import Features, Samples, Windows
 from .batches import WindowPlan, window_batches
 from .clustering import centroids_of, closeness, cluster, unit_length
@@ -28,8 +29,8 @@ def diarize_classic(
     plan = WindowPlan(options.window.length_s, options.window.analysis, options.calls.windows)
 
     def features() -> Iterator[Features]:
-        detect = at_one_level(models.speech_probs)
-        for block in speech_blocks(audio, detect, options.sad):
+        spoken = one_ahead(speech_blocks(audio, at_one_level(models.speech_probs), options.sad))
+        for block in spoken:
             cut = subsegment(block.segments, options.window)
             for batch in window_batches(block.samples, cut, plan, stopwatch):
                 windows.append(batch.windows + block.offset)

@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 SECONDS_PER_FRAME = 0.025  # one fbank frame; nothing shorter has an embedding
 SECONDS_PER_SAD_FRAME = 0.032
 SHORTEST_HOP_S = 0.01  # features come every 10 ms
-LARGEST_SEED = 2**32 - 1  # scikit-learn's
+LARGEST_SEED = 2**32 - 1  # of numpy's generators, in one word
 SHORTEST_CHUNK_HOP_S, LONGEST_CHUNK_HOP_S = 0.1, 9.9  # a chunk's 589 frames cover 9.94 s
 MODES = ("full", "classic")
 MAX_SPEAKERS_CEILING = 100  # beyond this a request is a mistake, not a meeting
@@ -52,7 +52,7 @@ class SadOptions:
     fill_s: float = 0.1
     drop_s: float = 0.25
     pad_s: float = 0.05
-    block_s: float = 600.0
+    block_s: float = 120.0
     cut_search_s: float = 30.0
 
     def __post_init__(self) -> None:

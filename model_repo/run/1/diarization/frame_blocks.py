@@ -7,15 +7,11 @@ from numpy.typing import NDArray
 
 from .activity import speech_frames
 from .arrays import Shares, Windows, samples_of
-from .config import FrameOptions, Options, WindowOptions
-from .ports import Models
+from .config import FrameOptions, WindowOptions
 from .sad import SpeechBlock
 from .segmentation import (
     Segmentation,
-    chunk_starts,
-    cut_chunks,
     frames_within,
-    segmentation_of,
     speaker_count_of,
     speech_of,
 )
@@ -32,7 +28,7 @@ class FrameBlock:
     offset, n_samples
         Where the block begins in the recording, and its length.
     segmentation
-        Posteriors of its chunks.
+        Posteriors of the chunks that touch it.
     expected_count
         shape=(n_frames,), expected number of people who talk.
     speech
@@ -55,20 +51,12 @@ class FrameBlock:
     solo: Shares
 
 
-def frame_block(block: SpeechBlock, models: Models, options: Options) -> FrameBlock:
-    """Segment a block, decide where there is speech, and choose the windows to listen to."""
-    frames, n_samples = options.frames, len(block.samples)
-    starts = chunk_starts(n_samples, samples_of(frames.chunk_hop_s))
-    at_once = options.calls.chunks
-    batches = (
-        cut_chunks(block.samples, starts[first : first + at_once])
-        for first in range(0, len(starts), at_once)
-    )
-    posteriors = np.concatenate(list(models.segment(batches)))
-    segmentation = segmentation_of(posteriors, starts, n_samples)
+def frame_block(block: SpeechBlock, segmentation: Segmentation, frames: FrameOptions) -> FrameBlock:
+    """Decide where there is speech in a block, and choose the windows to listen to."""
+    n_samples = len(block.samples)
     probs = speech_of(segmentation, block.probs)
     speech = speech_frames(probs, frames.speech, frames.fill_s, frames.drop_s)
-    windows, shares = speech_windows(speech, n_samples, frames)
+    windows, shares = speech_windows(speech, grid_start(block, frames), n_samples, frames)
     solo = solo_shares(segmentation, windows)
     return FrameBlock(
         block.offset,
@@ -82,13 +70,31 @@ def frame_block(block: SpeechBlock, models: Models, options: Options) -> FrameBl
     )
 
 
+def grid_start(block: SpeechBlock, frames: FrameOptions) -> int:
+    """Where a block's windows begin: all blocks' lie on one grid, but a short block is one window.
+
+    So how a recording is cut into blocks hardly changes what is listened to.
+    """
+    start = -block.offset % samples_of(frames.window_hop_s)
+    fits = start + samples_of(frames.window_s) <= len(block.samples)
+    return start if fits else 0
+
+
 def speech_windows(
-    speech: NDArray[np.bool_], n_samples: int, frames: FrameOptions
+    speech: NDArray[np.bool_], start: int, n_samples: int, frames: FrameOptions
 ) -> tuple[Windows, Shares]:
-    """Windows with enough speech, and the share of it in each; the best ones if none has enough."""
+    """Windows with enough speech, and the share of it in each; the best ones if none has enough.
+
+    Parameters
+    ----------
+    speech
+        shape=(n_frames,), whether anybody talks.
+    start, n_samples
+        Where the first window begins, and the length of the block, in samples.
+    """
     if not speech.any():
         return np.empty((0, 2), np.int64), np.empty(0)
-    whole = np.array([[0, n_samples]], np.int64)
+    whole = np.array([[start, n_samples]], np.int64)
     windows = subsegment(whole, WindowOptions(frames.window_s, frames.window_hop_s))
     spoken = np.concatenate([[0], np.cumsum(speech)])
     first, last = frames_within(windows, len(speech))

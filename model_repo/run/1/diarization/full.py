@@ -20,9 +20,11 @@ from .activity import (
     pauses_filled,
     without_blips,
 )
+from .ahead import one_ahead
 from .arrays import Embeddings, Evidence, Features, Samples, samples_of
 from .assignment import chunk_evidence, window_evidence
 from .batches import WindowPlan, window_batches
+from .chunks import segmented_blocks
 from .clustering import centroids_of, closeness, cluster, unit_length
 from .config import FrameOptions, Options, SpeakerBounds
 from .frame_blocks import FrameBlock, frame_block
@@ -52,8 +54,11 @@ def diarize_full(
     plan = WindowPlan(frames.window_s, options.window.analysis, options.calls.windows)
 
     def features() -> Iterator[Features]:
-        for block in speech_blocks(audio, at_one_level(models.speech_probs), options.sad):
-            blocks.append(frame_block(block, models, options))
+        spoken = one_ahead(speech_blocks(audio, at_one_level(models.speech_probs), options.sad))
+        hop = samples_of(frames.chunk_hop_s)
+        for block, segmentation in segmented_blocks(spoken, models, hop, options.calls.chunks):
+            with stopwatch("segment"):
+                blocks.append(frame_block(block, segmentation, frames))
             for batch in window_batches(block.samples, blocks[-1].windows, plan, stopwatch):
                 yield batch.features
 

@@ -33,12 +33,20 @@ class SpeechBlock:
         Probability of speech of each of the block's frames of 512 samples.
     segments
         Speech, in samples from the start of the block.
+    is_last
+        Whether the recording ends with the block.
     """
 
     offset: int
     samples: Samples
     probs: SpeechProbs
     segments: Segments
+    is_last: bool = True
+
+    @property
+    def end(self) -> int:
+        """Where the block ends in the recording, samples."""
+        return self.offset + len(self.samples)
 
 
 def speech_blocks(
@@ -69,14 +77,17 @@ def speech_blocks(
         if len(pending) >= n_frames * FRAME_SAMPLES:
             frame = quietest_frame(probs, samples_of(options.cut_search_s) // FRAME_SAMPLES)
             cut = frame * FRAME_SAMPLES
-            yield _block(offset, pending[:cut], probs[:frame], options)
+            yield _block(offset, pending[:cut], probs[:frame], options, is_last=False)
             pending, probs, offset = pending[cut:], probs[frame:], offset + cut
     if len(pending):
-        yield _block(offset, pending, probs, options)
+        yield _block(offset, pending, probs, options, is_last=True)
 
 
-def _block(offset: int, samples: Samples, probs: SpeechProbs, options: SadOptions) -> SpeechBlock:
-    return SpeechBlock(offset, samples, probs, speech_segments(probs, len(samples), options))
+def _block(
+    offset: int, samples: Samples, probs: SpeechProbs, options: SadOptions, *, is_last: bool
+) -> SpeechBlock:
+    segments = speech_segments(probs, len(samples), options)
+    return SpeechBlock(offset, samples, probs, segments, is_last)
 
 
 def whole_frames(audio: Iterable[Samples], n_frames: int) -> Iterator[Samples]:

@@ -30,12 +30,13 @@ POWERSET = np.array(
 
 @dataclass(frozen=True)
 class Segmentation:
-    """Posteriors of a block's chunks on the block's frames.
+    """Posteriors of the chunks that touch a block, on the block's frames.
 
     Attributes
     ----------
     first_frames
-        shape=(n_chunks,), the block's frame with which each chunk begins.
+        shape=(n_chunks,), the block's frame with which each chunk begins; below 0 where the chunk
+        begins before the block.
     posteriors
         shape=(n_chunks, 589, 7).
     n_frames
@@ -49,8 +50,10 @@ class Segmentation:
     def overlaps(self) -> Iterator[tuple[slice, Posteriors]]:
         """Frames of the block that a chunk covers, and its posteriors there, for every chunk."""
         for first, posteriors in zip(self.first_frames.tolist(), self.posteriors, strict=True):
-            frames = slice(first, min(first + CHUNK_FRAMES, self.n_frames))
-            yield frames, posteriors[: frames.stop - frames.start]
+            frames = slice(max(first, 0), min(first + CHUNK_FRAMES, self.n_frames))
+            if frames.start < frames.stop:
+                inside = posteriors[frames.start - first : frames.stop - first]
+                yield frames, inside.astype(np.float32)
 
     def mean(self, per_frame: NDArray[np.float32]) -> NDArray[np.float32]:
         """Mean over the covering chunks of what each class means, shape=(n_frames, ...).
@@ -96,12 +99,14 @@ def segmentation_of(
     ----------
     posteriors
         shape=(n_chunks, 589, 7), of chunks at `starts`.
+    starts
+        shape=(n_chunks,), in samples from the start of the block; sorted.
     n_samples
         Length of the block.
     """
     first_frames = np.round(starts / FRAME_SHIFT).astype(np.int64)
     inside = 1 + (n_samples - 1 - FIRST_CENTRE) // FRAME_SHIFT
-    n_frames = min(max(0, inside), int(first_frames[-1]) + CHUNK_FRAMES)
+    n_frames = max(0, min(inside, int(first_frames[-1]) + CHUNK_FRAMES))
     return Segmentation(first_frames, posteriors, n_frames)
 
 
