@@ -34,10 +34,10 @@ before. The server is not restarted in between, so what a process keeps from an 
 counts in the later ones. One MB is 10^6 bytes.
 """
 _STAGES = """\
-Seconds that each stage took in the median run: of a net, those in which the request waited for it. A
-longer recording is decoded, and its speech detected, one block ahead of the nets; these stages then
-run beside the others, and all of them add up to more than the wall. `other` is what the server's own
-total has beyond its stages, and `transport` what the client waited beyond that total.
+Seconds that each stage took in the median run: of a net, those in which the request waited for it.
+A longer recording is decoded, and its speech detected, one block ahead of the nets; these stages
+then run beside the others, and all of them add up to more than the wall. `other` is what the
+server's own total has beyond its stages, `transport` what the client waited beyond that total.
 """
 _FLOOR = """\
 What ONNX Runtime alone needs, in one process on all cores, for the same number of windows (speaker

@@ -121,4 +121,8 @@ def all_stages(run: Run) -> dict[str, float]:
     """
     known = {stage: run.stage_s.get(stage, 0.0) for stage in STAGES}
     total_s = run.stage_s.get(TOTAL, 0.0)
-    return {**known, OTHER: max(0.0, total_s - sum(known.values())), TRANSPORT: run.wall_s - total_s}
+    return {
+        **known,
+        OTHER: max(0.0, total_s - sum(known.values())),
+        TRANSPORT: run.wall_s - total_s,
+    }

@@ -16,6 +16,7 @@ from diarization.clustering import (
     unit_length,
 )
 from diarization.config import ClusterOptions, SpeakerBounds
+from diarization.spectral import spectral_labels
 from unit.planted_speakers import DIM, planted, same_partition
 from unit.seeded import seeded
 
@@ -45,6 +46,21 @@ def n_found(embeddings, bounds=ANY):
 def test_no_window_has_no_speaker():
     assert n_found(np.empty((0, DIM), np.float32)) == 0
     assert n_found(np.empty((0, 1), np.float32), SpeakerBounds(3, 3)) == 0
+
+
+@pytest.mark.parametrize(("n_windows", "n_clustered"), [(100, 100), (101, 51), (450, 90)])
+def test_of_too_many_windows_evenly_spaced_ones_are_clustered(monkeypatch, n_windows, n_clustered):
+    seen = []
+
+    def watched(unit, *rest):
+        seen.append(len(unit))
+        return spectral_labels(unit, *rest)
+
+    monkeypatch.setattr("diarization.clustering.spectral_labels", watched)
+    embeddings, speakers = planted(3, n_windows)
+    labels = cluster(embeddings, ANY, ClusterOptions(most_windows=100))
+    assert seen == [n_clustered]
+    assert same_partition(labels, speakers)
 
 
 @pytest.mark.parametrize("bounds", [ANY, SpeakerBounds(2, 2), SpeakerBounds(4, 9)])

@@ -1,5 +1,7 @@
 """Embeddings -> labels: which windows belong to one speaker."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import linkage
@@ -32,8 +34,12 @@ def cluster(embeddings: Embeddings, bounds: SpeakerBounds, options: ClusterOptio
     unit = unit_length(embeddings)
     if n_windows < options.few_windows:
         return agglomerative_labels(unit, bounds, options.join_distance)
-    labels = spectral_labels(unit, bounds, options)
-    return join_alike(unit, labels, bounds.minimum, options.join_distance)
+    chosen = slice(None, None, math.ceil(n_windows / options.most_windows))
+    labels = spectral_labels(unit[chosen], bounds, options)
+    labels = join_alike(unit[chosen], labels, bounds.minimum, options.join_distance)
+    everywhere = np.argmax(unit @ centroids_of(unit[chosen], labels).T, axis=1)
+    everywhere[chosen] = labels
+    return everywhere
 
 
 def unit_length(embeddings: Embeddings) -> Embeddings:

@@ -122,6 +122,9 @@ class ClusterOptions:
         keeps the graph's size linear in the number of windows.
     windows_per_speaker
         The eigengap looks for at most one speaker per so many windows.
+    most_windows
+        Of more windows, evenly spaced ones are clustered and the others go to the speaker they are
+        most alike; comparing all with all would take hours of audio to minutes.
     seed
         Of k-means' starting points.
     sharpness
@@ -134,6 +137,7 @@ class ClusterOptions:
     min_neighbours: int = 7
     max_neighbours: int = 100
     windows_per_speaker: int = 6
+    most_windows: int = 10_000
     seed: int = 0
     sharpness: float = 10.0
 
@@ -154,6 +158,11 @@ class ClusterOptions:
             "cluster: 1 <= min_neighbours <= max_neighbours",
         )
         require(self.windows_per_speaker >= 1, "cluster.windows_per_speaker must be at least 1")
+        require(
+            self.most_windows >= MAX_SPEAKERS_CEILING,
+            f"cluster.most_windows must be at least {MAX_SPEAKERS_CEILING}, "
+            f"got {self.most_windows}",
+        )
         require(
             0 <= self.seed <= LARGEST_SEED,
             f"cluster.seed: 0 <= seed <= {LARGEST_SEED}, got {self.seed}",
