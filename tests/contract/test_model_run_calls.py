@@ -106,7 +106,9 @@ def test_a_block_is_segmented_in_chunks_that_reach_its_end(server, seconds, n_ch
         run.outputs(run.request(voice(seconds, SLOW_HZ)))
     assert n_chunks_in(seconds) == n_chunks
     calls = sizes(server.calls_of("segmentation"), "wav")
-    assert calls == [8] * (n_chunks // 8) + [n_chunks % 8] * (n_chunks % 8 > 0)
+    assert sum(calls) == n_chunks
+    assert len(calls) == math.ceil(n_chunks / 8)
+    assert max(calls) - min(calls) <= 1
 
 
 @pytest.mark.parametrize("chunks", [1, 3, 8])
@@ -129,7 +131,7 @@ def test_chunks_go_on_from_block_to_block_and_windows_are_each_blocks_own(server
     assert len(server.calls_of("sad")) == 4
     # Blocks end at 13.5, 29.5, 45.5 and 50 s, where 3, 13, 13 and 4 further chunks are known.
     assert n_chunks_in(50) == 3 + 13 + 13 + 4
-    assert sizes(server.calls_of("segmentation"), "wav") == [5, 5, 5, 5, 4, 3, 3, 3]
+    assert sizes(server.calls_of("segmentation"), "wav") == [5, 5, 4, 4, 4, 4, 4, 3]
     assert len(server.calls_of("speaker_model")) == 4
 
 

@@ -80,12 +80,14 @@ def test_posteriors_are_kept_in_half_the_memory():
     assert segmentation.posteriors.dtype == np.float16
 
 
-@pytest.mark.parametrize("at_once", [1, 3, 8])
-def test_no_batch_has_more_chunks_than_asked(at_once):
-    _, net = segmented(200_000, 200_000, 100_000, at_once=at_once)
+@pytest.mark.parametrize(
+    ("at_once", "sizes"),
+    [(1, [1] * 17), (8, [6, 6, 5]), (16, [9, 8]), (17, [17]), (20, [17])],
+)
+def test_batches_have_no_more_chunks_than_asked_and_about_as_many_each(at_once, sizes):
+    _, net = segmented(480_000, at_once=at_once)
 
-    assert max(net.batch_sizes) == at_once
-    assert sum(net.batch_sizes) == 18
+    assert net.batch_sizes == sizes
 
 
 def test_a_block_comes_as_soon_as_all_its_chunks_are_known():

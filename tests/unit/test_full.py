@@ -160,7 +160,7 @@ def test_a_block_of_24_s_is_thirteen_chunks():
     full(recording(TALK, 24), Options(), models=models)
 
     # starts 0, 1.25, ..., 13.75 s and the last at 14 s
-    assert [len(batch) for batch in models.chunk_batches] == [8, 5]
+    assert [len(batch) for batch in models.chunk_batches] == [7, 6]
 
 
 def test_audio_is_read_only_as_far_as_the_next_batch_needs():

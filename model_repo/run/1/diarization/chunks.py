@@ -4,6 +4,7 @@ A chunk at the border of two blocks counts for both, so how a recording is cut i
 change what is heard near their borders.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -55,9 +56,9 @@ class Tail:
         self._samples = self._samples[max(0, before - self.start) :].copy()
 
     def chunks(self, starts: NDArray[np.int64], at_once: int) -> Iterator[Samples]:
-        """Chunks that start at these samples of the recording, in batches."""
-        for first in range(0, len(starts), at_once):
-            yield cut_chunks(self._samples, starts[first : first + at_once] - self.start)
+        """Chunks that start at these samples of the recording, in batches of about equal size."""
+        for batch in np.array_split(starts - self.start, math.ceil(len(starts) / at_once)):
+            yield cut_chunks(self._samples, batch)
 
 
 def segmented_blocks(
