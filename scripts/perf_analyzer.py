@@ -92,8 +92,8 @@ def all_loads(options: argparse.Namespace) -> int:
     """Go through all loads; print the page, or write it where the project keeps it."""
     found = origin()
     gpu = "NVIDIA" if NVIDIA_DRIVER.exists() else "none"
-    found["options"] = {"url": options.url, "gpu": gpu, "stability_percent": STABLE_PERCENT}
-    audio_s = soundfile.info(options.audio_file).duration
+    found["options"] = {"url": options.url, "client_gpu": gpu, "stability_percent": STABLE_PERCENT}
+    audio_s = length_of(options.audio_file)
     results: list[Measured] = []
     for load in [*speaker_loads(), *run_loads()]:
         results.append(measured(load, options.url))
@@ -105,6 +105,14 @@ def all_loads(options: argparse.Namespace) -> int:
     with output_errors(PAGE.parent):
         write_atomically(PAGE, page)
     return OK
+
+
+def length_of(path: Path) -> float:
+    """Seconds of audio in a file."""
+    try:
+        return float(soundfile.info(path).duration)
+    except soundfile.LibsndfileError as error:
+        raise ToolError(f"{path} is no audio file: {error.error_string}") from error
 
 
 def told(result: Measured) -> str:

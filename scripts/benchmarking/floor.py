@@ -1,7 +1,9 @@
 """The floor: what the nets alone cost in ONNX Runtime, in this process, on all cores.
 
-Nothing that decodes, computes features, clusters or moves data is in it, nor is silero, which is no
-ONNX net here. Only a part of a long recording's batches is run; the rest would take as long.
+One session has all cores, as ONNX Runtime uses them by itself; the service cuts its batches up
+among threads instead, which can be a little faster than this floor. Nothing that decodes, computes
+features, clusters or moves data is in it, nor is silero, which is no ONNX net here. Only a part of
+a long recording's batches is run; the rest would take as long.
 """
 
 import os

@@ -94,7 +94,7 @@ def _stages(figure: Figure, benchmark: Benchmark) -> None:
         lefts = [left + width for left, width in zip(lefts, widths, strict=True)]
     axes.invert_yaxis()
     axes.set_xlabel("seconds for an hour of audio")
-    axes.set_title("Where the time goes")
+    axes.set_title("Where the time goes; decode and sad run beside the nets")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
 
 

@@ -239,6 +239,45 @@ def test_a_bad_request_in_a_batch_fails_alone(backend, folder):
         assert np.allclose(outputs["embs"], expected, atol=1e-6)
 
 
+def test_a_request_of_which_one_slice_fails_fails_as_a_whole_and_alone(backend, folder):
+    class Picky:
+        def __init__(self, session):
+            self.session = session
+
+        def run(self, names, feed):
+            if feed["feats"].min() < -100:
+                raise RuntimeError("too quiet")
+            return self.session.run(names, feed)
+
+    config = network_config(64, intra_op_thread_count="2")
+    model = started(backend, config, folder)
+    model.session = Picky(model.session)
+    bad = feats(20)
+    bad[13] = -1000
+    error, good = execute(model, [Request(config, {"feats": each}) for each in (bad, feats(9))])
+    assert error.message() == "model 'net' failed: too quiet"
+    assert good["embs"].shape == (9, DIM)
+
+
+def test_on_a_gpu_a_request_is_one_run(backend, folder, monkeypatch):
+    cuda = ("CUDAExecutionProvider", {"device_id": 0})
+    monkeypatch.setattr(backend, "device_providers", lambda _: [cuda, "CPUExecutionProvider"])
+    made = backend.create_session
+    monkeypatch.setattr(
+        backend, "create_session", lambda config, _, n: made(config, ["CPUExecutionProvider"], n)
+    )
+    config = network_config(64, intra_op_thread_count="2")
+    model = started(backend, config, folder, kind="GPU")
+    model.session = CountedSession(model.session)
+    (outputs,) = execute(model, [Request(config, {"feats": feats(20)})])
+    assert (model.session.rows, len(outputs["embs"])) == ([20], 20)
+
+
+def test_an_impossible_number_of_threads_keeps_the_model_from_loading(backend, folder):
+    with pytest.raises(TritonModelException, match=r"net.*got -1, expected 0 or more"):
+        started(backend, network_config(intra_op_thread_count="-1"), folder)
+
+
 def test_a_missing_file_is_named_with_its_remedy(backend, folder):
     (folder / "model.onnx").unlink()
     with pytest.raises(TritonModelException) as caught:

@@ -1,6 +1,9 @@
 """One item is made ahead of its use, in another thread; nothing is lost, errors included."""
 
+import contextlib
+import gc
 import threading
+import weakref
 
 import pytest
 
@@ -45,6 +48,27 @@ def test_an_error_comes_in_the_place_of_its_item():
     assert next(items) == 1
     with pytest.raises(ValueError, match="no more"):
         next(items)
+
+
+def test_an_error_keeps_nothing_alive():
+    class Upload:
+        pass
+
+    def failing(upload):
+        yield 1
+        raise ValueError(repr(upload)[:1])
+
+    def failed():
+        upload = Upload()
+        with contextlib.suppress(ValueError):
+            list(one_ahead(failing(upload)))
+        return weakref.ref(upload)
+
+    gc.disable()
+    try:
+        assert failed()() is None
+    finally:
+        gc.enable()
 
 
 def test_who_stops_early_leaves_no_thread_behind():

@@ -48,7 +48,9 @@ def test_no_window_has_no_speaker():
     assert n_found(np.empty((0, 1), np.float32), SpeakerBounds(3, 3)) == 0
 
 
-@pytest.mark.parametrize(("n_windows", "n_clustered"), [(100, 100), (101, 51), (450, 90)])
+@pytest.mark.parametrize(
+    ("n_windows", "n_clustered"), [(99, 99), (100, 100), (101, 100), (450, 100)]
+)
 def test_of_too_many_windows_evenly_spaced_ones_are_clustered(monkeypatch, n_windows, n_clustered):
     seen = []
 
@@ -61,6 +63,12 @@ def test_of_too_many_windows_evenly_spaced_ones_are_clustered(monkeypatch, n_win
     labels = cluster(embeddings, ANY, ClusterOptions(most_windows=100))
     assert seen == [n_clustered]
     assert same_partition(labels, speakers)
+
+
+def test_bounds_hold_where_only_some_windows_are_clustered():
+    noise, _ = planted(101, 101)
+    labels = cluster(noise, SpeakerBounds(100, 100), ClusterOptions(most_windows=100))
+    assert sorted(set(labels.tolist())) == list(range(100))
 
 
 @pytest.mark.parametrize("bounds", [ANY, SpeakerBounds(2, 2), SpeakerBounds(4, 9)])

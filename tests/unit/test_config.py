@@ -129,6 +129,8 @@ def test_a_whole_number_is_expected_where_there_are_no_parts(key):
         {"sad.drop_s": "0.02"},
         {"sad.block_s": "30", "sad.cut_search_s": "30"},
         {"sad.cut_search_s": "0"},
+        {"sad.cut_search_s": "0.031"},
+        {"sad.block_s": "0.063", "sad.cut_search_s": "0.032"},
         {"window.length_s": "0.02"},
         {"window.hop_s": "0"},
         {"window.hop_s": "1.6", "window.length_s": "1.5"},

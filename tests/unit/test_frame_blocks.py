@@ -50,6 +50,13 @@ def test_a_share_of_exactly_the_limit_is_enough():
     assert windows_of(spoken((58, 76)), evidence_share=0.301)[0] == WINDOWS[2:]
 
 
+def test_speech_before_the_grid_of_windows_is_listened_to():
+    windows, shares = speech_windows(spoken((0, 20)), 7_000, N_SAMPLES, FRAMES)
+
+    assert windows.tolist() == [[0, 16_000]]
+    assert shares == pytest.approx([20 / 58])
+
+
 def test_if_no_window_has_enough_speech_the_best_is_kept():
     windows, shares = windows_of(spoken((28, 38)))
 
@@ -102,14 +109,17 @@ def test_a_block_keeps_its_place_its_posteriors_and_its_speech():
     ("offset", "length_s", "first"),
     [(0, 24, 0), (8_000, 24, 0), (8_192, 24, 7_808), (7_680, 24, 320), (8_192, 1.4, 0)],
 )
-def test_windows_of_all_blocks_lie_on_one_grid_but_a_short_block_is_one(offset, length_s, first):
+def test_windows_of_all_blocks_lie_on_one_grid_but_the_first_and_last(offset, length_s, first):
     samples = recording([(0, 0, length_s)], length_s)
     probs, _ = PlantedNetworks().speech_probs(samples, None)
     found = found_in(SpeechBlock(offset, samples, probs, np.empty((0, 2), np.int64)))
 
-    assert found.windows[0, 0] == first
+    begins = found.windows[:, 0].tolist()
+    assert begins[0] == 0
+    if first:
+        assert begins[1] == first
     if length_s > 2:
-        assert set(((found.windows[:-1, 0] + offset) % 8_000).tolist()) == {0}
+        assert {(begin + offset) % 8_000 for begin in begins[1:-1]} == {0}
 
 
 @pytest.mark.parametrize(

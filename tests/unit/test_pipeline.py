@@ -1,5 +1,6 @@
 """Both pipelines over networks that hear the answer in the samples: what holds in either mode."""
 
+import threading
 from contextlib import contextmanager
 
 import numpy as np
@@ -177,6 +178,27 @@ def test_stages_are_timed_and_never_inside_one_another(mode):
     first = {"classic": {"fbank"}, "full": {"segment", "fbank"}}[mode]
     assert set(entered) == {*first, *last}
     assert entered[-len(last) :] == last
+
+
+def test_speech_is_detected_one_block_ahead_of_the_other_nets(mode):
+    n_calls = {"classic": 2, "full": 3}[mode]  # the full mode keeps a block back
+    ahead = threading.Event()
+
+    class Watched(PlantedNetworks):
+        def speech_probs(self, samples, state):
+            answer = super().speech_probs(samples, state)
+            if self.n_sad_calls == n_calls:
+                ahead.set()
+            return answer
+
+        def embed(self, batches):
+            for answer in super().embed(batches):
+                assert ahead.wait(10)
+                yield answer
+
+    audio = recording([(0, 0, 60)], 60)
+    diarize(iter(in_stretches(audio)), Watched(), SMALL_BLOCKS, asked(mode))
+    assert ahead.is_set()
 
 
 @pytest.mark.parametrize("network", ["speech_probs", "embed"])

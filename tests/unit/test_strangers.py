@@ -75,6 +75,11 @@ def test_a_speaker_of_two_windows_is_found():
     assert found_among(EYE[[0, 1, 2, 0, 2, 1, 0]]) == [[0, 0, 1, 0]]
 
 
+def test_of_many_odd_windows_some_are_compared(monkeypatch):
+    monkeypatch.setattr("diarization.strangers.MOST_WINDOWS", 4)
+    assert found_among(EYE[[0, 1] + [2] * 9]) == [[0, 0, 1, 0]]
+
+
 def test_one_odd_window_is_nobody():
     assert found_among(EYE[[0, 1, 2, 0]]) == []
     assert found_among(EYE[[0, 1, 2, 0, 3]]) == [], "nor are two, each like no other"

@@ -15,7 +15,7 @@ def one_ahead(items: Iterable[T]) -> Iterator[T]:
     end: Any = object()
     iterator = iter(items)
     with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(next, iterator, end)
-        while (item := coming.result()) is not end:
-            coming = thread.submit(next, iterator, end)
+        coming = [thread.submit(next, iterator, end)]  # emptied first, so an error holds no future
+        while (item := coming.pop().result()) is not end:
+            coming.append(thread.submit(next, iterator, end))
             yield item

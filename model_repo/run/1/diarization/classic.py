@@ -4,15 +4,13 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from .ahead import one_ahead
 from .arrays import Features, Samples, Windows
 from .batches import WindowPlan, window_batches
 from .clustering import centroids_of, closeness, cluster, unit_length
 from .config import Options
-from .level import at_one_level
+from .level import leveled_blocks
 from .ports import Models, Stopwatch
 from .request import RequestOptions
-from .sad import speech_blocks
 from .turns import NOBODY, Diarization, diarization_of, turns_of
 from .windows import subsegment
 
@@ -29,8 +27,7 @@ def diarize_classic(
     plan = WindowPlan(options.window.length_s, options.window.analysis, options.calls.windows)
 
     def features() -> Iterator[Features]:
-        spoken = one_ahead(speech_blocks(audio, at_one_level(models.speech_probs), options.sad))
-        for block in spoken:
+        for block in leveled_blocks(audio, models.speech_probs, options.sad):
             cut = subsegment(block.segments, options.window)
             for batch in window_batches(block.samples, cut, plan, stopwatch):
                 windows.append(batch.windows + block.offset)

@@ -1,7 +1,5 @@
 """Embeddings -> labels: which windows belong to one speaker."""
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import linkage
@@ -34,12 +32,19 @@ def cluster(embeddings: Embeddings, bounds: SpeakerBounds, options: ClusterOptio
     unit = unit_length(embeddings)
     if n_windows < options.few_windows:
         return agglomerative_labels(unit, bounds, options.join_distance)
-    chosen = slice(None, None, math.ceil(n_windows / options.most_windows))
+    chosen = evenly_spaced(n_windows, options.most_windows)
     labels = spectral_labels(unit[chosen], bounds, options)
     labels = join_alike(unit[chosen], labels, bounds.minimum, options.join_distance)
+    if len(chosen) == n_windows:
+        return labels
     everywhere = np.argmax(unit @ centroids_of(unit[chosen], labels).T, axis=1)
     everywhere[chosen] = labels
     return everywhere
+
+
+def evenly_spaced(n: int, most: int) -> NDArray[np.int64]:
+    """At most `most` of the numbers 0 ... n-1, the first and the last among them."""
+    return np.linspace(0, n - 1, min(n, most)).astype(np.int64)
 
 
 def unit_length(embeddings: Embeddings) -> Embeddings:

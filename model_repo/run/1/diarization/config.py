@@ -67,10 +67,13 @@ class SadOptions:
             self.drop_s >= SECONDS_PER_FRAME,
             f"sad.drop_s must be at least {SECONDS_PER_FRAME}, got {self.drop_s}",
         )
-        require(0 < self.cut_search_s < self.block_s, "sad: 0 < cut_search_s < block_s")
         require(
-            self.block_s >= SECONDS_PER_SAD_FRAME,
-            f"sad.block_s must be at least {SECONDS_PER_SAD_FRAME}, got {self.block_s}",
+            self.block_s >= 2 * SECONDS_PER_SAD_FRAME,
+            f"sad.block_s must be at least {2 * SECONDS_PER_SAD_FRAME}, got {self.block_s}",
+        )
+        require(
+            SECONDS_PER_SAD_FRAME <= self.cut_search_s < self.block_s,
+            f"sad: {SECONDS_PER_SAD_FRAME} <= cut_search_s < block_s, got {self.cut_search_s}",
         )
 
 
@@ -123,8 +126,8 @@ class ClusterOptions:
     windows_per_speaker
         The eigengap looks for at most one speaker per so many windows.
     most_windows
-        Of more windows, evenly spaced ones are clustered and the others go to the speaker they are
-        most alike; comparing all with all would take hours of audio to minutes.
+        Of more windows, so many evenly spaced ones are clustered and the others go to the speaker
+        they are most alike, as the time for comparing all with all grows with their square.
     seed
         Of k-means' starting points.
     sharpness

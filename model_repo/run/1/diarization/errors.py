@@ -23,7 +23,7 @@ class DiarizationError(Exception):
         Under which failed requests of this kind are counted.
     """
 
-    reason: ClassVar[str]
+    reason: ClassVar[str] = INTERNAL
 
 
 class InvalidRequestError(DiarizationError, ValueError):

@@ -71,7 +71,7 @@ def frame_block(block: SpeechBlock, segmentation: Segmentation, frames: FrameOpt
 
 
 def grid_start(block: SpeechBlock, frames: FrameOptions) -> int:
-    """Where a block's windows begin: all blocks' lie on one grid, but a short block is one window.
+    """Where the grid of windows begins in a block: all blocks' windows lie on one, if they fit.
 
     So how a recording is cut into blocks hardly changes what is listened to.
     """
@@ -90,12 +90,15 @@ def speech_windows(
     speech
         shape=(n_frames,), whether anybody talks.
     start, n_samples
-        Where the first window begins, and the length of the block, in samples.
+        Where the grid of windows begins, and the length of the block, in samples; further windows
+        begin with the block and end with it.
     """
     if not speech.any():
         return np.empty((0, 2), np.int64), np.empty(0)
     whole = np.array([[start, n_samples]], np.int64)
     windows = subsegment(whole, WindowOptions(frames.window_s, frames.window_hop_s))
+    if start:
+        windows = np.concatenate([[[0, samples_of(frames.window_s)]], windows])
     spoken = np.concatenate([[0], np.cumsum(speech)])
     first, last = frames_within(windows, len(speech))
     shares = (spoken[last] - spoken[first]) / np.maximum(last - first, 1)

@@ -20,7 +20,6 @@ from .activity import (
     pauses_filled,
     without_blips,
 )
-from .ahead import one_ahead
 from .arrays import Embeddings, Evidence, Features, Samples, samples_of
 from .assignment import chunk_evidence, window_evidence
 from .batches import WindowPlan, window_batches
@@ -28,10 +27,9 @@ from .chunks import segmented_blocks
 from .clustering import centroids_of, closeness, cluster, unit_length
 from .config import FrameOptions, Options, SpeakerBounds
 from .frame_blocks import FrameBlock, frame_block
-from .level import at_one_level
+from .level import leveled_blocks
 from .ports import Models, Stopwatch
 from .request import RequestOptions
-from .sad import speech_blocks
 from .segmentation import frames_of
 from .strangers import strangers
 from .turns import NOBODY, Diarization, Turn, diarization_of
@@ -54,7 +52,7 @@ def diarize_full(
     plan = WindowPlan(frames.window_s, options.window.analysis, options.calls.windows)
 
     def features() -> Iterator[Features]:
-        spoken = one_ahead(speech_blocks(audio, at_one_level(models.speech_probs), options.sad))
+        spoken = leveled_blocks(audio, models.speech_probs, options.sad)
         hop = samples_of(frames.chunk_hop_s)
         for block, segmentation in segmented_blocks(spoken, models, hop, options.calls.chunks):
             with stopwatch("segment"):

@@ -3,10 +3,14 @@
 The segmentation net and fbank with mean normalisation do not depend on the level.
 """
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 
+from .ahead import one_ahead
 from .arrays import SadState, Samples, SpeechProbs
-from .sad import SpeechDetector
+from .config import SadOptions
+from .sad import SpeechBlock, SpeechDetector, speech_blocks
 
 LOUD_PERCENTILE = 99.9  # of the magnitudes: speech decides even if rare, a click does not
 LOUD_LEVEL = 0.3
@@ -22,6 +26,16 @@ def leveled(samples: Samples, loud: float) -> Samples:
     """Scale audio so that magnitude `loud` becomes 0.3; at most a hundredfold."""
     scaled: Samples = samples * np.float32(LOUD_LEVEL / max(loud, LOUD_LEVEL / MOST_GAIN))
     return scaled
+
+
+def leveled_blocks(
+    audio: Iterable[Samples], detect: SpeechDetector, options: SadOptions
+) -> Iterator[SpeechBlock]:
+    """Blocks of a recording with their speech, heard at one level, each made one ahead of its use.
+
+    Parameters as of `speech_blocks`.
+    """
+    return one_ahead(speech_blocks(audio, at_one_level(detect), options))
 
 
 def at_one_level(detect: SpeechDetector) -> SpeechDetector:

@@ -15,7 +15,7 @@ from .errors import REASONS, reason_of
 from .measurements import Measurements
 from .turns import Diarization
 
-Labels = Mapping[str, str]
+LabelSet = Mapping[str, str]
 
 PREFIX = "diarization_"
 STAGES_OF_MODE = {
@@ -35,7 +35,7 @@ class Counter:
         Every set of labels there will ever be.
     """
 
-    def __init__(self, name: str, description: str, labels: Iterable[Labels]) -> None:
+    def __init__(self, name: str, description: str, labels: Iterable[LabelSet]) -> None:
         family = pb_utils.MetricFamily(
             name=PREFIX + name, description=description, kind=pb_utils.MetricFamily.COUNTER
         )

@@ -131,6 +131,8 @@ def k_means(points: Vectors, k: int, seed: int) -> Labels:
 
     Of several starts the best is followed to its end. Memory is linear in n.
     """
+    if k == 1:
+        return np.zeros(len(points), np.int64)
     rng = np.random.default_rng(seed)
     starts = [spread_centres(points, k, rng) for _ in range(K_MEANS_STARTS)]
     trials = [descent(points, start, TRIAL_GAIN) for start in starts]

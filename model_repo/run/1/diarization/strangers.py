@@ -8,11 +8,12 @@ voice: on windows of 1 s, 99.5 % of a speaker's own are more alike to the speake
 import numpy as np
 
 from .arrays import Embeddings, Shares, Windows
-from .clustering import agglomerative_labels, centroids_of
+from .clustering import agglomerative_labels, centroids_of, evenly_spaced
 from .config import FrameOptions, SpeakerBounds
 from .segmentation import Segmentation, frames_within
 
 SOLO_SHARE = 0.8  # of a window, from which it counts as one speaker's; a mixed one is like nobody
+MOST_WINDOWS = 2000  # are compared with one another; of more, evenly spaced ones
 LEAST_WINDOWS = 2  # one odd window can be a cough
 LEAST_SHARE = 0.005  # of all windows: the longer the recording, the more odd ones come together
 
@@ -69,5 +70,7 @@ def strangers(
     room = most - len(known)
     if room < 1 or len(odd) < least:
         return np.empty((0, unit.shape[1]), np.float32)
-    labels = agglomerative_labels(odd, SpeakerBounds(1, room), frames.join_distance)
-    return centroids_of(odd, labels)[np.bincount(labels) >= least]
+    some = odd[evenly_spaced(len(odd), MOST_WINDOWS)]
+    labels = agglomerative_labels(some, SpeakerBounds(1, room), frames.join_distance)
+    enough = max(LEAST_WINDOWS, round(least * len(some) / len(odd)))
+    return centroids_of(some, labels)[np.bincount(labels) >= enough]

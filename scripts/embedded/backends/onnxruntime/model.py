@@ -12,7 +12,7 @@ not take the cores from each other, and the few rows under way need little memor
 
 import json
 import os
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,10 @@ def thread_count(config: dict[str, Any]) -> int:
     """Threads of one model: `intra_op_thread_count`, else what the launcher found, else cores."""
     parameter = config.get("parameters", {}).get("intra_op_thread_count", {})
     told = int(parameter.get("string_value", 0)) or int(os.environ.get(THREADS, 0))
+    if told < 0:
+        raise pb_utils.TritonModelException(
+            f"model '{config['name']}': intra_op_thread_count: got {told}, expected 0 or more"
+        )
     return told or len(os.sched_getaffinity(0))
 
 
@@ -155,6 +159,7 @@ class TritonPythonModel:
     def execute(self, requests: list[Any]) -> list[Any]:
         """Work on all requests side by side; an error stays with its own."""
         under_way = [self._start(request) for request in requests]
+        wait([run for runs in under_way for run in runs])
         return [self._response(runs) for runs in under_way]
 
     def finalize(self) -> None:
@@ -172,6 +177,7 @@ class TritonPythonModel:
     def _response(self, runs: list[Future[list[Any]]]) -> Any:  # noqa: ANN401 - pb_utils.InferenceResponse exists only in the server
         try:
             parts = zip(*(run.result() for run in runs), strict=True)
+            outputs = [np.concatenate(values) if self.by_rows else values[0] for values in parts]
         except Exception as error:
             text = f"model '{self.config['name']}' failed: {error}"
             return pb_utils.InferenceResponse(
@@ -179,7 +185,7 @@ class TritonPythonModel:
             )
         return pb_utils.InferenceResponse(
             [
-                pb_utils.Tensor(name, np.concatenate(values) if self.by_rows else values[0])
-                for name, values in zip(self.output_names, parts, strict=True)
+                pb_utils.Tensor(name, values)
+                for name, values in zip(self.output_names, outputs, strict=True)
             ]
         )
