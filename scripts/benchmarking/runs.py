@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarking.spread import Spread
+from diarization.measurements import STAGES_OF_MODE
 
 HOUR_S = 3600.0
-STAGES = ("decode", "sad", "segment", "fbank", "embed", "cluster", "assign")
+STAGES = STAGES_OF_MODE["full"]  # the classic mode has no others
 OTHER, TRANSPORT, TOTAL = "other", "transport", "total"
 
 

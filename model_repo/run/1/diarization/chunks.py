@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Posteriors, Samples
+from .arrays import Chunks, Posteriors, Samples
 from .ports import Models
 from .sad import SpeechBlock
 from .segmentation import CHUNK_SAMPLES, Segmentation, chunk_starts, cut_chunks, segmentation_of
@@ -55,7 +55,7 @@ class Tail:
         """Drop what lies before this sample of the recording."""
         self._samples = self._samples[max(0, before - self.start) :].copy()
 
-    def chunks(self, starts: NDArray[np.int64], at_once: int) -> Iterator[Samples]:
+    def chunks(self, starts: NDArray[np.int64], at_once: int) -> Iterator[Chunks]:
         """Chunks that start at these samples of the recording, in batches of about equal size."""
         for batch in np.array_split(starts - self.start, math.ceil(len(starts) / at_once)):
             yield cut_chunks(self._samples, batch)

@@ -33,11 +33,12 @@ def cluster(embeddings: Embeddings, bounds: SpeakerBounds, options: ClusterOptio
     if n_windows < options.few_windows:
         return agglomerative_labels(unit, bounds, options.join_distance)
     chosen = evenly_spaced(n_windows, options.most_windows)
-    labels = spectral_labels(unit[chosen], bounds, options)
-    labels = join_alike(unit[chosen], labels, bounds.minimum, options.join_distance)
+    some = unit[chosen]
+    labels = spectral_labels(some, bounds, options)
+    labels = join_alike(some, labels, bounds.minimum, options.join_distance)
     if len(chosen) == n_windows:
         return labels
-    everywhere = np.argmax(unit @ centroids_of(unit[chosen], labels).T, axis=1)
+    everywhere = np.argmax(unit @ centroids_of(some, labels).T, axis=1)
     everywhere[chosen] = labels
     return everywhere
 

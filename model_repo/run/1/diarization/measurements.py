@@ -7,6 +7,12 @@ from contextlib import contextmanager
 
 from .arrays import SAMPLE_RATE_HZ, Samples
 
+STAGES_OF_MODE = {
+    "classic": ("decode", "sad", "fbank", "embed", "cluster"),
+    "full": ("decode", "sad", "segment", "fbank", "embed", "cluster", "assign"),
+}
+"""Stages that a request of each mode goes through, in this order."""
+
 
 class Measurements:
     """Counts while a request is worked on."""

@@ -12,16 +12,12 @@ import triton_python_backend_utils as pb_utils
 
 from .config import MODES
 from .errors import REASONS, reason_of
-from .measurements import Measurements
+from .measurements import STAGES_OF_MODE, Measurements
 from .turns import Diarization
 
 LabelSet = Mapping[str, str]
 
 PREFIX = "diarization_"
-STAGES_OF_MODE = {
-    "classic": ("decode", "sad", "fbank", "embed", "cluster"),
-    "full": ("decode", "sad", "segment", "fbank", "embed", "cluster", "assign"),
-}
 
 
 class Counter:

@@ -47,13 +47,17 @@ class Segmentation:
     posteriors: Posteriors
     n_frames: int
 
-    def overlaps(self) -> Iterator[tuple[slice, Posteriors]]:
-        """Frames of the block that a chunk covers, and its posteriors there, for every chunk."""
+    def covered(self) -> Iterator[tuple[slice, Posteriors]]:
+        """Frames of the block that a chunk covers, and its posteriors there as they are kept."""
         for first, posteriors in zip(self.first_frames.tolist(), self.posteriors, strict=True):
             frames = slice(max(first, 0), min(first + CHUNK_FRAMES, self.n_frames))
             if frames.start < frames.stop:
-                inside = posteriors[frames.start - first : frames.stop - first]
-                yield frames, inside.astype(np.float32)
+                yield frames, posteriors[frames.start - first : frames.stop - first]
+
+    def overlaps(self) -> Iterator[tuple[slice, Posteriors]]:
+        """Frames of the block that a chunk covers, and its posteriors there in float32."""
+        for frames, posteriors in self.covered():
+            yield frames, posteriors.astype(np.float32)
 
     def mean(self, per_frame: NDArray[np.float32]) -> NDArray[np.float32]:
         """Mean over the covering chunks of what each class means, shape=(n_frames, ...).
@@ -72,7 +76,7 @@ class Segmentation:
     def covering(self) -> NDArray[np.float32]:
         """Number of chunks that cover each frame, shape=(n_frames,)."""
         count = np.zeros(self.n_frames, np.float32)
-        for frames, _ in self.overlaps():
+        for frames, _ in self.covered():
             count[frames] += 1
         return count
 
