@@ -6,10 +6,24 @@ import re
 import numpy as np
 import pytest
 
+from contract.bad_requests import (
+    both_inputs,
+    exclusive_that_is_text,
+    garbage,
+    impossible_parameter,
+    mode_that_is_a_number,
+    neither_input,
+    no_bytes,
+    no_file,
+    not_a_number,
+    one_dimension,
+    two_files,
+    unknown_mode,
+    unknown_parameter,
+)
 from contract.fake_pb_utils import Request, TritonError
 from contract.planted_models import (
     SLOW_HZ,
-    audio_input,
     conversation,
     encoded,
     running,
@@ -152,59 +166,6 @@ def test_parameters_reserved_by_triton_are_let_through(run):
 def test_the_default_recording_id_is_recording(run):
     outputs = run.outputs(run.request(conversation()))
     assert {turn[0] for turn in turns_in(outputs)} == {"recording"}
-
-
-def garbage(run):
-    return run.request(b"this is no audio file")
-
-
-def no_bytes(run):
-    return run.request(b"")
-
-
-def both_inputs(run):
-    return Request(run.config, {**audio_input(b"RIFF"), **audio_input(silence(1))})
-
-
-def neither_input(run):
-    return Request(run.config, {})
-
-
-def unknown_parameter(run):
-    return run.request(silence(1), {"speakers": 2})
-
-
-def impossible_parameter(run):
-    return run.request(silence(1), {"num_speakers": 0})
-
-
-def unknown_mode(run):
-    return run.request(silence(1), {"mode": "fast"})
-
-
-def mode_that_is_a_number(run):
-    return run.request(silence(1), {"mode": 1})
-
-
-def exclusive_that_is_text(run):
-    return run.request(silence(1), {"exclusive": "yes"})
-
-
-def two_files(run):
-    files = np.array([encoded(silence(1))] * 2, np.object_)
-    return Request(run.config, {"AUDIO": files}, dims_checked=False)
-
-
-def no_file(run):
-    return Request(run.config, {"AUDIO": np.empty(0, np.object_)}, dims_checked=False)
-
-
-def one_dimension(run):
-    return Request(run.config, {"input": silence(1)}, dims_checked=False)
-
-
-def not_a_number(run):
-    return run.request(np.full(16_000, np.nan, np.float32))
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,21 @@ import json
 import numpy as np
 import pytest
 
-from contract.fake_pb_utils import ModelFailureError, Request
+from contract.bad_requests import (
+    both_inputs,
+    garbage,
+    impossible_parameter,
+    neither_input,
+    not_a_number,
+    one_dimension,
+    two_files,
+    unknown_mode,
+    unknown_parameter,
+)
+from contract.fake_pb_utils import ModelFailureError
 from contract.planted_models import (
     SLOW_HZ,
-    audio_input,
     conversation,
-    encoded,
     running,
     server_of_planted_models,
     voice,
@@ -114,43 +123,6 @@ def test_silence_counts_as_an_answer_without_windows(run):
         "answered_requests_total{full}": 1,
         "audio_seconds_total{full}": 2.0,
     }
-
-
-def unknown_parameter(run):
-    return run.request(nothing(1), {"speakers": 2})
-
-
-def impossible_parameter(run):
-    return run.request(nothing(1), {"num_speakers": 0})
-
-
-def unknown_mode(run):
-    return run.request(nothing(1), {"mode": "fast"})
-
-
-def both_inputs(run):
-    return Request(run.config, {**audio_input(b"RIFF"), **audio_input(nothing(1))})
-
-
-def neither_input(run):
-    return Request(run.config, {})
-
-
-def two_files(run):
-    files = np.array([encoded(nothing(1))] * 2, np.object_)
-    return Request(run.config, {"AUDIO": files}, dims_checked=False)
-
-
-def one_dimension(run):
-    return Request(run.config, {"input": nothing(1)}, dims_checked=False)
-
-
-def garbage(run):
-    return run.request(b"this is no audio file")
-
-
-def not_a_number(run):
-    return run.request(np.full(16_000, np.nan, np.float32))
 
 
 def gone(run):
