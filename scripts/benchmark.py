@@ -119,10 +119,11 @@ def _lengths(plan: _Plan, url: str, folder: Path) -> list[LengthResult]:
         ]
         peers = [PeerProgram(peer, folder, options.timeout) for peer in options.peer]
         for length_s in options.lengths:
-            material = made(folder, plan.sources, length_s, with_wav=bool(peers))
+            subjects = [*modes, *(peers if length_s <= options.peer_longest else [])]
+            material = made(folder, plan.sources, length_s, with_wav=len(subjects) > len(modes))
             if not results:
                 measured(modes, material, 1, tell=lambda _: None)
-            results += measured([*modes, *peers], material, options.repeats)
+            results += measured(subjects, material, options.repeats)
             material.flac.unlink()
             material.wav.unlink(missing_ok=True)
     return results

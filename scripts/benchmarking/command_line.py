@@ -101,6 +101,10 @@ def _add_measured(parser: argparse.ArgumentParser) -> None:
         "--peer", metavar="NAME=COMMAND", type=_peer, action="append", default=[],
         help="another program to run in turn with the service; may be given several times",
     )  # fmt: skip
+    add(
+        "--peer_longest", metavar="S", type=seconds, default=HOUR_S,
+        help="longest recording that peers are given, seconds (default: %(default)g)",
+    )  # fmt: skip
 
 
 def _add_service(parser: argparse.ArgumentParser) -> None:

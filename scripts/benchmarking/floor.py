@@ -6,7 +6,6 @@ features, clusters or moves data is in it, nor is silero, which is no ONNX net h
 a long recording's batches is run; the rest would take as long.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import onnxruntime
 
 from benchmarking.runs import Floor
+from cores import available_cores
 from diarization.arrays import samples_of
 from diarization.config import Options
 from diarization.fbank import N_MELS, n_frames_of
@@ -98,7 +98,7 @@ def estimated_s(
 def _session(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = QUIET
-    options.intra_op_num_threads = len(os.sched_getaffinity(0))
+    options.intra_op_num_threads = available_cores()
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 

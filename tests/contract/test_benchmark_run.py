@@ -113,6 +113,13 @@ def test_peers_are_run_on_the_same_audio(tmp_path, capfd):
     assert "| other" in capfd.readouterr().out
 
 
+def test_peers_are_spared_longer_recordings(tmp_path):
+    assert run(tmp_path, "--peer", "other=: {audio}", "--peer_longest", "1") == 0
+
+    lengths = json.loads((tmp_path / "benchmark.json").read_text())["lengths"]
+    assert [each["audio_s"] for each in lengths if each["is_peer"]] == [1.0]
+
+
 def test_a_peer_that_fails_is_told_and_the_rest_is_written(tmp_path, capfd):
     code = run(tmp_path, "--peer", "other=exit 7 # {audio}")
 

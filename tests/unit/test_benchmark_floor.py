@@ -1,7 +1,10 @@
 """The floor: how many chunks and batches, and what is reckoned from a part of them."""
 
+from pathlib import Path
+
 import pytest
 
+from benchmarking import floor
 from benchmarking.floor import batch_lengths, chunk_count, estimated_s
 from diarization.config import Options, parse_options
 
@@ -66,3 +69,16 @@ def test_no_work_takes_no_time():
 
     assert estimated_s(net, 0, 8, 1.0, net.clock) == 0.0
     assert net.batches == []
+
+
+def test_the_nets_alone_get_the_cores_that_the_service_gets(monkeypatch):
+    asked = []
+    monkeypatch.setattr(floor, "available_cores", lambda: 3)
+    monkeypatch.setattr(
+        floor.onnxruntime, "InferenceSession",
+        lambda _path, options, **_: asked.append(options.intra_op_num_threads),
+    )  # fmt: skip
+
+    floor.NetsAlone(Path("repository"), Options())
+
+    assert asked == [3, 3]
