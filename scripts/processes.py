@@ -6,11 +6,14 @@ import signal
 from collections.abc import Iterable
 from pathlib import Path
 
+PROC = Path("/proc")
+STUB = "triton_python_backend_stub"  # runs one instance of a model in Python
 
-def children(pid: int) -> set[int]:
+
+def children(pid: int, proc: Path = PROC) -> set[int]:
     """Pids of all processes below `pid`, at any depth."""
     parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    for stat in proc.glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
         except OSError:
@@ -20,6 +23,44 @@ def children(pid: int) -> set[int]:
     while grown := {child for child, parent in parents.items() if parent in found} - found:
         found |= grown
     return found - {pid}
+
+
+def command_line(pid: int, proc: Path = PROC) -> list[str]:
+    """Program and arguments of a process; nothing if it is gone."""
+    try:
+        line = (proc / str(pid) / "cmdline").read_bytes()
+    except OSError:
+        return []
+    return os.fsdecode(line).split("\0")[:-1]
+
+
+def stubs(pid: int, proc: Path = PROC) -> dict[int, str]:
+    """Processes of a server that run models in Python: pid -> name of the model.
+
+    Parameters
+    ----------
+    pid
+        Of the server, or of a process that started it.
+    proc
+        Where Linux tells of processes.
+    """
+    lines = {child: command_line(child, proc) for child in children(pid, proc)}
+    return {
+        child: Path(line[1]).parts[-3]  # <repository>/<model>/<version>/<file>
+        for child, line in lines.items()
+        if len(line) > 1 and Path(line[0]).name == STUB
+    }
+
+
+def started_at(pid: int, proc: Path = PROC) -> int | None:
+    """When a process began, in clock ticks since the machine did; None if it is gone.
+
+    With the pid it names a process for good: pids are used again.
+    """
+    try:
+        return int((proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[19])
+    except OSError:
+        return None
 
 
 def alive(pids: Iterable[int]) -> set[int]:
@@ -35,6 +76,6 @@ def kill_group(group: int) -> None:
 
 def _state(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return ""
