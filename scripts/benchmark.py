@@ -29,7 +29,8 @@ from benchmarking.results import Benchmark, report_of
 from benchmarking.runs import LengthResult
 from benchmarking.trade import TradePoint, trade_points
 from diarization.arrays import Samples
-from diarization.config import ConfigError, Options, parse_options
+from diarization.config import Options, parse_options
+from diarization.stage_options import ConfigError
 from evaluation import ROOT
 from evaluation.compare import CompareError
 from evaluation.own_server import own_server

@@ -55,5 +55,15 @@ def one_dimension(run):
     return Request(run.config, {"input": silence(1)}, dims_checked=False)
 
 
+def longer_than_allowed(run):
+    limit_s = run.model.options.limits.audio_s
+    return run.request(silence(limit_s + 1))
+
+
+def larger_than_allowed(run):
+    limit_mb = run.model.options.limits.upload_mb
+    return run.request(bytes(round(limit_mb * 1e6) + 1))
+
+
 def not_a_number(run):
     return run.request(np.full(16_000, np.nan, np.float32))

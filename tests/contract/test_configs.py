@@ -78,6 +78,14 @@ def test_run_keeps_the_contract_that_clients_know():
     }
 
 
+def test_run_lets_few_requests_wait_and_none_for_ever():
+    policy = config_of("run").dynamic_batching.default_queue_policy
+    assert policy.max_queue_size == 64
+    assert policy.timeout_action == pb.ModelQueuePolicy.REJECT
+    assert policy.default_timeout_microseconds == 300_000_000
+    assert not policy.allow_timeout_override
+
+
 def test_run_stays_on_the_cpu_and_the_nets_go_where_the_server_likes():
     assert {group.kind for group in config_of("run").instance_group} == {KIND_CPU}
     for net in NETS:

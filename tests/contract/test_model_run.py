@@ -11,6 +11,8 @@ from contract.bad_requests import (
     exclusive_that_is_text,
     garbage,
     impossible_parameter,
+    larger_than_allowed,
+    longer_than_allowed,
     mode_that_is_a_number,
     neither_input,
     no_bytes,
@@ -205,6 +207,25 @@ def test_a_bad_request_is_refused_and_its_neighbours_are_answered_as_alone(run, 
     assert comparable(outcomes[0]) == comparable(alone[0])
     assert comparable(outcomes[2]) == comparable(alone[1])
     assert run.server.logger.errors == []
+
+
+@pytest.mark.parametrize(
+    ("too_much", "text"),
+    [
+        (longer_than_allowed, "input: got 10.0 s of audio, expected at most 9 s"),
+        (larger_than_allowed, "AUDIO: got 650001 bytes, expected at most 650000"),
+    ],
+)
+def test_too_much_is_refused_before_any_call_and_hurts_no_neighbour(too_much, text):
+    server = server_of_planted_models()
+    with running(server, limits__audio_s="9", limits__upload_mb="0.65") as run:
+        error = run.error(too_much(run))
+        assert server.calls == []
+        outcome, _ = run.execute(run.request(conversation()), too_much(run))
+        alone = run.outputs(run.request(conversation()))
+    assert error.code() is TritonError.INVALID_ARG
+    assert error.message() == text
+    assert comparable(outcome) == comparable(alone)
 
 
 def test_answers_come_in_the_order_of_the_requests(run):

@@ -10,6 +10,8 @@ from contract.bad_requests import (
     both_inputs,
     garbage,
     impossible_parameter,
+    larger_than_allowed,
+    longer_than_allowed,
     neither_input,
     not_a_number,
     one_dimension,
@@ -32,6 +34,7 @@ REASONS = (
     "invalid_parameter",
     "invalid_input",
     "invalid_audio",
+    "over_limit",
     "model_failed",
     "cancelled",
     "internal",
@@ -148,6 +151,14 @@ def test_a_refused_request_counts_its_reason_and_nothing_else(run, bad, reason):
     before = counts(run.server)
     run.error(bad(run))
     assert changes(run.server, before) == {f"failed_requests_total{{{reason}}}": 1}
+
+
+@pytest.mark.parametrize("too_much", [longer_than_allowed, larger_than_allowed])
+def test_too_much_is_a_reason(server, too_much):
+    with running(server, limits__audio_s="9", limits__upload_mb="0.3") as run:
+        before = counts(server)
+        run.error(too_much(run))
+        assert changes(server, before) == {"failed_requests_total{over_limit}": 1}
 
 
 @pytest.mark.parametrize("failing", ["sad", "segmentation", "speaker_model"])

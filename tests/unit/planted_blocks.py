@@ -6,9 +6,9 @@ the frames 0 ... 57, 28 ... 87 and 58 ... 116. Frame i reaches from sample 270 i
 
 import numpy as np
 
-from diarization.config import FrameOptions
 from diarization.frame_blocks import FrameBlock, speech_windows
 from diarization.segmentation import CHUNK_FRAMES, segmentation_of, speaker_count_of
+from diarization.stage_options import FrameOptions
 from diarization.strangers import solo_shares
 
 N_SAMPLES, N_FRAMES = 32_000, 117

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarization.assignment import assigned, chunk_evidence, window_evidence
-from diarization.config import FrameOptions
 from diarization.segmentation import CHUNK_FRAMES, POWERSET, Segmentation, frame_centres
+from diarization.stage_options import FrameOptions
 from unit.seeded import seeded
 
 OPTIONS = FrameOptions()  # 0.1 s are 6 frames

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from diarization.batches import WindowPlan, window_batches
-from diarization.config import WindowOptions
 from diarization.fbank import fbank, window_features
+from diarization.stage_options import WindowOptions
 from diarization.windows import subsegment
 
 SECOND = 16_000

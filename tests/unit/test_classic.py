@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from diarization.classic import diarize_classic
-from diarization.config import CallOptions, Options, SadOptions, SpeakerBounds
+from diarization.config import CallOptions, Options
 from diarization.fbank import fbank, window_features
 from diarization.pipeline import diarize
 from diarization.request import RequestOptions
 from diarization.sad import speech_blocks
+from diarization.stage_options import SadOptions, SpeakerBounds
 from diarization.windows import subsegment
 from unit.planted_recordings import (
     ANY,

@@ -15,8 +15,8 @@ from diarization.clustering import (
     labels_after,
     unit_length,
 )
-from diarization.config import ClusterOptions, SpeakerBounds
 from diarization.spectral import spectral_labels
+from diarization.stage_options import ClusterOptions, SpeakerBounds
 from unit.planted_speakers import DIM, planted, same_partition
 from unit.seeded import seeded
 

@@ -4,14 +4,8 @@ from dataclasses import FrozenInstanceError, asdict
 
 import pytest
 
-from diarization.config import (
-    MAX_SPEAKERS_CEILING,
-    ConfigError,
-    Options,
-    SpeakerBounds,
-    option_names,
-    parse_options,
-)
+from diarization.config import Options, option_names, parse_options
+from diarization.stage_options import MAX_SPEAKERS_CEILING, ConfigError, SpeakerBounds
 
 DEFAULTS = {
     f"{section}.{name}": value
@@ -60,6 +54,8 @@ OTHER_VALUES = {
     "calls.windows": "1",
     "calls.chunks": "1",
     "calls.in_flight": "1",
+    "limits.audio_s": "0.5",
+    "limits.upload_mb": "0.1",
 }
 
 
@@ -143,6 +139,9 @@ def test_a_whole_number_is_expected_where_there_are_no_parts(key):
         {"cluster.min_neighbours": "0"},
         {"cluster.max_neighbours": "6", "cluster.min_neighbours": "7"},
         {"cluster.windows_per_speaker": "0"},
+        {"limits.audio_s": "0"},
+        {"limits.audio_s": "-1"},
+        {"limits.upload_mb": "0"},
         {"cluster.most_windows": "99"},
         {"cluster.seed": "-1"},
         {"cluster.seed": str(2**32)},

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from diarization.chunks import segmented_blocks
-from diarization.config import FrameOptions
 from diarization.frame_blocks import frame_block, speech_windows
 from diarization.sad import SpeechBlock
+from diarization.stage_options import FrameOptions
 from unit.planted_blocks import N_FRAMES, N_SAMPLES, WINDOWS
 from unit.planted_recordings import SECOND, PlantedNetworks, recording
 

@@ -7,19 +7,13 @@ import numpy as np
 import pytest
 
 from diarization.classic import diarize_classic
-from diarization.config import (
-    CallOptions,
-    ClusterOptions,
-    Options,
-    SadOptions,
-    SpeakerBounds,
-    WindowOptions,
-)
+from diarization.config import CallOptions, Options
 from diarization.fbank import analysis_window, fbank, mel_filters
 from diarization.full import diarize_full
 from diarization.level import leveled, loudness
 from diarization.pipeline import PIPELINES, diarize, warm_up
 from diarization.request import RequestOptions
+from diarization.stage_options import ClusterOptions, SadOptions, SpeakerBounds, WindowOptions
 from unit.planted_recordings import (
     ANY,
     SECOND,

@@ -2,9 +2,10 @@
 
 import pytest
 
-from diarization.config import MAX_SPEAKERS_CEILING, Options, RequestDefaults, SpeakerBounds
+from diarization.config import Options, RequestDefaults
 from diarization.errors import DiarizationError, InvalidRequestError
 from diarization.request import DEFAULT_RECORDING_ID, MAX_ID_BYTES, RequestOptions, parse_request
+from diarization.stage_options import MAX_SPEAKERS_CEILING, SpeakerBounds
 
 DEFAULT = SpeakerBounds(1, 30)
 

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from scipy.sparse import block_diag, csr_array
 
 from diarization.clustering import unit_length
-from diarization.config import ClusterOptions, SpeakerBounds
 from diarization.spectral import (
     DENSE_UP_TO,
     ROWS_AT_ONCE,
@@ -18,6 +17,7 @@ from diarization.spectral import (
     smallest_eigenpairs,
     spectral_labels,
 )
+from diarization.stage_options import ClusterOptions, SpeakerBounds
 from unit.planted_speakers import planted, same_partition
 from unit.seeded import seeded
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarization.clustering import unit_length
-from diarization.config import FrameOptions
 from diarization.segmentation import CHUNK_FRAMES, Segmentation
+from diarization.stage_options import FrameOptions
 from diarization.strangers import solo_shares, strangers
 from unit.planted_blocks import AB, NOBODY, WINDOWS, A, B, segmentation
 from unit.seeded import seeded

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from diarization.arrays import Samples
 from diarization.audio import decode_blocks, waveform_blocks
 from diarization.bls import MODELS_OF_MODE, SPEAKER_MODEL, ServerModels
-from diarization.config import parse_options
+from diarization.config import Options, parse_options
 from diarization.errors import (
     CancelledError,
     DiarizationError,
@@ -63,7 +63,7 @@ class TritonPythonModel:
     def _answer(self, request: Any) -> list[Any]:  # noqa: ANN401
         measurements = Measurements()
         asked = parse_request(json.loads(request.parameters() or "{}"), self.options)
-        audio = measurements.decoding(requested_audio(request, self.options.sad.block_s))
+        audio = measurements.decoding(requested_audio(request, self.options))
         models = ServerModels(self.options.calls, measurements, request.is_cancelled)
         found = diarize(audio, models, self.options, asked, measurements.stage)
         info = {
@@ -76,7 +76,7 @@ class TritonPythonModel:
         return outputs
 
 
-def requested_audio(request: Any, block_s: float) -> Iterator[Samples]:  # noqa: ANN401
+def requested_audio(request: Any, options: Options) -> Iterator[Samples]:  # noqa: ANN401
     """Blocks of the recording, from whichever of the two inputs was sent."""
     sent = {name: pb_utils.get_input_tensor_by_name(request, name) for name in ("input", "AUDIO")}
     given = [name for name, tensor in sent.items() if tensor is not None]
@@ -86,12 +86,12 @@ def requested_audio(request: Any, block_s: float) -> Iterator[Samples]:  # noqa:
         )
     values = sent[given[0]].as_numpy()
     if given == ["input"]:
-        return waveform_blocks(values, block_s)
+        return waveform_blocks(values, options.sad.block_s, options.limits)
     if values.size != 1:
         raise InvalidInputError(
             f"AUDIO: got shape {list(values.shape)}, expected [1]: the bytes of one file"
         )
-    return decode_blocks(values.item(), block_s)
+    return decode_blocks(values.item(), options.sad.block_s, options.limits)
 
 
 def request_info(

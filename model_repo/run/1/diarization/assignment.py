@@ -11,8 +11,8 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_array
 
 from .arrays import Evidence, Posteriors, Windows
-from .config import FrameOptions
 from .segmentation import POWERSET, Segmentation, frame_centres, frames_of
+from .stage_options import FrameOptions
 
 
 def window_evidence(windows: Windows, shares: Evidence, n_frames: int, reach: int) -> Evidence:

@@ -6,8 +6,8 @@ from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import squareform
 
 from .arrays import Embeddings, Evidence, Labels
-from .config import ClusterOptions, SpeakerBounds
 from .spectral import spectral_labels
+from .stage_options import ClusterOptions, SpeakerBounds
 
 
 def cluster(embeddings: Embeddings, bounds: SpeakerBounds, options: ClusterOptions) -> Labels:

@@ -1,254 +1,21 @@
-"""Options: frozen, checked, with defaults.
-
-`config.pbtxt` may set any of them under `parameters`, e.g. `sad.onset`.
-"""
+"""All options of the service, and how `config.pbtxt` sets them under `parameters`."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, get_type_hints
 
-SECONDS_PER_FRAME = 0.025  # one fbank frame; nothing shorter has an embedding
-SECONDS_PER_SAD_FRAME = 0.032
-SHORTEST_HOP_S = 0.01  # features come every 10 ms
-LARGEST_SEED = 2**32 - 1  # of numpy's generators, in one word
-SHORTEST_CHUNK_HOP_S, LONGEST_CHUNK_HOP_S = 0.1, 9.9  # a chunk's 589 frames cover 9.94 s
+from .stage_options import (
+    ClusterOptions,
+    ConfigError,
+    FrameOptions,
+    SadOptions,
+    SpeakerBounds,
+    WindowOptions,
+    require,
+)
+
 MODES = ("full", "classic")
-MAX_SPEAKERS_CEILING = 100  # beyond this a request is a mistake, not a meeting
-
-
-class ConfigError(ValueError):
-    """A parameter in `config.pbtxt` is unknown or impossible; the model must not load."""
-
-
-def require(condition: bool, text: str) -> None:
-    """Raise ConfigError with `text` unless the condition holds."""
-    if not condition:
-        raise ConfigError(text)
-
-
-@dataclass(frozen=True)
-class SadOptions:
-    """Speech-activity detection.
-
-    Attributes
-    ----------
-    onset, offset
-        Probability at which speech starts, and below which it ends.
-    fill_s
-        Gaps in speech shorter than this are filled.
-    drop_s
-        Speech shorter than this (after filling) is dropped.
-    pad_s
-        Added to both ends of what remains.
-    block_s
-        Audio worked on at a time; bounds the memory of long recordings.
-    cut_search_s
-        How far back from a block's end a quiet place for the cut is looked for.
-    """
-
-    onset: float = 0.3
-    offset: float = 0.2
-    fill_s: float = 0.1
-    drop_s: float = 0.25
-    pad_s: float = 0.05
-    block_s: float = 120.0
-    cut_search_s: float = 30.0
-
-    def __post_init__(self) -> None:
-        require(
-            0 < self.offset <= self.onset < 1,
-            f"sad: 0 < offset <= onset < 1, got {self.offset}, {self.onset}",
-        )
-        require(
-            self.fill_s >= 0 and self.pad_s >= 0, "sad.fill_s and sad.pad_s must not be negative"
-        )
-        require(
-            self.drop_s >= SECONDS_PER_FRAME,
-            f"sad.drop_s must be at least {SECONDS_PER_FRAME}, got {self.drop_s}",
-        )
-        require(
-            self.block_s >= 2 * SECONDS_PER_SAD_FRAME,
-            f"sad.block_s must be at least {2 * SECONDS_PER_SAD_FRAME}, got {self.block_s}",
-        )
-        require(
-            SECONDS_PER_SAD_FRAME <= self.cut_search_s < self.block_s,
-            f"sad: {SECONDS_PER_SAD_FRAME} <= cut_search_s < block_s, got {self.cut_search_s}",
-        )
-
-
-@dataclass(frozen=True)
-class WindowOptions:
-    """Windows for speaker embeddings, and the analysis window their features are computed with.
-
-    Attributes
-    ----------
-    length_s, hop_s
-        Length of a window and distance of two starts.
-    analysis
-        "hamming" (WeSpeaker's models) or "povey" (Kaldi's default); belongs to the speaker model.
-    """
-
-    length_s: float = 1.5
-    hop_s: float = 0.75
-    analysis: str = "hamming"
-
-    def __post_init__(self) -> None:
-        require(
-            self.length_s >= SECONDS_PER_FRAME,
-            f"window.length_s must be at least {SECONDS_PER_FRAME}",
-        )
-        require(
-            SHORTEST_HOP_S <= self.hop_s <= self.length_s,
-            f"window: {SHORTEST_HOP_S} <= hop_s <= length_s, got {self.hop_s}, {self.length_s}",
-        )
-        known = ("hamming", "povey")
-        require(
-            self.analysis in known,
-            f"window.analysis: got '{self.analysis}', expected one of {', '.join(known)}",
-        )
-
-
-@dataclass(frozen=True)
-class ClusterOptions:
-    """Clustering of the embeddings.
-
-    Attributes
-    ----------
-    few_windows
-        Below this many windows agglomerative clustering is used: a graph of so few points has no
-        clear eigengap.
-    join_distance
-        Average cosine distance up to which two groups of windows are one speaker.
-    neighbour_ratio, min_neighbours, max_neighbours
-        Edges kept per window: this share of all windows, but no fewer and no more; the upper bound
-        keeps the graph's size linear in the number of windows.
-    windows_per_speaker
-        The eigengap looks for at most one speaker per so many windows.
-    most_windows
-        Of more windows, so many evenly spaced ones are clustered and the others go to the speaker
-        they are most alike, as the time for comparing all with all grows with their square.
-    seed
-        Of k-means' starting points.
-    sharpness
-        Of the softmax over the cosine similarities of a window to the speakers.
-    """
-
-    few_windows: int = 25
-    join_distance: float = 0.55
-    neighbour_ratio: float = 0.02
-    min_neighbours: int = 7
-    max_neighbours: int = 100
-    windows_per_speaker: int = 6
-    most_windows: int = 10_000
-    seed: int = 0
-    sharpness: float = 10.0
-
-    def __post_init__(self) -> None:
-        require(
-            self.few_windows > 1, f"cluster.few_windows must be at least 2, got {self.few_windows}"
-        )
-        require(
-            0 < self.join_distance <= 1,
-            f"cluster.join_distance: 0 < x <= 1, got {self.join_distance}",
-        )
-        require(
-            0 < self.neighbour_ratio <= 1,
-            f"cluster.neighbour_ratio: 0 < x <= 1, got {self.neighbour_ratio}",
-        )
-        require(
-            1 <= self.min_neighbours <= self.max_neighbours,
-            "cluster: 1 <= min_neighbours <= max_neighbours",
-        )
-        require(self.windows_per_speaker >= 1, "cluster.windows_per_speaker must be at least 1")
-        require(
-            self.most_windows >= MAX_SPEAKERS_CEILING,
-            f"cluster.most_windows must be at least {MAX_SPEAKERS_CEILING}, "
-            f"got {self.most_windows}",
-        )
-        require(
-            0 <= self.seed <= LARGEST_SEED,
-            f"cluster.seed: 0 <= seed <= {LARGEST_SEED}, got {self.seed}",
-        )
-        require(self.sharpness > 0, f"cluster.sharpness must be above 0, got {self.sharpness}")
-
-
-@dataclass(frozen=True)
-class FrameOptions:
-    """The full mode, which decides frame by frame who talks.
-
-    Attributes
-    ----------
-    chunk_hop_s
-        Distance of two chunks of the segmentation net, of 10 s each.
-    speech
-        Probability from which a frame is speech.
-    fill_s, drop_s
-        Shorter gaps in speech are filled, then shorter blips are dropped.
-    window_s, window_hop_s
-        Length of a window and distance of two starts.
-    cluster_share, evidence_share
-        Share of speech from which a window is clustered, and from which it is listened to at all.
-    join_distance
-        As `cluster.join_distance`; greater, since shorter windows are less alike.
-    stranger_similarity
-        A window less alike to every speaker found (cosine) than this is a stranger's; see
-        `strangers`.
-    reach_s
-        A window speaks for the frames less than this from its middle.
-    window_weight
-        Weight of the windows' evidence against that of the chunks.
-    least_active_s
-        A chunk's local speaker who talks for less is not listened to.
-    least_turn_s
-        Stretches of a speaker shorter than this go to whoever talks beside them.
-    turn_fill_s
-        Shorter pauses of a speaker are filled.
-    """
-
-    chunk_hop_s: float = 1.25
-    speech: float = 0.4
-    fill_s: float = 0.2
-    drop_s: float = 0.2
-    window_s: float = 1.0
-    window_hop_s: float = 0.5
-    cluster_share: float = 0.5
-    evidence_share: float = 0.3
-    join_distance: float = 0.65
-    stranger_similarity: float = 0.35
-    reach_s: float = 0.75
-    window_weight: float = 2.0
-    least_active_s: float = 0.1
-    least_turn_s: float = 0.25
-    turn_fill_s: float = 0.5
-
-    def __post_init__(self) -> None:
-        require(
-            SHORTEST_CHUNK_HOP_S <= self.chunk_hop_s <= LONGEST_CHUNK_HOP_S,
-            f"frames: {SHORTEST_CHUNK_HOP_S} <= chunk_hop_s <= {LONGEST_CHUNK_HOP_S}, "
-            f"got {self.chunk_hop_s}",
-        )
-        require(0 < self.speech < 1, f"frames.speech: 0 < x < 1, got {self.speech}")
-        shares = 0 < self.evidence_share <= self.cluster_share <= 1
-        require(shares, "frames: 0 < evidence_share <= cluster_share <= 1")
-        require(0 < self.join_distance <= 1, "frames.join_distance: 0 < x <= 1")
-        require(
-            -1 <= self.stranger_similarity <= 1,
-            f"frames.stranger_similarity: -1 <= x <= 1, got {self.stranger_similarity}",
-        )
-        require(self.reach_s > 0, f"frames.reach_s must be above 0, got {self.reach_s}")
-        for name in ("fill_s", "drop_s", "least_active_s", "least_turn_s", "turn_fill_s"):
-            require(getattr(self, name) >= 0, f"frames.{name} must not be negative")
-        require(self.window_weight >= 0, "frames.window_weight must not be negative")
-        require(
-            self.window_s >= SECONDS_PER_FRAME,
-            f"frames.window_s must be at least {SECONDS_PER_FRAME}, got {self.window_s}",
-        )
-        require(
-            SHORTEST_HOP_S <= self.window_hop_s <= self.window_s,
-            f"frames: {SHORTEST_HOP_S} <= window_hop_s <= window_s, "
-            f"got {self.window_hop_s}, {self.window_s}",
-        )
 
 
 @dataclass(frozen=True)
@@ -268,25 +35,6 @@ class RequestDefaults:
             self.mode in MODES,
             f"default.mode: got '{self.mode}', expected one of {', '.join(MODES)}",
         )
-
-
-@dataclass(frozen=True)
-class SpeakerBounds:
-    """How many speakers there may be: `minimum` <= speakers <= `maximum`."""
-
-    minimum: int = 1
-    maximum: int = 30
-
-    def __post_init__(self) -> None:
-        require(
-            1 <= self.minimum <= self.maximum <= MAX_SPEAKERS_CEILING,
-            f"speakers: 1 <= minimum <= maximum <= {MAX_SPEAKERS_CEILING}, "
-            f"got {self.minimum} and {self.maximum}",
-        )
-
-    def clip(self, n_speakers: int, n_windows: int) -> int:
-        """Nearest allowed number of speakers; never more than there are windows."""
-        return min(max(n_speakers, self.minimum), self.maximum, n_windows)
 
 
 @dataclass(frozen=True)
@@ -315,6 +63,26 @@ class CallOptions:
 
 
 @dataclass(frozen=True)
+class LimitOptions:
+    """The largest request that is worked on.
+
+    Attributes
+    ----------
+    audio_s
+        Longest recording, seconds.
+    upload_mb
+        Largest encoded file, 10^6 bytes; the samples of `input` count with their 4 bytes each.
+    """
+
+    audio_s: float = 43_200.0
+    upload_mb: float = 1000.0
+
+    def __post_init__(self) -> None:
+        require(self.audio_s > 0, f"limits.audio_s must be above 0, got {self.audio_s}")
+        require(self.upload_mb > 0, f"limits.upload_mb must be above 0, got {self.upload_mb}")
+
+
+@dataclass(frozen=True)
 class Options:
     """All options: each attribute is a section, `section.name` the key in `config.pbtxt`."""
 
@@ -325,6 +93,7 @@ class Options:
     default: RequestDefaults = field(default_factory=RequestDefaults)
     speakers: SpeakerBounds = field(default_factory=SpeakerBounds)
     calls: CallOptions = field(default_factory=CallOptions)
+    limits: LimitOptions = field(default_factory=LimitOptions)
 
 
 def parse_options(parameters: Mapping[str, str]) -> Options:

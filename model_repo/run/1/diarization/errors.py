@@ -4,7 +4,8 @@ DiarizationError
 ├── InvalidRequestError         the request as it is            -> INVALID_ARG
 │   ├── InvalidParameterError   a request parameter
 │   ├── InvalidInputError       which tensors there are, and their shapes
-│   └── InvalidAudioError       what they hold
+│   ├── InvalidAudioError       what they hold
+│   └── OverLimitError          how much of it
 ├── ModelCallError              a neural network in the server  -> UNAVAILABLE
 └── CancelledError              the client has gone             -> CANCELLED
 """
@@ -48,6 +49,12 @@ class InvalidAudioError(InvalidRequestError):
     reason = "invalid_audio"
 
 
+class OverLimitError(InvalidRequestError):
+    """The recording is longer, or its file larger, than `limits` allow."""
+
+    reason = "over_limit"
+
+
 class ModelCallError(DiarizationError):
     """A call to another model in the server failed."""
 
@@ -64,6 +71,7 @@ REASONS = (
     InvalidParameterError.reason,
     InvalidInputError.reason,
     InvalidAudioError.reason,
+    OverLimitError.reason,
     ModelCallError.reason,
     CancelledError.reason,
     INTERNAL,

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from .activity import speech_frames
 from .arrays import Shares, Windows, samples_of
-from .config import FrameOptions, WindowOptions
 from .sad import SpeechBlock
 from .segmentation import (
     Segmentation,
@@ -15,6 +14,7 @@ from .segmentation import (
     speaker_count_of,
     speech_of,
 )
+from .stage_options import FrameOptions, WindowOptions
 from .strangers import solo_shares
 from .windows import subsegment
 

@@ -25,12 +25,13 @@ from .assignment import chunk_evidence, window_evidence
 from .batches import WindowPlan, window_batches
 from .chunks import segmented_blocks
 from .clustering import centroids_of, closeness, cluster, unit_length
-from .config import FrameOptions, Options, SpeakerBounds
+from .config import Options
 from .frame_blocks import FrameBlock, frame_block
 from .level import leveled_blocks
 from .ports import Models, Stopwatch
 from .request import RequestOptions
 from .segmentation import frames_of
+from .stage_options import FrameOptions, SpeakerBounds
 from .strangers import strangers
 from .turns import NOBODY, Diarization, Turn, diarization_of
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from .ahead import one_ahead
 from .arrays import SadState, Samples, SpeechProbs
-from .config import SadOptions
 from .sad import SpeechBlock, SpeechDetector, speech_blocks
+from .stage_options import SadOptions
 
 LOUD_PERCENTILE = 99.9  # of the magnitudes: speech decides even if rare, a click does not
 LOUD_LEVEL = 0.3

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from unicodedata import category
 
-from .config import MAX_SPEAKERS_CEILING, MODES, Options, SpeakerBounds
+from .config import MODES, Options
 from .errors import InvalidParameterError
+from .stage_options import MAX_SPEAKERS_CEILING, SpeakerBounds
 
 DEFAULT_RECORDING_ID = "recording"
 MAX_ID_BYTES = 255
+MOST_SHOWN = 40  # characters of a wrong value that its message repeats
 RESERVED_PREFIXES = ("sequence_", "triton_")  # Triton's own; it passes some of them on
 RESERVED_NAMES = frozenset({"priority", "timeout", "headers", "binary_data_output"})
 COUNT_NAMES = ("num_speakers", "min_speakers", "max_speakers")
@@ -49,7 +51,7 @@ def parse_request(parameters: Parameters, options: Options) -> RequestOptions:
             and not name.startswith(RESERVED_PREFIXES)
         ):
             raise InvalidParameterError(
-                f"parameter '{name}' is unknown; expected one of {', '.join(KNOWN_NAMES)}"
+                f"parameter {_shown(name)} is unknown; expected one of {', '.join(KNOWN_NAMES)}"
             )
     return RequestOptions(
         _checked_id(parameters.get("recording_id", DEFAULT_RECORDING_ID)),
@@ -59,10 +61,15 @@ def parse_request(parameters: Parameters, options: Options) -> RequestOptions:
     )
 
 
+def _shown(value: object) -> str:
+    """The value as one short line."""
+    return repr(str(value)[:MOST_SHOWN])
+
+
 def _mode(value: object) -> str:
     if value not in MODES:
         raise InvalidParameterError(
-            f"parameter 'mode': got {str(value)[:40]!r}, expected one of {', '.join(MODES)}"
+            f"parameter 'mode': got {_shown(value)}, expected one of {', '.join(MODES)}"
         )
     return str(value)
 
@@ -70,7 +77,7 @@ def _mode(value: object) -> str:
 def _exclusive(value: object) -> bool:
     if not isinstance(value, bool):
         raise InvalidParameterError(
-            f"parameter 'exclusive': got {str(value)[:40]!r}, expected true or false"
+            f"parameter 'exclusive': got {_shown(value)}, expected true or false"
         )
     return value
 
@@ -80,7 +87,7 @@ def _checked_id(value: object) -> str:
     expected = f"1 to {MAX_ID_BYTES} bytes without white space, control characters or '/'"
     if not isinstance(value, str):
         raise InvalidParameterError(
-            f"parameter 'recording_id': got {value!r}, expected text of {expected}"
+            f"parameter 'recording_id': got {_shown(value)}, expected text of {expected}"
         )
     n_bytes = len(value.encode("utf-8", errors="surrogatepass"))
     if not 1 <= n_bytes <= MAX_ID_BYTES:
@@ -121,7 +128,7 @@ def _count(parameters: Parameters, name: str) -> int | None:
         or not 1 <= value <= MAX_SPEAKERS_CEILING
     ):
         raise InvalidParameterError(
-            f"parameter '{name}': got {str(value)[:40]!r}, "
+            f"parameter '{name}': got {_shown(value)}, "
             f"expected an integer from 1 to {MAX_SPEAKERS_CEILING}"
         )
     return value

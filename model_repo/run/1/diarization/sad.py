@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import SadState, Samples, Segments, SpeechProbs, samples_of
-from .config import SadOptions
+from .stage_options import SadOptions
 
 FRAME_SAMPLES = 512  # silero's frame at 16 kHz: 32 ms
 QUIET_S = 0.5  # a block is cut where this much audio around the cut is least like speech

@@ -17,7 +17,7 @@ from scipy.sparse.linalg import eigsh
 from scipy.spatial.distance import cdist
 
 from .arrays import Embeddings, Labels
-from .config import ClusterOptions, SpeakerBounds
+from .stage_options import ClusterOptions, SpeakerBounds
 
 ROWS_AT_ONCE = 512  # rows of the dense affinity matrix that exist at one time
 DENSE_UP_TO = 512  # a full decomposition is faster up to this size

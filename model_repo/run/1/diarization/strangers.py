@@ -9,8 +9,8 @@ import numpy as np
 
 from .arrays import Embeddings, Shares, Windows
 from .clustering import agglomerative_labels, centroids_of, evenly_spaced
-from .config import FrameOptions, SpeakerBounds
 from .segmentation import Segmentation, frames_within
+from .stage_options import FrameOptions, SpeakerBounds
 
 SOLO_SHARE = 0.8  # of a window, from which it counts as one speaker's; a mixed one is like nobody
 MOST_WINDOWS = 2000  # are compared with one another; of more, evenly spaced ones

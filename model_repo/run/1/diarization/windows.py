@@ -6,7 +6,7 @@ Each window gets one speaker embedding.
 import numpy as np
 
 from .arrays import Segments, Windows, samples_of
-from .config import WindowOptions
+from .stage_options import WindowOptions
 
 
 def subsegment(segments: Segments, options: WindowOptions) -> Windows:
