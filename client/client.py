@@ -9,16 +9,19 @@ import contextlib
 import os
 import sys
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+import quiet_grpc  # noqa: F401  before anything imports gRPC
+from access import Access, AccessError, access
 from audio_files import encoded_bytes
 from client_options import SPEAKER_COUNTS, parsed_options
 from in_flight import diarize_all
 from interrupt import noted_interrupt
 from md_eval import ScoringError, find_md_eval
 from outcome import Answer, Failure, Outcome
+from retrying import BACKOFF, Backoff, Retries
 from rttm_files import OutputError, RttmFolder, Sink, StandardOutput
 from run_report import RunReport, log, set_up_logging
 from scoring import Scorer, read_reference
@@ -30,30 +33,43 @@ OK, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 @dataclass
 class _Run:
-    """A run that is ready to start; `rttms` collects the good answers by recording id."""
+    """A run that is ready to start; `rttms` collects the good answers by recording id.
+
+    With --resume those of an earlier run are in it from the beginning.
+    """
 
     recordings: list[Recording]
     sink: Sink
     scorer: Scorer | None
+    access: Access
     report: RunReport
-    rttms: dict[str, bytes] = field(default_factory=dict)
+    retries: Retries
+    rttms: dict[str, bytes]
 
     @property
     def ids(self) -> list[str]:
         return [recording.recording_id for recording in self.recordings]
 
     @property
+    def missing(self) -> list[Recording]:
+        """Recordings without a good answer so far, in order."""
+        return [each for each in self.recordings if each.recording_id not in self.rttms]
+
+    @property
     def failed_ids(self) -> list[str]:
-        return [recording_id for recording_id in self.ids if recording_id not in self.rttms]
+        return [recording.recording_id for recording in self.missing]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the client with these command-line arguments; returns the exit code."""
+def main(argv: Sequence[str] | None = None, backoff: Backoff = BACKOFF) -> int:
+    """Run the client with these command-line arguments; returns the exit code.
+
+    `backoff` is how long a recording waits until it is sent again.
+    """
     options = parsed_options(argv)
     set_up_logging(options.verbose)
     try:
-        run = _prepared(options)
-    except (ListError, ScoringError, OutputError) as error:
+        run = _prepared(options, backoff)
+    except (ListError, ScoringError, OutputError, AccessError) as error:
         for problem in getattr(error, "problems", [error]):
             log.error("%s", problem)
         return USAGE
@@ -71,8 +87,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return SOME_FAILED
 
 
-def _prepared(options: argparse.Namespace) -> _Run:
+def _prepared(options: argparse.Namespace, backoff: Backoff) -> _Run:
     """Find out all that can be wrong before anything is sent."""
+    guard = access(options)
     if options.wavscp:
         recordings = read_wav_scp(options.wavscp, options.data_dir)
     else:
@@ -83,7 +100,11 @@ def _prepared(options: argparse.Namespace) -> _Run:
         scorer = Scorer(find_md_eval(options.md_eval), read_reference(options.reference))
     folder = options.output_directory
     sink = RttmFolder(folder) if folder else StandardOutput()
-    return _Run(recordings, sink, scorer, RunReport(len(recordings)))
+    ids = [recording.recording_id for recording in recordings]
+    rttms = sink.finished(ids) if options.resume else {}
+    report = RunReport(len(recordings), n_earlier=len(rttms))
+    retries = Retries(options.retry_for, backoff)
+    return _Run(recordings, sink, scorer, guard, report, retries, rttms)
 
 
 def _tell_changed_id(audio_file: str, recording_id: str) -> None:
@@ -118,19 +139,22 @@ def _outcomes(options: argparse.Namespace, run: _Run) -> Generator[Outcome, None
     Nothing of an earlier run is touched before the service is known to be there.
     """
     present: list[Recording] = []
-    missing: list[Recording] = []
-    for recording in run.recordings:
-        (present if recording.path.is_file() else missing).append(recording)
+    absent: list[Recording] = []
+    for recording in run.missing:
+        (present if recording.path.is_file() else absent).append(recording)
     asked = {name: getattr(options, name) for name in ("mode", "exclusive", *SPEAKER_COUNTS)}
     parameters = {name: value for name, value in asked.items() if value is not None}
-    with Service(options.url, options.model_name, options.timeout, parameters) as service:
+    asking = (options.url, options.model_name, options.timeout, parameters, run.access)
+    with Service(*asking) as service:
         if present:
             service.check()
         run.sink.begin()
-        for recording in missing:
+        for recording in absent:
             yield Failure(recording, f"{recording.path} is no file")
         with noted_interrupt() as interrupted:
-            yield from diarize_all(service, present, _loaded, options.jobs, interrupted)
+            yield from diarize_all(
+                service, present, _loaded, options.jobs, interrupted, run.retries
+            )
 
 
 def _loaded(recording: Recording) -> bytes:

@@ -1,10 +1,12 @@
-"""Keeping a bounded number of recordings in flight."""
+"""Keeping a bounded number of recordings in flight, those that wait to be sent again included."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from outcome import Failure, Outcome
+from retrying import Retries
 from wav_scp import Recording
 
 Deliver = Callable[[Outcome], None]
@@ -24,6 +26,7 @@ def diarize_all(
     load: Callable[[Recording], bytes],
     jobs: int,
     interrupted: Callable[[], bool],
+    retries: Retries | None = None,
 ) -> Iterator[Outcome]:
     """Send all recordings, at most `jobs` at a time; yield each outcome as soon as it is there.
 
@@ -35,11 +38,14 @@ def diarize_all(
         In the order in which to send them.
     load : Callable[[Recording], bytes]
         Reads the encoded audio. Called only when there is room for one more, so that at most
-        `jobs` files are in memory. A ValueError from it is that recording's failure.
+        `jobs` files are in memory, and again before a recording is sent again, so that none stays
+        there while it waits. A ValueError from it is that recording's failure.
     jobs : int
-        Greatest number in flight, at least 1.
+        Greatest number in flight, at least 1. One that waits to be sent again counts.
     interrupted : Callable[[], bool]
         Tells whether the user wants to stop; looked at between steps, never inside gRPC's code.
+    retries : Retries | None
+        Decides which failures are sent again; by default none is.
 
     Yields
     ------
@@ -51,35 +57,68 @@ def diarize_all(
     KeyboardInterrupt
         Soon after `interrupted` says so.
     """
-    arrived: SimpleQueue[Outcome] = SimpleQueue()
-    n_in_flight = 0
+    under_way = _UnderWay(diarizer, load, interrupted, retries or Retries(0))
     for recording in recordings:
-        while n_in_flight == jobs or not arrived.empty():
-            yield _next(arrived, interrupted)
-            n_in_flight -= 1
-        _stop_if(interrupted)
+        while under_way.n == jobs or under_way.has_news():
+            yield from under_way.ended()
+        under_way.begin(recording)
+    while under_way.n:
+        yield from under_way.ended()
+
+
+class _UnderWay:
+    """Recordings that were sent, or wait to be sent again; there are `n` of them."""
+
+    def __init__(
+        self,
+        diarizer: Diarizer,
+        load: Callable[[Recording], bytes],
+        interrupted: Callable[[], bool],
+        retries: Retries,
+    ) -> None:
+        self._diarizer = diarizer
+        self._load = load
+        self._interrupted = interrupted
+        self._retries = retries
+        self._arrived: SimpleQueue[Outcome] = SimpleQueue()
+        self.n = 0
+
+    def has_news(self) -> bool:
+        """Whether an outcome has arrived."""
+        return not self._arrived.empty()
+
+    def begin(self, recording: Recording) -> None:
+        """Take one more recording."""
+        self.n += 1
+        self._send(recording)
+
+    def ended(self) -> Iterator[Outcome]:
+        """Wait for an outcome, and yield it unless its recording is sent again."""
+        final = self._retries.final(self._next())
+        if final is not None:
+            self.n -= 1
+            yield final
+
+    def _next(self) -> Outcome:
+        while not self.has_news():  # what has finished is still handed out after Ctrl-C
+            self._stop_if_interrupted()
+            if recording := self._retries.due():
+                self._send(recording)
+                continue
+            with contextlib.suppress(Empty):
+                return self._arrived.get(timeout=self._retries.next_in_s(_LOOK_UP_EVERY_S))
+        return self._arrived.get()
+
+    def _send(self, recording: Recording) -> None:
+        self._stop_if_interrupted()
         try:
-            audio = load(recording)
+            audio = self._load(recording)
         except ValueError as error:
-            yield Failure(recording, str(error))
-            continue
-        _stop_if(interrupted)  # reading may have taken long
-        diarizer.send(recording, audio, arrived.put)
-        n_in_flight += 1
-    for _ in range(n_in_flight):
-        yield _next(arrived, interrupted)
+            self._arrived.put(Failure(recording, str(error)))
+            return
+        self._stop_if_interrupted()  # reading may have taken long
+        self._diarizer.send(recording, audio, self._arrived.put)
 
-
-def _next(arrived: "SimpleQueue[Outcome]", interrupted: Callable[[], bool]) -> Outcome:
-    while True:
-        if arrived.empty():  # what has finished is still handed out
-            _stop_if(interrupted)
-        try:
-            return arrived.get(timeout=_LOOK_UP_EVERY_S)
-        except Empty:
-            continue
-
-
-def _stop_if(interrupted: Callable[[], bool]) -> None:
-    if interrupted():
-        raise KeyboardInterrupt
+    def _stop_if_interrupted(self) -> None:
+        if self._interrupted():
+            raise KeyboardInterrupt

@@ -45,10 +45,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Failure:
-    """One recording without an answer, and why, in one sentence."""
+    """One recording without an answer, and why, in one sentence.
+
+    `may_pass` tells that the same request may be answered later.
+    """
 
     recording: Recording
     reason: str
+    may_pass: bool = False
 
 
 Outcome = Answer | Failure

@@ -6,6 +6,7 @@ file lies there (another locale may order the recordings otherwise, which no sco
 """
 
 import contextlib
+import os
 import sys
 import uuid
 from collections.abc import Iterable, Mapping
@@ -36,6 +37,9 @@ class Sink(Protocol):
 
     def finish(self, rttms: Mapping[str, bytes]) -> None:
         """Close the run, given the RTTM of all its good recordings by id."""
+
+    def finished(self, recording_ids: Iterable[str]) -> dict[str, bytes]:
+        """Read what an earlier run left for these recordings, by id."""
 
     def foreign_files(self, recording_ids: Iterable[str]) -> list[str]:
         """Names of RTTM files there that belong to none of these recordings."""
@@ -83,6 +87,18 @@ class RttmFolder:
         """Write the joined `rttm`, ordered by the bytes of the ids."""
         self._write(JOINED, b"".join(rttms[name] for name in sorted(rttms, key=str.encode)))
 
+    def finished(self, recording_ids: Iterable[str]) -> dict[str, bytes]:
+        """Read every `rttm_<id>` that is there already, by id."""
+        found = {}
+        for name in recording_ids:
+            path = self.directory / (PREFIX + name)
+            try:
+                if path.is_file():
+                    found[name] = path.read_bytes()
+            except OSError as error:
+                raise OutputError(f"cannot read the earlier {path}: {error.strerror}") from error
+        return found
+
     def foreign_files(self, recording_ids: Iterable[str]) -> list[str]:
         """Names that `rttm*` matches and that belong to none of these recordings, sorted."""
         own = {JOINED, *(PREFIX + recording_id for recording_id in recording_ids)}
@@ -96,7 +112,11 @@ class RttmFolder:
     def _write(self, name: str, content: bytes) -> None:
         temporary = self._temporary_path()
         try:
-            temporary.write_bytes(content)
+            with temporary.open("xb") as file:
+                file.write(content)
+                file.flush()
+                # Else a power cut may leave the new name without its content.
+                os.fsync(file.fileno())
             temporary.replace(self.directory / name)
         except OSError as error:
             raise OutputError(f"cannot write {self.directory / name}: {error.strerror}") from error
@@ -134,6 +154,10 @@ class StandardOutput:
 
     def finish(self, rttms: Mapping[str, bytes]) -> None:
         """Do nothing."""
+
+    def finished(self, recording_ids: Iterable[str]) -> dict[str, bytes]:
+        """Return nothing: what is printed cannot be read again."""
+        return {}
 
     def foreign_files(self, recording_ids: Iterable[str]) -> list[str]:
         """Return nothing: there are no files."""

@@ -36,16 +36,23 @@ class RunReport:
     Parameters
     ----------
     n_recordings : int
-        How many outcomes are to come.
+        How many recordings the run has.
+    n_earlier : int
+        How many of them were done by an earlier run, and have no outcome in this one.
     """
 
-    def __init__(self, n_recordings: int) -> None:
+    def __init__(self, n_recordings: int, n_earlier: int = 0) -> None:
         self._n_recordings = n_recordings
+        self._n_earlier = n_earlier
         self._n_done = 0
         self._failures: list[Failure] = []
         self._show_bar = sys.stderr.isatty()
         self._bar = tqdm(
-            total=n_recordings, unit="recording", file=sys.stderr, disable=not self._show_bar
+            total=n_recordings,
+            initial=n_earlier,
+            unit="recording",
+            file=sys.stderr,
+            disable=not self._show_bar,
         )
 
     def done(self, answer: Answer) -> None:
@@ -72,11 +79,14 @@ class RunReport:
         """End the bar and sum up."""
         self._bar.close()
         n_failed = len(self._failures)
+        counts = f"{self._n_done} done, {n_failed} failed"
+        if self._n_earlier:
+            counts += f", {self._n_earlier} done by an earlier run"
         if interrupted:
-            n_left = self._n_recordings - self._n_done - n_failed
-            log.error("interrupted: %d done, %d failed, %d left", self._n_done, n_failed, n_left)
+            n_left = self._n_recordings - self._n_earlier - self._n_done - n_failed
+            log.error("interrupted: %s, %d left", counts, n_left)
             return
-        log.info("%d done, %d failed", self._n_done, n_failed)
+        log.info("%s", counts)
         if n_failed and self._n_recordings > 1:
             failed_ids = ", ".join(each.recording.recording_id for each in self._failures)
             log.error("failed: %s", failed_ids)

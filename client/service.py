@@ -13,13 +13,20 @@ import numpy as np
 from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput, InferResult
 from tritonclient.utils import InferenceServerException
 
+from access import OPEN, Access, Tls
 from in_flight import Deliver
 from outcome import Answer, Failure, Outcome
+from server_errors import may_pass, no_service, reason
 from wav_scp import Recording
 
 CHECK_TIMEOUT_S = 10.0
 MAX_MESSAGE_BYTES = 2**31 - 1
-_TOO_LATE = "StatusCode.DEADLINE_EXCEEDED"
+FIRST_RECONNECT_S = 0.2
+MOST_RECONNECT_S = 5.0
+# A machine that lost its power hangs up on nobody. Triton takes pings while it works on a request
+# for a flood when they come more often than every 300 s, and then hangs up itself.
+PING_EVERY_S = 310.0
+PING_TIMEOUT_S = 60.0
 
 
 class ServiceError(RuntimeError):
@@ -39,6 +46,8 @@ class Service:
         How long one recording may take, its wait in the server included.
     parameters : Mapping[str, int | str | bool]
         Request parameters sent with every recording, such as num_speakers.
+    access : Access
+        Headers for every call, and the connection's encryption.
     """
 
     def __init__(
@@ -47,12 +56,16 @@ class Service:
         model_name: str,
         timeout_s: float,
         parameters: Mapping[str, int | str | bool],
+        access: Access = OPEN,
     ) -> None:
         self._url = url
         self._model_name = model_name
         self._timeout_s = timeout_s
         self._parameters = dict(parameters)
-        self._client = InferenceServerClient(url, channel_args=_channel_arguments(url))
+        self._access = access
+        self._client = InferenceServerClient(
+            url, channel_args=_channel_arguments(url), **_encryption(access.tls)
+        )
 
     def __enter__(self) -> "Service":
         return self
@@ -66,17 +79,14 @@ class Service:
         Raises
         ------
         ServiceError
-            If no server answers, or the model is not ready there.
+            If no server answers or it refuses access, or the model is not ready there.
         """
         try:
-            ready = self._client.is_model_ready(self._model_name, client_timeout=CHECK_TIMEOUT_S)
+            ready = self._client.is_model_ready(
+                self._model_name, headers=self._headers(), client_timeout=CHECK_TIMEOUT_S
+            )
         except InferenceServerException as error:
-            # gRPC tells a chain of causes, and the last link is the one to know.
-            cause = _one_line(error).rsplit(": ", 1)[-1].rstrip("].")
-            raise ServiceError(
-                f"no Triton server answers gRPC at {self._url} ({cause}); expected host:port of "
-                "its gRPC port, 8001 by default, in --url"
-            ) from error
+            raise ServiceError(no_service(error, self._url, self._access.tls)) from error
         if not ready:
             raise ServiceError(
                 f"the server at {self._url} has no model {self._model_name!r} that is ready"
@@ -92,7 +102,7 @@ class Service:
             if error is None:
                 deliver(_answer(recording, result, time.monotonic() - started_s))
             else:
-                deliver(Failure(recording, self._reason(error)))
+                deliver(self._failure(recording, error))
 
         try:
             self._client.async_infer(
@@ -101,25 +111,42 @@ class Service:
                 on_reply,
                 outputs=[InferRequestedOutput("RTTM"), InferRequestedOutput("INFO")],
                 client_timeout=self._timeout_s,
+                headers=self._headers(),
                 parameters={"recording_id": recording.recording_id, **self._parameters},
             )
         except InferenceServerException as error:
-            deliver(Failure(recording, self._reason(error)))
+            deliver(self._failure(recording, error))
 
-    def _reason(self, error: InferenceServerException) -> str:
-        if error.status() == _TOO_LATE:
-            return f"no answer within {self._timeout_s:g} s (--timeout)"
-        return _one_line(error)
+    def _headers(self) -> dict[str, str]:
+        return dict(self._access.headers)  # a copy: tritonclient's plug-ins may add to it
+
+    def _failure(self, recording: Recording, error: InferenceServerException) -> Failure:
+        return Failure(recording, reason(error, self._timeout_s), may_pass(error))
+
+
+def _encryption(tls: Tls | None) -> dict[str, Any]:
+    """Arguments of tritonclient's connection; it takes names of files as text only."""
+    if tls is None:
+        return {}
+    files = {"root_certificates": tls.ca, "private_key": tls.key, "certificate_chain": tls.cert}
+    return {"ssl": True, **{name: str(path) for name, path in files.items() if path}}
 
 
 def _channel_arguments(url: str) -> list[tuple[str, int]]:
-    """The largest messages that gRPC can do; and no proxy between this machine and itself."""
+    """The largest messages that gRPC can do; and no proxy between this machine and itself.
+
+    A server that went away is looked for every few seconds, and one that fell silent is noticed.
+    """
     host = url.rpartition(":")[0].strip("[]")
     on_this_machine = host in ("localhost", "::1") or host.startswith("127.")
     return [
         ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
         ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
         ("grpc.enable_http_proxy", int(not on_this_machine)),
+        ("grpc.initial_reconnect_backoff_ms", int(FIRST_RECONNECT_S * 1000)),
+        ("grpc.max_reconnect_backoff_ms", int(MOST_RECONNECT_S * 1000)),
+        ("grpc.keepalive_time_ms", int(PING_EVERY_S * 1000)),
+        ("grpc.keepalive_timeout_ms", int(PING_TIMEOUT_S * 1000)),
     ]
 
 
@@ -153,7 +180,3 @@ def _parsed_info(text: bytes | None) -> dict[str, Any]:
     except ValueError:
         return {}
     return info if isinstance(info, dict) else {}
-
-
-def _one_line(error: InferenceServerException) -> str:
-    return " ".join(str(error.message()).split())

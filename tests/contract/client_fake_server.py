@@ -36,11 +36,15 @@ def one_turn(call):
 
 
 class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
-    """Records every request; answers with `reply(call)`: RTTM, or a dict of output strings."""
+    """Records every request; answers with `reply(call)`: RTTM, or a dict of output strings.
+
+    `headers` holds those of every call, of the question whether the model is ready too.
+    """
 
     def __init__(self, reply=one_turn):
         self.reply = reply
         self.calls = []
+        self.headers = []
         self.n_most_at_once = 0
         self._n_now = 0
         self._lock = threading.Lock()
@@ -63,9 +67,11 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         return [call.recording_id for call in self.calls]
 
     def ModelReady(self, request, context):  # noqa: N802
+        self.headers.append(dict(context.invocation_metadata()))
         return service_pb2.ModelReadyResponse(ready=request.name == "run")
 
     def ModelInfer(self, request, context):  # noqa: N802
+        self.headers.append(dict(context.invocation_metadata()))
         with self._lock:
             self._n_now += 1
             self.n_most_at_once = max(self.n_most_at_once, self._n_now)

@@ -148,7 +148,7 @@ def test_a_hop_that_is_down_is_told_with_the_servers_words(triton, wav_scp, capf
 
     triton.reply = reply
 
-    code = client.main(["--url", triton.url, "--wavscp", str(wav_scp("a"))])
+    code = client.main(["--url", triton.url, "--wavscp", str(wav_scp("a")), "--retry_for=0"])
 
     assert code == 1
     assert "speaker_model gave no answer" in capfd.readouterr().err

@@ -4,6 +4,7 @@ import pytest
 
 from in_flight import diarize_all
 from outcome import Answer, Failure
+from retrying import Backoff, Retries
 from wav_scp import Recording
 
 
@@ -104,3 +105,65 @@ def test_ctrl_c_is_noticed_while_nothing_arrives():
 
     with pytest.raises(KeyboardInterrupt):
         list(diarize_all(Silent(), recordings(1), load, 1, lambda: next(looks)))
+
+
+class AnswersTheSecondTime:
+    """Fails every recording once, in a way that may pass."""
+
+    def __init__(self):
+        self.sent = []
+
+    def send(self, recording, audio, deliver):
+        self.sent.append(recording.recording_id)
+        first = self.sent.count(recording.recording_id) == 1
+        deliver(Failure(recording, "away", may_pass=True) if first else answer(recording))
+
+
+def test_a_failure_that_may_pass_is_loaded_and_sent_again_and_has_one_outcome():
+    loaded = []
+
+    def counted(recording):
+        loaded.append(recording.recording_id)
+        return load(recording)
+
+    diarizer = AnswersTheSecondTime()
+    retries = Retries(60, Backoff(first_s=0.0))
+
+    outcomes = list(diarize_all(diarizer, recordings(3), counted, 2, never, retries))
+
+    assert sorted(each.recording.recording_id for each in outcomes) == ["r0", "r1", "r2"]
+    assert all(isinstance(each, Answer) for each in outcomes)
+    assert sorted(diarizer.sent) == sorted(loaded) == ["r0", "r0", "r1", "r1", "r2", "r2"]
+
+
+def test_without_retries_such_a_failure_is_the_outcome():
+    (outcome,) = diarize_all(AnswersTheSecondTime(), recordings(1), load, 1, never)
+
+    assert outcome == Failure(recordings(1)[0], "away", may_pass=True)
+
+
+def test_a_file_that_has_gone_before_it_is_sent_again_is_a_failure():
+    def gone_the_second_time(recording):
+        if diarizer.sent:
+            raise ValueError("r0.wav is gone")
+        return load(recording)
+
+    diarizer = AnswersTheSecondTime()
+    retries = Retries(60, Backoff(first_s=0.0))
+
+    outcomes = list(diarize_all(diarizer, recordings(1), gone_the_second_time, 1, never, retries))
+
+    assert outcomes == [Failure(recordings(1)[0], "r0.wav is gone")]
+
+
+def test_those_that_wait_to_be_sent_again_keep_their_place():
+    diarizer = AnswersTheSecondTime()
+    retries = Retries(60, Backoff(first_s=1000.0))
+    outcomes = diarize_all(
+        diarizer, recordings(5), load, 2, lambda: len(diarizer.sent) == 2, retries
+    )
+
+    with pytest.raises(KeyboardInterrupt):
+        list(outcomes)
+
+    assert diarizer.sent == ["r0", "r1"]

@@ -13,6 +13,8 @@ def test_the_defaults_are_those_of_the_service():
     assert (options.url, options.model_name) == ("localhost:8001", "run")
     assert (options.jobs, options.timeout) == (4, 600.0)
     assert options.num_speakers is None
+    assert (options.retry_for, options.resume) == (120.0, False)
+    assert (options.header, options.ssl) == ([], False)
 
 
 def test_upstreams_line_is_understood_as_typed():
@@ -42,6 +44,9 @@ def test_upstreams_line_is_understood_as_typed():
         (["--audio_file", "a", "--timeout", "0"], "seconds above 0 and at most 1e+06, got '0'"),
         (["--audio_file", "a", "--timeout", "nan"], "got 'nan'"),
         (["--audio_file", "a", "--timeout", "soon"], "got 'soon'"),
+        (["--audio_file", "a", "--retry_for", "-1"], "seconds from 0 to 1e+06, got '-1'"),
+        (["--audio_file", "a", "--retry_for", "nan"], "got 'nan'"),
+        (["--audio_file", "a", "--resume"], "--resume needs --output_directory"),
         (["--audio_file", "a", "--min_speakers", "3", "--max_speakers", "2"], "got 3 and 2"),
         (["--audio_file", "a", "--num_speakers", "5", "--max_speakers", "4"], "got 5 and 4"),
     ],
@@ -66,3 +71,11 @@ def test_module_names_hide_nothing_of_pythons_own():
     modules = {path.stem for path in Path(client.__file__).parent.glob("*.py")}
 
     assert modules & set(sys.stdlib_module_names) == set()
+
+
+def test_help_tells_what_resume_does_not_check(capsys):
+    with pytest.raises(SystemExit):
+        client.main(["--help"])
+
+    told = " ".join(capsys.readouterr().out.split())
+    assert "It does not look at what made that file: other options, another mode" in told

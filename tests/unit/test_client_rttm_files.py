@@ -1,3 +1,5 @@
+import resource
+
 import pytest
 
 from rttm_files import OutputError, RttmFolder
@@ -48,17 +50,21 @@ def test_others_may_read_the_files_as_the_umask_says(folder, tmp_path):
     assert (tmp_path / "rttm_a").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-def test_a_write_that_fails_leaves_the_earlier_file_and_no_temporary_one(
-    folder, tmp_path, monkeypatch
-):
+@pytest.fixture
+def room_of_a_kilobyte():
+    """No file may grow beyond it, root's neither: writing fails as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("room_of_a_kilobyte")
+def test_a_write_that_fails_leaves_the_earlier_file_and_no_temporary_one(folder, tmp_path):
     folder.put("a", b"earlier\n")
 
-    def full(_, content):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("pathlib.Path.write_bytes", full)
-    with pytest.raises(OutputError, match=r"rttm_a: No space left on device"):
-        folder.put("a", b"new\n")
+    with pytest.raises(OutputError, match=r"cannot write .*rttm_a: File too large"):
+        folder.put("a", b"x" * 1025)
 
     assert names(tmp_path) == ["rttm_a"]
     assert (tmp_path / "rttm_a").read_bytes() == b"earlier\n"
@@ -102,3 +108,12 @@ def test_foreign_files_are_those_that_upstreams_cat_would_take_too(folder, tmp_p
         (tmp_path / name).touch()
 
     assert folder.foreign_files(["a"]) == ["rttm.bak", "rttm_other"]
+
+
+def test_what_an_earlier_run_finished_is_read_and_nothing_else(folder, tmp_path):
+    folder.put("a", b"a\n")
+    folder.put("silent", b"")
+    folder.put("other", b"x\n")
+    (tmp_path / "rttm_folder").mkdir()
+
+    assert folder.finished(["a", "b", "silent", "folder"]) == {"a": b"a\n", "silent": b""}

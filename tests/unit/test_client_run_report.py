@@ -75,3 +75,20 @@ def test_setting_up_twice_does_not_tell_twice(capsys):
     log.info("once")
 
     assert capsys.readouterr().err == "INFO: once\n"
+
+
+@pytest.mark.parametrize(
+    ("interrupted", "sentence"),
+    [
+        (False, "INFO: 1 done, 1 failed, 3 done by an earlier run"),
+        (True, "ERROR: interrupted: 1 done, 1 failed, 3 done by an earlier run, 1 left"),
+    ],
+)
+def test_what_an_earlier_run_has_done_is_counted_apart(interrupted, sentence, capsys):
+    set_up_logging(verbose=False)
+    report = RunReport(6, n_earlier=3)
+    report.done(Answer(RECORDING, b"", {}, 1.0))
+    report.failed(Failure(Recording("b", Path("b.wav")), "no"))
+    report.close(interrupted)
+
+    assert sentence in capsys.readouterr().err.splitlines()
