@@ -2,8 +2,6 @@
 
 import json
 import re
-import socket
-import time
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -14,43 +12,18 @@ import soundfile
 import tritonclient.grpc as grpcclient
 
 from e2e.calls import diarize, diarize_all, wav_bytes
+from e2e.counters import read_counts, read_lines, wait_for_metrics
 from triton_server import MODEL_REPOSITORY
 
-SERIES = re.compile(r"diarization_(\w+)_total\{(.*)\} (\S+)")
-LABEL = re.compile(r'(\w+)="([^"]*)"')
 ROUNDING_S = 1e-3  # of INFO's seconds
-WAIT_S = 20  # for the port to open
 MODES = ("full", "classic")
 
 pytestmark = pytest.mark.triton
 
 
-def read_lines(server):
-    with urllib.request.urlopen(server.metrics_url, timeout=10) as response:
-        return response.read().decode().splitlines()
-
-
-def listens(server):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", server.ports.metrics)) == 0
-
-
 @pytest.fixture(scope="module", autouse=True)
 def _metrics_are_served(server):
-    """Wait for the port, which Triton opens last, a moment after it says that it is ready."""
-    deadline = time.monotonic() + WAIT_S
-    while not listens(server):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def read_counts(server):
-    """Value of every counter of `run` by its name and its labels' values."""
-    found = [match.groups() for match in map(SERIES.fullmatch, read_lines(server)) if match]
-    return {
-        (name, *(value for _, value in LABEL.findall(labels))): float(value)
-        for name, labels, value in found
-    }
+    wait_for_metrics(server)
 
 
 @pytest.fixture

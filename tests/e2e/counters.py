@@ -1,0 +1,49 @@
+"""The server's Prometheus counters, read where Prometheus reads them."""
+
+import re
+import socket
+import time
+import urllib.request
+
+OWN = re.compile(r"diarization_(\w+)_total\{(.*)\} (\S+)")
+REJECTED = re.compile(r'nv_inference_request_failure\{.*model="run".*reason="REJECTED".*\} (\S+)')
+LABEL = re.compile(r'(\w+)="([^"]*)"')
+WAIT_S = 20  # for the port to open, for a counter to move
+
+
+def read_lines(server):
+    with urllib.request.urlopen(server.metrics_url, timeout=10) as response:
+        return response.read().decode().splitlines()
+
+
+def listens(server):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", server.ports.metrics)) == 0
+
+
+def wait_until(happened):
+    """Wait for a condition that is about to hold."""
+    deadline = time.monotonic() + WAIT_S
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def wait_for_metrics(server):
+    """Wait for the port, which Triton opens last, a moment after it says that it is ready."""
+    wait_until(lambda: listens(server))
+
+
+def read_counts(server):
+    """Value of every counter of `run` by its name and its labels' values."""
+    found = [match.groups() for match in map(OWN.fullmatch, read_lines(server)) if match]
+    return {
+        (name, *(value for _, value in LABEL.findall(labels))): float(value)
+        for name, labels, value in found
+    }
+
+
+def read_rejected(server):
+    """Requests that Triton did not let wait for `run`, or not any longer."""
+    (match,) = filter(None, map(REJECTED.fullmatch, read_lines(server)))
+    return float(match[1])

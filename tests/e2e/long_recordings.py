@@ -1,0 +1,38 @@
+"""Recordings that take a while, and requests that can be given up."""
+
+import io
+
+import numpy as np
+import soundfile
+import tritonclient.grpc as grpcclient
+
+
+def repeated(sample, n_times, kind="FLAC"):
+    """The recording so many times over, as the bytes of a file of 16 bits per sample."""
+    samples, rate_hz = soundfile.read(sample, dtype="int16")
+    file = io.BytesIO()
+    soundfile.write(file, np.tile(samples, n_times), rate_hz, format=kind, subtype="PCM_16")
+    return file.getvalue()
+
+
+class UnderWay:
+    """A request that was sent; `outcomes` gets its result or its error when there is one."""
+
+    def __init__(self, server, encoded, timeout_s=None, **parameters):
+        self.outcomes = []
+        self._client = grpcclient.InferenceServerClient(server.url)
+        tensor = grpcclient.InferInput("AUDIO", [1], "BYTES")
+        tensor.set_data_from_numpy(np.array([encoded], dtype=np.object_))
+        self._call = self._client.async_infer(
+            "run",
+            [tensor],
+            lambda result, error: self.outcomes.append(error or result),
+            parameters=parameters,
+            client_timeout=timeout_s,
+        )
+
+    def cancel(self):
+        self._call.cancel()
+
+    def disconnect(self):
+        self._client.close()
