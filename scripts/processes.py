@@ -2,27 +2,28 @@
 
 import contextlib
 import os
+import re
 import signal
 from collections.abc import Iterable
 from pathlib import Path
 
 PROC = Path("/proc")
+STATE, PARENT, GROUP, START = 0, 1, 2, 19  # fields of `stat`, counted after the name
 STUB = "triton_python_backend_stub"  # runs one instance of a model in Python
 
 
 def children(pid: int, proc: Path = PROC) -> set[int]:
     """Pids of all processes below `pid`, at any depth."""
-    parents = {}
-    for stat in proc.glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue  # gone meanwhile
-        parents[int(stat.parent.name)] = int(fields[1])
+    parents = {child: int(fields[PARENT]) for child, fields in _all_stats(proc)}
     found = {pid}
     while grown := {child for child, parent in parents.items() if parent in found} - found:
         found |= grown
     return found - {pid}
+
+
+def group(number: int, proc: Path = PROC) -> set[int]:
+    """Pids of all processes of a group, also when the one that began it is gone."""
+    return {pid for pid, fields in _all_stats(proc) if int(fields[GROUP]) == number}
 
 
 def command_line(pid: int, proc: Path = PROC) -> list[str]:
@@ -35,7 +36,7 @@ def command_line(pid: int, proc: Path = PROC) -> list[str]:
 
 
 def stubs(pid: int, proc: Path = PROC) -> dict[int, str]:
-    """Processes of a server that run models in Python: pid -> name of the model.
+    """Processes of a server that run instances of models: pid -> name of the model.
 
     Parameters
     ----------
@@ -45,11 +46,17 @@ def stubs(pid: int, proc: Path = PROC) -> dict[int, str]:
         Where Linux tells of processes.
     """
     lines = {child: command_line(child, proc) for child in children(pid, proc)}
-    return {
-        child: Path(line[1]).parts[-3]  # <repository>/<model>/<version>/<file>
-        for child, line in lines.items()
-        if len(line) > 1 and Path(line[0]).name == STUB
-    }
+    models = {child: _model(line) for child, line in lines.items()}
+    return {child: model for child, model in models.items() if model}
+
+
+def _model(line: list[str]) -> str | None:
+    """Model that a stub runs; none for other programs, and where it only completes its config."""
+    if len(line) < 2 or Path(line[0]).name != STUB:  # noqa: PLR2004
+        return None
+    name = Path(line[1]).parts[-3]  # <repository>/<model>/<version>/<file>
+    instance = re.compile(rf"{re.escape(name)}_\d+_\d+")
+    return name if any(map(instance.fullmatch, line[2:])) else None
 
 
 def started_at(pid: int, proc: Path = PROC) -> int | None:
@@ -57,25 +64,30 @@ def started_at(pid: int, proc: Path = PROC) -> int | None:
 
     With the pid it names a process for good: pids are used again.
     """
-    try:
-        return int((proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[19])
-    except OSError:
-        return None
+    fields = _stat(proc / str(pid) / "stat")
+    return int(fields[START]) if fields else None
 
 
 def alive(pids: Iterable[int]) -> set[int]:
     """Those of the processes that still run; one that ended and was not waited for does not."""
-    return {pid for pid in pids if _state(pid) not in ("", "Z", "X")}
+    states = {pid: _stat(PROC / str(pid) / "stat") for pid in pids}
+    return {pid for pid, fields in states.items() if fields and fields[STATE] not in "ZX"}
 
 
-def kill_group(group: int) -> None:
+def kill_group(number: int) -> None:
     """End at once all processes of a group; none may be left of it."""
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGKILL)
+        os.killpg(number, signal.SIGKILL)
 
 
-def _state(pid: int) -> str:
+def _all_stats(proc: Path) -> list[tuple[int, list[str]]]:
+    stats = ((int(path.parent.name), _stat(path)) for path in proc.glob("[0-9]*/stat"))
+    return [(pid, fields) for pid, fields in stats if fields]
+
+
+def _stat(path: Path) -> list[str]:
+    """What Linux tells of a process, from the third field on; nothing if it is gone."""
     try:
-        return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]
+        return path.read_text().rpartition(")")[2].split()
     except OSError:
-        return ""
+        return []

@@ -5,7 +5,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from triton_server import ROOT, ServerError, TritonServer, exit_on_signals
+from stop_signals import exit_on_signals
+from triton_server import ROOT, ServerError, TritonServer
 
 SAMPLE = ROOT / "data" / "sample" / "sample.wav"
 OUTPUT = ROOT / "output" / "quickstart"

@@ -4,14 +4,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from triton_server import (
-    READY_TIMEOUT_S,
-    ROOT,
-    Ports,
-    ServerError,
-    TritonServer,
-    exit_on_signals,
-)
+from ports import Ports
+from server_log import ServerError
+from stop_signals import exit_on_signals
+from supervising import RESTARTS, keep_running
+from triton_server import DRAIN_S, READY_TIMEOUT_S, ROOT, TritonServer
 
 
 def parse_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -38,11 +35,33 @@ def parse_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]
         metavar="S",
         help="seconds, default %(default)s",
     )
+    parser.add_argument(
+        "--restarts",
+        type=_count,
+        default=RESTARTS,
+        metavar="N",
+        help="start again, at most so often within ten minutes, when the server ends or a model "
+        "loses a process; default %(default)s",
+    )
+    parser.add_argument(
+        "--drain",
+        type=float,
+        default=DRAIN_S,
+        metavar="S",
+        help="seconds that requests under way get to finish when it is stopped, default "
+        "%(default)s",
+    )
     return parser.parse_known_args(arguments)
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number from 0 on")
+    return int(text)
+
+
 def main() -> None:
-    """Start, say `ready`, wait."""
+    """Start, say `ready`, keep it running."""
     options, flags = parse_arguments(sys.argv[1:])
     ports = Ports(options.http_port, options.grpc_port, options.metrics_port)
     server = TritonServer(
@@ -56,11 +75,11 @@ def main() -> None:
             f"log: {server.log}",
             flush=True,
         )
-        raise server.watch()
+        raise keep_running(server, options.restarts, options.ready_timeout)
     except ServerError as error:
         sys.exit(f"serve: {error}")
     finally:
-        server.stop()
+        server.stop(options.drain)
 
 
 if __name__ == "__main__":

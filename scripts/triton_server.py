@@ -3,106 +3,38 @@
 The only code that does so: serve.sh, quickstart, tests and tools all use it.
 """
 
-import re
-import signal
-import socket
 import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from processes import alive, children, kill_group
+import door
+from ports import LOOPBACK, Ports
+from processes import alive, children, stubs
+from readiness import http_url, is_ready, require_http
+from server_flags import (
+    closing_flags,
+    flag_value,
+    given_prefix,
+    repository_flags,
+    shared_memory_flags,
+)
+from server_log import ServerError, failure, start_failure
+from server_process import Process, begin, end, launcher, loss
+from shared_memory import SHM, new_prefix, sweep, sweep_abandoned
+from stop_signals import signals_held
+
+__all__ = ["LOOPBACK", "MODEL_REPOSITORY", "ROOT", "Ports", "ServerError", "TritonServer"]
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL_REPOSITORY = ROOT / "model_repo"
-LAUNCHER = Path(sys.prefix) / "bin" / "tritonserver"
-LOOPBACK = "127.0.0.1"
 READY_TIMEOUT_S = 120.0
-STOP_TIMEOUT_S = 40.0  # Triton itself waits up to 30 s for requests under way
+DRAIN_S = 30.0  # for requests that are worked on when the server is to stop
+STOP_TIMEOUT_S = 20.0  # for Triton itself, to unload its models
+ANSWER_S = 0.2  # from the end of the work on an answer until it is sent
 POLL_S = 0.1
-WATCH_S = 1.0
-LOG_TAIL_LINES = 20
-# Without a GPU the one about CudaDriverHelper is always there.
-COMPLAINT = re.compile(r"E\d{4} (?!.*CudaDriverHelper)|.*(unrecognized option|requires an arg)")
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-EVERYWHERE = ("0.0.0.0", "::")
-NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # for this machine itself
-
-
-def exit_on_signals() -> None:
-    """Make SIGINT and SIGTERM end this process the orderly way, servers stopped on the way out."""
-    for number in STOP_SIGNALS:
-        signal.signal(number, lambda number, _frame: sys.exit(128 + number))
-
-
-@contextmanager
-def signals_held() -> Iterator[None]:
-    """Let SIGINT and SIGTERM wait, so that none comes between a process and the note of its pid."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    try:
-        yield
-    finally:
-        release_signals()
-
-
-def release_signals() -> None:
-    """Take the signals that waited; a child process inherits that they wait."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-
-
-def flag_value(flags: Sequence[str], name: str, default: str) -> str:
-    """Value of the last `--name=value` or `--name value` among the flags."""
-    following = [*flags[1:], ""]
-    values = [
-        value if equals else after
-        for (flag, equals, value), after in zip(
-            (flag.partition("=") for flag in flags), following, strict=True
-        )
-        if flag == name
-    ]
-    return values[-1] if values else default
-
-
-class ServerError(Exception):
-    """The server did not start; the text says why and shows the end of its log."""
-
-
-@dataclass(frozen=True)
-class Ports:
-    """Ports of the three services; the defaults are Triton's own."""
-
-    http: int = 8000
-    grpc: int = 8001
-    metrics: int = 8002
-
-    @classmethod
-    def free(cls) -> "Ports":
-        """Three ports that nothing listens on at the moment."""
-        sockets = [socket.create_server((LOOPBACK, 0)) for _ in range(3)]
-        numbers = [bound.getsockname()[1] for bound in sockets]
-        for bound in sockets:
-            bound.close()
-        return cls(*numbers)
-
-    def flags(self) -> list[str]:
-        """The same as flags of `tritonserver`; only this machine is listened to."""
-        ports = [f"--{service}-port={port}" for service, port in asdict(self).items()]
-        return [*ports, *(f"--{service}-address={LOOPBACK}" for service in asdict(self))]
-
-    def require_free(self) -> None:
-        """Raise ServerError naming the first port that is in use, or that two would share."""
-        if len(set(asdict(self).values())) < len(asdict(self)):
-            raise ServerError(f"three different ports are needed, got {asdict(self)}")
-        for service, port in asdict(self).items():
-            with socket.socket() as probe:
-                if probe.connect_ex((LOOPBACK, port)) == 0:
-                    raise ServerError(f"port {port} is in use; choose another --{service}-port")
+WATCH_S = 0.25
 
 
 class TritonServer:
@@ -116,15 +48,28 @@ class TritonServer:
         Where it listens; by default free ones.
     flags
         Further flags of `tritonserver`; they win over the ones given here.
+
+    Attributes
+    ----------
+    shared_memory_prefix
+        First part of the names of its regions in `/dev/shm`.
     """
 
     def __init__(self, log: Path, ports: Ports | None = None, flags: Sequence[str] = ()) -> None:
         self.log = log
         self.ports = ports or Ports.free()
-        self._flags = [f"--model-repository={MODEL_REPOSITORY}", *self.ports.flags(), *flags]
-        if any(flag.startswith(("--model-repository", "--model-store")) for flag in flags):
-            del self._flags[0]  # Triton adds repositories up instead of letting the last one win
-        self._process: subprocess.Popen[bytes] | None = None
+        own_prefix = new_prefix()
+        self.shared_memory_prefix = given_prefix(flags) or own_prefix
+        self._door = door.Door(SHM / f"{own_prefix}door")
+        self._flags = [
+            *repository_flags(flags, MODEL_REPOSITORY),
+            *self.ports.flags(),
+            *shared_memory_flags(flags, own_prefix),
+            *closing_flags(flags),
+            *flags,
+        ]
+        self._process: Process | None = None
+        self._models: dict[int, str] = {}  # pids that must not end -> model, "" where none is known
 
     @property
     def url(self) -> str:
@@ -134,13 +79,17 @@ class TritonServer:
     @property
     def http_url(self) -> str:
         """Address of the HTTP service."""
-        address = flag_value(self._flags, "--http-address", LOOPBACK)
-        return f"http://{LOOPBACK if address in EVERYWHERE else address}:{self.ports.http}"
+        return http_url(self.ports.http, self._flags)
 
     @property
     def metrics_url(self) -> str:
         """Address of the Prometheus metrics."""
         return f"http://{LOOPBACK}:{self.ports.metrics}/metrics"
+
+    @property
+    def pid(self) -> int:
+        """Pid of the running server; `processes.stubs` tells those of its models."""
+        return self._running().pid
 
     def start(self, timeout_s: float = READY_TIMEOUT_S) -> None:
         """Start the server and wait until all models are ready.
@@ -150,29 +99,20 @@ class TritonServer:
         ServerError
             If it exits, or is not ready in time; no process is left then.
         """
-        if flag_value(self._flags, "--allow-http", "true").lower() in ("false", "0"):
-            raise ServerError(
-                "--allow-http=false: readiness is asked over HTTP, leave it on loopback"
-            )
-        if not LAUNCHER.is_file():
-            raise ServerError(f"{LAUNCHER} is missing; run ./scripts/setup.sh")
+        require_http(self._flags)
+        command = [launcher(), *self._flags]
         self.ports.require_free()
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.is_file():  # how the run before ended stays readable
             self.log.replace(self.log.with_name(self.log.name + ".1"))
+        sweep_abandoned()
         try:
-            with self.log.open("wb") as log, signals_held():
-                self._process = subprocess.Popen(
-                    [LAUNCHER, *self._flags],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                    preexec_fn=release_signals,
-                )
+            self._door.open()
+            with signals_held():
+                self._process = begin(command, self.log, door.environment(self._door))
             self._wait_until_ready(time.monotonic() + timeout_s)
         except BaseException:
-            self.stop()
+            self.kill(drain_s=0)
             raise
 
     def watch(self) -> ServerError:
@@ -180,35 +120,42 @@ class TritonServer:
 
         Triton never restarts a Python stub that died: it stays ready and fails requests.
         """
-        process = self._running()
-        started = children(process.pid)
+        process, models = self._running(), self._models
         while process.poll() is None:
-            if lost := started - alive(started):
-                return self.failure(f"{len(lost)} process(es) of a model ended unexpectedly")
+            if lost := models.keys() - alive(models):
+                return failure(self.log, loss(lost, models))
             time.sleep(WATCH_S)
-        return self.failure(f"tritonserver ended with status {process.returncode}")
+        return failure(self.log, f"tritonserver ended with status {process.returncode}")
 
-    def stop(self) -> None:
-        """Let requests under way finish, then end every process of the server."""
+    def stop(self, drain_s: float = DRAIN_S) -> None:
+        """Let requests that are worked on finish, refuse others, then end every process.
+
+        Parameters
+        ----------
+        drain_s
+            Seconds that they get; after that those of `run` fail as unavailable.
+        """
         process = self._process
         if process is None:
             return
-        process.terminate()
         try:
+            self._drain(drain_s)
+            process.terminate()
             process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             pass
         finally:
-            kill_group(process.pid)  # what it may have left behind, Python stubs above all
-            process.wait()
-            self._process = None
+            self._end(process)
 
-    def failure(self, reason: str) -> ServerError:
-        """Error that says the reason, what Triton complained about, and how its log ends."""
-        lines = self.log.read_text(errors="replace").splitlines()
-        complaints = [line for line in lines if COMPLAINT.match(line)]
-        shown = [*complaints, f"--- last lines of {self.log}", *lines[-LOG_TAIL_LINES:]]
-        return ServerError("\n".join([reason, *shown]))
+    def kill(self, drain_s: float) -> None:
+        """As `stop`, but without Triton's own orderly end, which waits for a lost process."""
+        process = self._process
+        if process is None:
+            return
+        try:
+            self._drain(drain_s)
+        finally:
+            self._end(process)
 
     def __enter__(self) -> "TritonServer":
         self.start()
@@ -222,25 +169,37 @@ class TritonServer:
     ) -> None:
         self.stop()
 
-    def _running(self) -> "subprocess.Popen[bytes]":
+    def _running(self) -> Process:
         if self._process is None:
             raise ServerError("the server was not started")
         return self._process
 
+    def _drain(self, seconds: float) -> None:
+        if seconds > 0 and self._running().poll() is None and self._door.close(seconds):
+            time.sleep(ANSWER_S)
+
+    def _end(self, process: Process) -> None:
+        """End what is left of the server, Python stubs above all, and remove what it left."""
+        end(process)
+        sweep(self.shared_memory_prefix)
+        self._door.remove()
+        self._process = None
+
     def _wait_until_ready(self, deadline: float) -> None:
         process = self._running()
-        while not self._is_ready():
+        models: dict[int, str] = {}
+        while not is_ready(self.http_url, self._flags):
+            models.update(stubs(process.pid))  # one may die while other models still load
             if process.poll() is not None:
-                raise self.failure(
-                    f"tritonserver ended with status {process.returncode} before it was ready"
+                raise start_failure(
+                    self.log,
+                    f"tritonserver ended with status {process.returncode} before it was ready",
                 )
             if time.monotonic() > deadline:
-                raise self.failure("tritonserver was not ready in time")
+                raise start_failure(self.log, "tritonserver was not ready in time")
             time.sleep(POLL_S)
-
-    def _is_ready(self) -> bool:
-        try:
-            with NO_PROXY.open(f"{self.http_url}/v2/health/ready", timeout=1):
-                return True
-        except (urllib.error.URLError, OSError):
-            return False
+        if flag_value(self._flags, "--model-control-mode", "none") != "none":
+            models.clear()  # those that are unloaded lose their processes by right
+        else:
+            models.update(dict.fromkeys(alive(children(process.pid)), "") | stubs(process.pid))
+        self._models = models

@@ -7,6 +7,7 @@
 --fake-stubborn     the server itself ignores SIGTERM
 --fake-exit=STATUS  it complains and ends at once
 --fake-answers=N    it ends after answering so often
+--fake-once=FILE    only the first to start with this file runs, every other complains and ends
 
 It runs on the standard library alone: tests start it as a script.
 """
@@ -89,6 +90,15 @@ def say_goodbye(_number: int, _frame: object) -> None:
     sys.exit(0)
 
 
+def begins_first(path: str) -> bool:
+    """Whether no other server made this file before."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return False
+    return True
+
+
 def run_child(flags: dict[str, str]) -> None:
     """Fork a process that only SIGKILL ends."""
     if os.fork() == 0:
@@ -118,6 +128,8 @@ def main() -> None:
     flags = flag_values()
     signal.alarm(LIFE_S)
     say(*sys.argv[1:])
+    if "--fake-once" in flags and not begins_first(flags["--fake-once"]):
+        flags["--fake-exit"] = "3"
     if "--fake-exit" in flags:
         say("E1122 something is wrong with model 'sad'")
         say(*(f"I1122 line {number}" for number in range(40)))

@@ -283,13 +283,15 @@ def test_a_missing_file_is_named_with_its_remedy(backend, folder):
     with pytest.raises(TritonModelException) as caught:
         started(backend, network_config(), folder)
     assert str(caught.value) == (
-        "model 'net': model.onnx is not in its version folder; run scripts/prepare_models.py"
+        "model 'net': model.onnx is missing; run ./scripts/setup.sh or scripts/prepare_models.py"
     )
 
 
 def test_a_file_that_is_no_network_is_named(backend, folder):
     (folder / "model.onnx").write_bytes(b"half a download")
-    with pytest.raises(TritonModelException, match=r"^model 'net': model.onnx does not load: "):
+    with pytest.raises(
+        TritonModelException, match=r"^model 'net': model.onnx is damaged or not .*; run "
+    ):
         started(backend, network_config(), folder)
 
 

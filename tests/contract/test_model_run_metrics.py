@@ -36,6 +36,7 @@ REASONS = (
     "invalid_audio",
     "over_limit",
     "model_failed",
+    "stopping",
     "cancelled",
     "internal",
 )

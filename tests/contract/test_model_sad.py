@@ -150,7 +150,8 @@ def test_a_file_that_is_nowhere_is_named(module, places):
     with pytest.raises(TritonModelException) as caught:
         module.TritonPythonModel().initialize(initialize_args(CONFIG, places.own.parent))
     assert str(caught.value) == (
-        "model 'sad': silero_vad.jit not found; run scripts/prepare_models.py"
+        "model 'sad': silero_vad.jit is missing; run ./scripts/setup.sh or "
+        "scripts/prepare_models.py"
     )
 
 
@@ -180,3 +181,22 @@ def test_run_finds_the_speech_of_the_sample_with_this_model(sad):
     n_frames = len(samples) // 160
     found, spoken = covered(labels[:, :2], n_frames), covered(reference, n_frames)
     assert (found == spoken).mean() > 0.95
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("damage", ["garbage", "truncated", "empty", "another network"])
+def test_a_damaged_file_is_one_sentence_with_its_remedy(damage, module, tmp_path):
+    path = tmp_path / "1" / FILE_NAME
+    path.parent.mkdir()
+    whole = (FOLDER / "1" / FILE_NAME).read_bytes()
+    contents = {"garbage": b"garbage" * 99, "truncated": whole[: len(whole) // 2], "empty": b""}
+    if damage == "another network":
+        torch.jit.save(torch.jit.script(torch.nn.Linear(1, 1)), path)
+    else:
+        path.write_bytes(contents[damage])
+    with pytest.raises(TritonModelException) as caught:
+        module.TritonPythonModel().initialize(initialize_args(CONFIG, tmp_path))
+    text = str(caught.value)
+    assert text.startswith("model 'sad': silero_vad.jit is damaged or not silero's (")
+    assert text.endswith("); run ./scripts/setup.sh or scripts/prepare_models.py")
+    assert "\n" not in text

@@ -1,9 +1,11 @@
 """`serve.py` in a process of its own: it says when it is ready, and leaves nothing behind."""
 
+import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 import serve
 from contract.fake_launcher import witness, write_launcher
+from processes import children
 from triton_server import Ports
 
 SCRIPTS = Path(serve.__file__).parent
@@ -18,9 +21,11 @@ PROGRAM = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv.pop(1))
-import triton_server
-triton_server.LAUNCHER = Path(sys.argv.pop(1))
-triton_server.POLL_S, triton_server.STOP_TIMEOUT_S = 0.01, 0.3
+import server_process, supervising, triton_server
+server_process.LAUNCHER = Path(sys.argv.pop(1))
+server_process.POLL_S = triton_server.POLL_S = 0.01
+triton_server.WATCH_S, triton_server.STOP_TIMEOUT_S, triton_server.ANSWER_S = 0.05, 0.3, 0
+supervising.PAUSE_S = float(sys.argv.pop(1))
 import serve
 serve.main()
 """
@@ -38,10 +43,11 @@ def serving(tmp_path):
     launcher = write_launcher(tmp_path / "tritonserver")
 
     @contextmanager
-    def run(*flags, ports=None):
+    def run(*flags, ports=None, pause_s=0.01):
         chosen = [flag for flag in (ports or Ports.free()).flags() if "-port=" in flag]
         log = f"--log={tmp_path / 'server.log'}"
-        command = [sys.executable, "-c", PROGRAM, SCRIPTS, launcher, *chosen, log, *flags]
+        own = [SCRIPTS, launcher, str(pause_s)]
+        command = [sys.executable, "-c", PROGRAM, *own, *chosen, log, *flags]
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -107,11 +113,87 @@ def test_a_server_that_is_not_ready_in_time_is_reported_and_stopped(serving, see
     assert lines[0] == "serve: tritonserver was not ready in time"
 
 
-def test_a_server_that_ends_later_is_reported(serving):
-    with serving("--fake-answers=1") as process:
+def test_a_server_that_ends_later_is_reported_where_no_restart_is_allowed(serving):
+    with serving("--fake-answers=1", "--restarts=0") as process:
         assert process.stdout.readline().startswith("ready: ")
         lines = failure(process)
-    assert lines[0].endswith("tritonserver ended with status 7")
+    assert lines[0] == "serve: tritonserver ended with status 7"
+
+
+def test_a_server_that_never_was_ready_is_not_started_again(serving, tmp_path):
+    with serving("--fake-exit=3", "--restarts=5") as process:
+        assert failure(process)[0].startswith("serve: tritonserver ended with status 3 before")
+    assert not (tmp_path / "server.log.1").exists()
+
+
+def test_a_server_that_ends_is_started_again_and_says_so_until_it_is_too_often(serving):
+    with serving("--fake-answers=1", "--restarts=2") as process:
+        ready, *again = [process.stdout.readline() for _ in range(3)]
+        lines = failure(process)
+    assert ready.startswith("ready: gRPC ")
+    for number, line in enumerate(again, 1):
+        assert line.startswith("ready again after ")
+        assert f": tritonserver ended with status 7; restart {number} of 2 within 10 m" in line
+    assert lines[0] == (
+        "serve: gave up after 2 restarts within 10 minutes; the last time: "
+        "tritonserver ended with status 7"
+    )
+
+
+def test_a_server_that_loses_a_process_is_started_again_with_nothing_left_of_it(
+    serving, seen, tmp_path
+):
+    with serving("--fake-child", seen.flag) as process:
+        assert process.stdout.readline().startswith("ready: ")
+        before = seen.started(2)
+        lost = {pid for pid in children(process.pid) if not children(pid)}
+        for pid in lost:
+            os.kill(pid, signal.SIGKILL)
+        assert "1 process(es) of a model ended unexpectedly" in process.stdout.readline()
+        seen.assert_ended(before)
+        after = seen.started(2)
+        assert len(children(process.pid)) == 2
+        process.terminate()
+        process.communicate()
+    assert process.returncode == 143
+    seen.assert_ended(after)
+    assert "asked to stop" not in (tmp_path / "server.log.1").read_text()  # it was killed
+    assert "asked to stop" in (tmp_path / "server.log").read_text()
+
+
+def test_restarts_that_fail_count_and_the_last_failure_is_told(serving, tmp_path):
+    once = f"--fake-once={tmp_path / 'started'}"
+    with serving(once, "--fake-answers=1", "--restarts=3") as process:
+        assert process.stdout.readline().startswith("ready: ")
+        lines = failure(process)
+    assert lines[0] == (
+        "serve: gave up after 3 restarts within 10 minutes; the last time: "
+        "tritonserver ended with status 3 before it was ready"
+    )
+
+
+def test_a_signal_during_a_restart_stops_it(serving, seen, tmp_path):
+    once = f"--fake-once={tmp_path / 'started'}"
+    with serving(once, "--fake-answers=1", "--restarts=50", pause_s=60) as process:
+        assert process.stdout.readline().startswith("ready: ")
+        wait_for((tmp_path / "server.log.1").exists)
+        process.terminate()
+        output, errors = process.communicate()
+    assert (process.returncode, output, errors) == (143, "", "")
+
+
+@pytest.mark.parametrize("number", ["-1", "many", "1.5"])
+def test_an_impossible_number_of_restarts_is_wrong_usage(number, capsys):
+    with pytest.raises(SystemExit):
+        serve.parse_arguments([f"--restarts={number}"])
+    assert f"got '{number}', expected a whole number from 0 on" in capsys.readouterr().err
+
+
+def wait_for(true):
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_port_in_use_is_one_sentence(serving):

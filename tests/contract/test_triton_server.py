@@ -3,14 +3,23 @@
 import os
 import signal
 import socket
+import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import server_process
+import stop_signals
 import triton_server
 from contract.fake_launcher import witness, write_launcher
+from diarization.door import inside_the_door
+from diarization.errors import StoppingError
 from processes import children
+from shared_memory import SHM, new_prefix
 from triton_server import MODEL_REPOSITORY, Ports, ServerError, TritonServer
+
+WAIT_S = 20
 
 
 @pytest.fixture
@@ -20,10 +29,11 @@ def log(tmp_path):
 
 @pytest.fixture(autouse=True)
 def fake_launcher(tmp_path, monkeypatch):
-    monkeypatch.setattr(triton_server, "LAUNCHER", write_launcher(tmp_path / "tritonserver"))
+    monkeypatch.setattr(server_process, "LAUNCHER", write_launcher(tmp_path / "tritonserver"))
     monkeypatch.setattr(triton_server, "POLL_S", 0.01)
     monkeypatch.setattr(triton_server, "STOP_TIMEOUT_S", 0.3)
-    return triton_server.LAUNCHER
+    monkeypatch.setattr(triton_server, "ANSWER_S", 0)
+    return server_process.LAUNCHER
 
 
 @pytest.fixture
@@ -76,12 +86,20 @@ def test_a_port_in_use_is_named_with_its_flag_and_nothing_is_started(service, ta
 def test_the_server_gets_the_models_its_ports_and_further_flags_last(log):
     with TritonServer(log, flags=["--log-verbose=1"]) as server:
         received = flags_received(server)
-    assert received == [
-        f"--model-repository={MODEL_REPOSITORY}",
-        *server.ports.flags(),
-        "--log-verbose=1",
-    ]
+    assert received[: 1 + 6] == [f"--model-repository={MODEL_REPOSITORY}", *server.ports.flags()]
+    assert received[-1] == "--log-verbose=1"
     assert (MODEL_REPOSITORY / "run" / "config.pbtxt").is_file()
+
+
+def test_the_server_gets_a_prefix_of_shared_memory_and_closed_protocols(log):
+    with TritonServer(log) as server:
+        received = flags_received(server)
+    prefix = server.shared_memory_prefix
+    assert f"--backend-config=python,shm-region-prefix-name={prefix}" in received
+    assert "--model-control-mode=none" in received
+    for name in ("--grpc-restricted-protocol", "--http-restricted-api"):
+        (closed,) = [flag for flag in received if flag.startswith(name)]
+        assert closed.startswith(f"{name}=shared-memory,model-repository,trace,logging:")
 
 
 @pytest.mark.parametrize(
@@ -243,7 +261,8 @@ def test_a_proxy_does_not_come_between_this_machine_and_itself(variable, log, mo
 
 
 def test_a_missing_launcher_is_named_with_its_remedy(log, tmp_path, monkeypatch):
-    monkeypatch.setattr(triton_server, "LAUNCHER", tmp_path / "nowhere" / "tritonserver")
+    monkeypatch.setattr(server_process, "LAUNCHER", tmp_path / "nowhere" / "tritonserver")
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
     with pytest.raises(ServerError, match=r"scripts/setup\.sh"):
         TritonServer(log).start()
 
@@ -251,15 +270,15 @@ def test_a_missing_launcher_is_named_with_its_remedy(log, tmp_path, monkeypatch)
 def test_a_stop_that_comes_while_the_process_begins_leaves_none_behind(log, seen, monkeypatch):
     begun = []
 
-    class StoppedWhileItBegins(triton_server.subprocess.Popen):
+    class StoppedWhileItBegins(server_process.subprocess.Popen):
         def __init__(self, *args, **options):
             super().__init__(*args, **options)
             begun.extend(seen.started(1))
             signal.raise_signal(signal.SIGTERM)
 
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(triton_server.subprocess, "Popen", StoppedWhileItBegins)
-    triton_server.exit_on_signals()
+    monkeypatch.setattr(server_process.subprocess, "Popen", StoppedWhileItBegins)
+    stop_signals.exit_on_signals()
     try:
         with pytest.raises(SystemExit) as caught:
             TritonServer(log, flags=["--fake-deaf", seen.flag]).start()
@@ -268,3 +287,120 @@ def test_a_stop_that_comes_while_the_process_begins_leaves_none_behind(log, seen
         signal.signal(signal.SIGINT, signal.default_int_handler)
     assert caught.value.code == 128 + signal.SIGTERM
     seen.assert_ended(begun)
+
+
+@pytest.fixture
+def left_behind():
+    """A function that puts a file into shared memory under a name; none outlives the test."""
+    paths = []
+
+    def put(name):
+        path = SHM / name
+        path.write_bytes(b"x")
+        paths.append(path)
+        return path
+
+    yield put
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def test_shared_memory_that_a_server_leaves_is_removed_and_no_other(log, left_behind):
+    server, other = TritonServer(log), TritonServer(log)
+    server.start()
+    kept = left_behind(f"{other.shared_memory_prefix}region")
+    gone = left_behind(f"{server.shared_memory_prefix}region")
+    server.stop()
+    assert not gone.exists()
+    assert kept.exists()
+    assert not list(SHM.glob(f"{server.shared_memory_prefix}*"))  # its door is gone too
+
+
+@pytest.mark.parametrize("flag", ["--fake-exit=3", "--fake-deaf"])
+def test_shared_memory_of_a_server_that_does_not_start_is_removed(flag, log, left_behind):
+    server = TritonServer(log, flags=[flag])
+    gone = left_behind(f"{server.shared_memory_prefix}region")
+    with pytest.raises(ServerError):
+        server.start(timeout_s=0.1)
+    assert not gone.exists()
+
+
+def test_a_prefix_of_the_callers_own_wins_and_is_swept_too(log, left_behind):
+    name = f"test_{new_prefix()}"
+    given = f"--backend-config=python,shm-region-prefix-name={name}"
+    server = TritonServer(log, flags=[given])
+    assert server.shared_memory_prefix == name
+    with server:
+        assert [flag for flag in flags_received(server) if "shm-region" in flag] == [given]
+        gone = left_behind(f"{name}region")
+    assert not gone.exists()
+
+
+def test_who_works_on_a_request_is_waited_for_and_others_are_refused(log, monkeypatch):
+    server = TritonServer(log)
+    monkeypatch.setenv("DIARIZATION_DOOR", str(server._door.path))
+    server.start()
+    with ThreadPoolExecutor(1) as thread:
+        with inside_the_door():
+            stopping = thread.submit(server.stop)
+            wait_until(lambda: refused() is not None)
+            assert server._process.poll() is None  # not even asked to stop
+            assert "asked to stop" not in log.read_text()
+        stopping.result(WAIT_S)
+    assert log.read_text().endswith("asked to stop\n")
+
+
+def refused():
+    try:
+        with inside_the_door():
+            return None
+    except StoppingError as error:
+        return error
+
+
+def wait_until(true):
+    deadline = time.monotonic() + WAIT_S
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_work_that_takes_longer_than_it_gets_does_not_keep_the_server(log, seen, monkeypatch):
+    server = TritonServer(log, flags=[seen.flag])
+    monkeypatch.setenv("DIARIZATION_DOOR", str(server._door.path))
+    server.start()
+    processes = seen.started(1)
+    with inside_the_door():
+        server.stop(drain_s=0.1)
+    seen.assert_ended(processes)
+
+
+def test_a_killed_server_is_not_asked_to_stop(log, seen):
+    server = TritonServer(log, flags=["--fake-child", seen.flag])
+    server.start()
+    processes = seen.started(2)
+    server.kill(drain_s=0.1)
+    seen.assert_ended(processes)
+    assert "asked to stop" not in log.read_text()
+
+
+def test_models_that_may_be_unloaded_may_lose_processes(log):
+    flags = ["--fake-child", "--fake-answers=2", "--model-control-mode=explicit"]
+    server = TritonServer(log, flags=flags)
+    server.start()
+    (child,) = children(server.pid)
+    os.kill(child, signal.SIGKILL)
+    with ThreadPoolExecutor(1) as thread:
+        watching = thread.submit(server.watch)
+        socket.create_connection(("127.0.0.1", server.ports.http)).close()  # its second answer
+        assert str(watching.result(WAIT_S)).startswith("tritonserver ended with status 7")
+    server.stop()
+
+
+def test_the_program_of_the_container_is_used_where_the_environment_has_none(
+    log, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(server_process, "LAUNCHER", tmp_path / "nowhere" / "tritonserver")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with TritonServer(log, flags=["--log-verbose=1"]) as server:
+        assert "--log-verbose=1" in flags_received(server)

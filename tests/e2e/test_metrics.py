@@ -113,4 +113,4 @@ def test_every_counter_is_published_once_with_its_help(server):
     assert len(helped) == 6
     series = Counter(line.rpartition(" ")[0] for line in lines if line.startswith("diarization_"))
     assert set(series.values()) == {1}
-    assert len(series) == 4 * len(MODES) + 5 + 7 + 7
+    assert len(series) == 4 * len(MODES) + 5 + 7 + 8

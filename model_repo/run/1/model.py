@@ -16,12 +16,14 @@ from diarization.arrays import Samples
 from diarization.audio import decode_blocks, waveform_blocks
 from diarization.bls import MODELS_OF_MODE, SPEAKER_MODEL, ServerModels
 from diarization.config import Options, parse_options
+from diarization.door import inside_the_door
 from diarization.errors import (
     CancelledError,
     DiarizationError,
     InvalidInputError,
     InvalidRequestError,
     ModelCallError,
+    StoppingError,
 )
 from diarization.measurements import Measurements
 from diarization.metrics import ServerMetrics
@@ -55,7 +57,8 @@ class TritonPythonModel:
 
     def _respond(self, request: Any) -> Any:  # noqa: ANN401 - the server's types exist only inside it
         try:
-            return pb_utils.InferenceResponse(self._answer(request))
+            with inside_the_door():
+                return pb_utils.InferenceResponse(self._answer(request))
         except Exception as error:
             self.metrics.count_failure(error)
             return pb_utils.InferenceResponse([], triton_error(error))
@@ -123,6 +126,7 @@ def triton_error(error: Exception) -> Any:  # noqa: ANN401
     codes = {
         InvalidRequestError: pb_utils.TritonError.INVALID_ARG,
         ModelCallError: pb_utils.TritonError.UNAVAILABLE,
+        StoppingError: pb_utils.TritonError.UNAVAILABLE,
         CancelledError: pb_utils.TritonError.CANCELLED,
     }
     if isinstance(error, DiarizationError):

@@ -9,6 +9,7 @@ import triton_python_backend_utils as pb_utils
 from silero import SileroSequence
 
 FILE_NAME = "silero_vad.jit"
+REMEDY = "run ./scripts/setup.sh or scripts/prepare_models.py"
 # More would save little on an idle machine, and waits for itself on a busy one.
 N_THREADS = 1
 CONTAINER_FOLDER = Path(
@@ -24,13 +25,11 @@ class TritonPythonModel:
         own = Path(args["model_repository"]) / args["model_version"] / FILE_NAME
         path = next((path for path in (own, CONTAINER_FOLDER / FILE_NAME) if path.is_file()), None)
         if path is None:
-            raise pb_utils.TritonModelException(
-                f"model 'sad': {FILE_NAME} not found; run scripts/prepare_models.py"
-            )
+            raise pb_utils.TritonModelException(f"model 'sad': {FILE_NAME} is missing; {REMEDY}")
         torch.set_grad_enabled(False)
         torch.set_num_threads(N_THREADS)
         self.device = torch_device(args["model_instance_kind"], args["model_instance_device_id"])
-        self.silero = SileroSequence(torch.jit.load(path, map_location=self.device)).to(self.device)
+        self.silero = load_silero(path, self.device)
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer all requests; an error stays with its own."""
@@ -57,6 +56,17 @@ class TritonPythonModel:
     def _input(self, request: Any, name: str) -> torch.Tensor | None:  # noqa: ANN401
         tensor = pb_utils.get_input_tensor_by_name(request, name)
         return None if tensor is None else torch.from_numpy(tensor.as_numpy()).to(self.device)
+
+
+def load_silero(path: Path, device: torch.device) -> SileroSequence:
+    """The network of a file; one that is damaged keeps the model from loading."""
+    try:
+        return SileroSequence(torch.jit.load(path, map_location=device)).to(device)
+    except Exception as error:
+        cause = str(error).partition("\n")[0].partition(". ")[0]
+        raise pb_utils.TritonModelException(
+            f"model 'sad': {path.name} is damaged or not silero's ({cause}); {REMEDY}"
+        ) from error
 
 
 def torch_device(kind: str, device_id: str) -> torch.device:

@@ -3,5 +3,5 @@
 Read in pipeline order: `audio` -> `sad` -> `windows` -> `fbank` -> `clustering` (`spectral`) ->
 `turns` -> `rttm`; `pipeline.diarize` is that order on one screen. `config` holds the options,
 `request` checks what a client asks for, `bls` calls the neural networks in the same server and
-`metrics` counts for Prometheus: those two alone need Triton.
+`metrics` counts for Prometheus: those two alone need Triton. `door` alone knows a file.
 """

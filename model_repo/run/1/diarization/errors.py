@@ -7,6 +7,7 @@ DiarizationError
 │   ├── InvalidAudioError       what they hold
 │   └── OverLimitError          how much of it
 ├── ModelCallError              a neural network in the server  -> UNAVAILABLE
+├── StoppingError               the server is being stopped     -> UNAVAILABLE
 └── CancelledError              the client has gone             -> CANCELLED
 """
 
@@ -61,6 +62,15 @@ class ModelCallError(DiarizationError):
     reason = "model_failed"
 
 
+class StoppingError(DiarizationError):
+    """The server lets nobody in any more."""
+
+    reason = "stopping"
+
+    def __init__(self) -> None:
+        super().__init__("the server is stopping; ask again in a while")
+
+
 class CancelledError(DiarizationError):
     """The client cancelled the request."""
 
@@ -73,6 +83,7 @@ REASONS = (
     InvalidAudioError.reason,
     OverLimitError.reason,
     ModelCallError.reason,
+    StoppingError.reason,
     CancelledError.reason,
     INTERNAL,
 )

@@ -23,6 +23,7 @@ import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
 DEFAULT_MODEL_FILENAME = "model.onnx"
+REMEDY = "run ./scripts/setup.sh or scripts/prepare_models.py"
 ROWS_AT_ONCE = 4  # per thread; more are no faster on a CPU and take more memory
 THREADS = "DIARIZATION_THREADS"  # set by the launcher
 CPU = "CPUExecutionProvider"
@@ -62,8 +63,7 @@ def create_session(
     )
     if not path.is_file():
         raise pb_utils.TritonModelException(
-            f"model '{config['name']}': {path.name} is not in its version folder; "
-            "run scripts/prepare_models.py"
+            f"model '{config['name']}': {path.name} is missing; {REMEDY}"
         )
     options = ort.SessionOptions()
     options.log_severity_level = 3
@@ -73,7 +73,8 @@ def create_session(
         return ort.InferenceSession(path, options, providers=providers)
     except Exception as error:
         raise pb_utils.TritonModelException(
-            f"model '{config['name']}': {path.name} does not load: {error}"
+            f"model '{config['name']}': {path.name} is damaged or not for this runtime "
+            f"({error}); {REMEDY}"
         ) from error
 
 

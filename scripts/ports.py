@@ -1,0 +1,40 @@
+"""Where a server listens."""
+
+import socket
+from dataclasses import asdict, dataclass
+
+from server_log import ServerError
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Ports of the three services; the defaults are Triton's own."""
+
+    http: int = 8000
+    grpc: int = 8001
+    metrics: int = 8002
+
+    @classmethod
+    def free(cls) -> "Ports":
+        """Three ports that nothing listens on at the moment."""
+        sockets = [socket.create_server((LOOPBACK, 0)) for _ in range(3)]
+        numbers = [bound.getsockname()[1] for bound in sockets]
+        for bound in sockets:
+            bound.close()
+        return cls(*numbers)
+
+    def flags(self) -> list[str]:
+        """The same as flags of `tritonserver`; only this machine is listened to."""
+        ports = [f"--{service}-port={port}" for service, port in asdict(self).items()]
+        return [*ports, *(f"--{service}-address={LOOPBACK}" for service in asdict(self))]
+
+    def require_free(self) -> None:
+        """Raise ServerError naming the first port that is in use, or that two would share."""
+        if len(set(asdict(self).values())) < len(asdict(self)):
+            raise ServerError(f"three different ports are needed, got {asdict(self)}")
+        for service, port in asdict(self).items():
+            with socket.socket() as probe:
+                if probe.connect_ex((LOOPBACK, port)) == 0:
+                    raise ServerError(f"port {port} is in use; choose another --{service}-port")

@@ -1,0 +1,76 @@
+"""Why a server did not start or did not go on: one sentence, and what its log says."""
+
+import re
+from pathlib import Path
+
+LOG_TAIL_LINES = 20
+# Without a GPU the one about CudaDriverHelper is always there.
+COMPLAINT = re.compile(r"E\d{4} (?!.*CudaDriverHelper)|.*(unrecognized option|requires an arg)")
+# Triton quotes what it was told, line ends written as \n; from `At:` on it is where in the code.
+NOT_LOADED = re.compile(
+    r"E\d{4} .*failed to load '(?P<model>[^']+)' version \d+: [\w ]+: (?P<cause>.*)"
+)
+NOT_READ = re.compile(r"E\d{4} .*Poll failed for model directory '(?P<model>[^']+)': (?P<cause>.*)")
+BAD_FLAG = re.compile(
+    r"\S*tritonserver: (?P<cause>(unrecognized option|option .*requires an arg).*)"
+)
+WHERE = re.compile(r'((\\n)+At:.*|(\\n|\s|")+)$')
+KIND = re.compile(r"^(TritonModelException|(?P<kind>\w+)): ")
+# How to mend what does not say so itself.
+OPTIONS_REMEDY = "; correct the parameters in its config.pbtxt"
+CONFIG_REMEDY = "; correct it"
+
+
+class ServerError(Exception):
+    """The server did not start or did not go on.
+
+    The first line of the text says why; the others show what its log says.
+    """
+
+    @property
+    def headline(self) -> str:
+        """The first line."""
+        return str(self).partition("\n")[0]
+
+
+def failure(log: Path, reason: str) -> ServerError:
+    """Error that says the reason, what Triton complained about, and how its log ends."""
+    lines = _lines(log)
+    complaints = [line for line in lines if COMPLAINT.match(line)]
+    shown = [*complaints, f"--- last lines of {log}", *lines[-LOG_TAIL_LINES:]]
+    return ServerError("\n".join([reason, *shown]))
+
+
+def start_failure(log: Path, reason: str) -> ServerError:
+    """The same, below a sentence that names the model at fault, if the log tells one."""
+    sentences = dict.fromkeys(filter(None, map(explanation, _lines(log))))
+    return failure(log, "\n".join([*sentences, reason]))
+
+
+def explanation(line: str) -> str | None:
+    """What is wrong, with which model, and how to mend it, as far as a line of the log tells.
+
+    >>> explanation("E1122 failed to load 'sad' version 1: Internal: TritonModelException: no file")
+    "model 'sad' does not load: no file"
+    """
+    if match := BAD_FLAG.match(line):
+        return f"{match['cause']}; see ./scripts/serve.sh --help, tritonserver --help"
+    if match := NOT_READ.match(line):
+        return (
+            f"model '{match['model']}' has no proper configuration: {_text(match)}{CONFIG_REMEDY}"
+        )
+    if match := NOT_LOADED.match(line):
+        kind = KIND.match(match["cause"])
+        remedy = OPTIONS_REMEDY if kind and kind["kind"] == "ConfigError" else ""
+        return f"model '{match['model']}' does not load: {_text(match)}{remedy}"
+    return None
+
+
+def _text(match: re.Match[str]) -> str:
+    """The cause without where it was, what kind of error it was, and the model's name again."""
+    cause = KIND.sub("", WHERE.sub("", match["cause"]))
+    return cause.removeprefix(f"model '{match['model']}': ").replace("\\n", " ")
+
+
+def _lines(log: Path) -> list[str]:
+    return log.read_text(errors="replace").splitlines() if log.is_file() else []

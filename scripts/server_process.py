@@ -1,0 +1,56 @@
+"""The processes of one run of `tritonserver`: begin them, watch them, end them."""
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from processes import alive, group, kill_group
+from server_log import ServerError
+from stop_signals import release_signals
+
+LAUNCHER = Path(sys.prefix) / "bin" / "tritonserver"
+POLL_S = 0.05
+GONE_WITHIN_S = 10.0  # after SIGKILL
+
+Process = subprocess.Popen[bytes]
+
+
+def launcher() -> str:
+    """The program `tritonserver` of this environment, else the one on PATH, as in a container."""
+    found = str(LAUNCHER) if LAUNCHER.is_file() else shutil.which("tritonserver")
+    if found is None:
+        raise ServerError(f"{LAUNCHER} is missing; run ./scripts/setup.sh")
+    return found
+
+
+def begin(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> Process:
+    """Start the server as a process group of its own that writes into `log`."""
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            preexec_fn=release_signals,
+            env=environment,
+        )
+
+
+def end(process: Process) -> None:
+    """End at once what is left of the server, Python stubs above all, and wait until it is gone."""
+    kill_group(process.pid)
+    process.wait()
+    deadline = time.monotonic() + GONE_WITHIN_S
+    while alive(group(process.pid)) and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+
+
+def loss(lost: set[int], models: Mapping[int, str]) -> str:
+    """Sentence that says which models lost processes; `models` has "" where none is known."""
+    named = sorted({models[pid] for pid in lost} - {""})
+    whose = " and ".join(f"model '{name}'" for name in named) or "a model"
+    return f"{len(lost)} process(es) of {whose} ended unexpectedly"
