@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from server_flags import PREFIX
 from shared_memory import SHM
 from triton_server import ROOT
 
-SERVE = ROOT / "scripts" / "serve.sh"
+SERVE = ROOT / "scripts" / "serve.py"  # serve.sh becomes it when set-up is done
 READY_WITHIN_S = 240
 
 
@@ -79,7 +80,7 @@ def serving(folder: Path, *flags: str, ports: Ports | None = None) -> Iterator[S
     ports, log = ports or Ports.free(), folder / "tritonserver.log"
     numbers = [flag for flag in ports.flags() if "-port=" in flag]
     process = subprocess.Popen(
-        [str(SERVE), *numbers, f"--log={log}", *flags],
+        [sys.executable, str(SERVE), *numbers, f"--log={log}", *flags],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

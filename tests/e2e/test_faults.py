@@ -1,0 +1,279 @@
+"""Faults of a running server: it comes back by itself, answers as before, and leaves nothing."""
+
+import os
+import re
+import shutil
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import soundfile
+import tritonclient.grpc as grpcclient
+
+from e2e.calls import diarize, diarize_all, wav_bytes
+from e2e.serving_process import assert_gone, serving, shared_memory
+from processes import children
+from triton_server import MODEL_REPOSITORY
+
+N_CLIENTS = 4
+# What clients may try again; the second is Triton's own, about the one instance that is dead.
+TRANSIENT = re.compile(r"StatusCode.UNAVAILABLE |StatusCode.INTERNAL .* is not healthy")
+REST_S = 0.2  # between two requests while the server is away
+
+pytestmark = [pytest.mark.triton, pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+def recordings(sample):
+    """Four excerpts of the sample, each of its own length."""
+    samples, rate_hz = soundfile.read(sample, dtype="float32")
+    return [wav_bytes(samples[6 * rate_hz : (12 + 2 * n) * rate_hz]) for n in range(N_CLIENTS)]
+
+
+class Load:
+    """Clients that ask one recording each, over and over, until the block ends.
+
+    Attributes
+    ----------
+    n_answers
+        How many answers each client got.
+    wrong
+        Answers that differ from those expected.
+    errors
+        Status of every refusal.
+    """
+
+    def __init__(self, server, recordings, expected):
+        self.n_answers = [0] * len(recordings)
+        self.wrong, self.errors = [], []
+        self._server, self._over = server, threading.Event()
+        self._work = list(enumerate(zip(recordings, expected, strict=True)))
+
+    def __enter__(self):
+        self._threads = ThreadPoolExecutor(len(self._work))
+        self._clients = [self._threads.submit(self._ask, n, *pair) for n, pair in self._work]
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._threads.shutdown()
+        for client in self._clients:
+            client.result()
+
+    def _ask(self, number, recording, expected):
+        while not self._over.is_set():
+            try:
+                rttm = diarize(self._server, recording).rttm
+            except grpcclient.InferenceServerException as error:
+                self.errors.append(f"{error.status()} {error.message()}")
+                self._over.wait(REST_S)
+                continue
+            self.n_answers[number] += 1
+            if rttm != expected:
+                self.wrong.append(rttm)
+
+    def wait_for_answers(self):
+        """Wait until every client got one more."""
+        before = list(self.n_answers)
+        deadline = time.monotonic() + 120
+        while not all(now > then for now, then in zip(self.n_answers, before, strict=True)):
+            assert time.monotonic() < deadline, (before, self.n_answers, self.errors)
+            time.sleep(0.05)
+
+
+def survives(tmp_path, recordings, victim, *words):
+    """Kill a process under load; serve.sh must say so, go on as before and leave nothing."""
+    with serving(tmp_path) as server:
+        assert server.line().startswith("ready: ")
+        expected = [diarize(server, recording).rttm for recording in recordings]
+        assert all(expected)
+        regions = set(shared_memory(server.shared_memory_prefix()))
+        with Load(server, recordings, expected) as load:
+            load.wait_for_answers()
+            before = children(server.process.pid)
+            os.kill(victim(server), signal.SIGKILL)
+            line = server.line()
+            load.wait_for_answers()
+        assert line.startswith("ready again after ")
+        assert any(word in line for word in words), line
+        assert "restart 1 of 5 within 10 minutes" in line
+        assert not load.wrong
+        assert all(map(TRANSIENT.match, load.errors)), {*load.errors}
+        now = set(shared_memory(server.shared_memory_prefix()))
+        assert regions & now == {name for name in regions if name.endswith("door")}
+        assert not before & children(server.process.pid)
+        processes, prefix = children(server.process.pid), server.shared_memory_prefix()
+        server.process.terminate()
+        assert server.end() == (128 + signal.SIGTERM, "")
+    assert_gone(processes, prefix)
+
+
+def test_under_load_a_killed_run_is_replaced_and_answers_are_as_before(tmp_path, recordings):
+    # Triton itself dies of a stub that is killed in the midst of a request.
+    words = ("model 'run'", "tritonserver ended with status -")
+    survives(tmp_path, recordings, lambda server: server.stubs_of("run")[0], *words)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["sad", "segmentation", "speaker_model"])
+def test_under_load_a_killed_net_is_replaced(model, tmp_path, recordings):
+    words = (f"model '{model}'", "tritonserver ended with status -")
+    survives(tmp_path, recordings, lambda server: server.stubs_of(model)[0], *words)
+
+
+@pytest.mark.slow
+def test_under_load_a_killed_tritonserver_is_replaced(tmp_path, recordings):
+    survives(tmp_path, recordings, lambda server: server.server(), "ended with status -9")
+
+
+@pytest.mark.slow
+def test_a_fault_while_it_loads_again_is_mended_too(tmp_path, sample):
+    with serving(tmp_path) as server:
+        assert server.line().startswith("ready: ")
+        expected = diarize(server, sample.read_bytes()).rttm
+        os.kill(server.server(), signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while not (loaded := server.stubs_of("run")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.kill(loaded[0], signal.SIGKILL)
+        lines = [server.line()]
+        while "restart 2 of" not in lines[-1]:
+            lines.append(server.line())
+        assert len(server.stubs_of("run")) == 4
+        assert diarize(server, sample.read_bytes()).rttm == expected
+
+
+@pytest.mark.slow
+def test_too_many_faults_end_it_with_the_reason(tmp_path):
+    with serving(tmp_path, "--restarts=1") as server:
+        for beginning in ("ready: ", "ready again after "):
+            assert server.line().startswith(beginning)
+            processes, prefix = children(server.process.pid), server.shared_memory_prefix()
+            os.kill(server.stubs_of("sad")[0], signal.SIGKILL)
+        status, errors = server.end()
+    assert status == 1
+    assert errors.startswith(
+        "serve: gave up after 1 restarts within 10 minutes; the last time: "
+        "1 process(es) of model 'sad' ended unexpectedly\n"
+    )
+    assert_gone(processes, prefix)
+
+
+@pytest.mark.slow
+def test_sigterm_lets_a_long_recording_finish_and_refuses_new_ones(tmp_path, sample):
+    samples, _ = soundfile.read(sample, dtype="float32")
+    long = wav_bytes(np.tile(samples, 10))  # 5 minutes
+    with serving(tmp_path, "--drain=120") as server, ThreadPoolExecutor(1) as thread:
+        assert server.line().startswith("ready: ")
+        processes, prefix = children(server.process.pid), server.shared_memory_prefix()
+        expected = diarize(server, long).rttm
+        asked = thread.submit(diarize, server, long)
+        time.sleep(1)  # it is on its way; nothing tells when it has begun
+        server.process.terminate()
+        refused = refusal(server, sample.read_bytes())
+        assert not asked.done()
+        assert refused.status() == "StatusCode.UNAVAILABLE"
+        assert "the server is stopping" in refused.message()
+        assert asked.result(240).rttm == expected
+        assert server.end() == (128 + signal.SIGTERM, "")
+    assert_gone(processes, prefix)
+
+
+def refusal(server, recording):
+    """The error that a request gets, asked again until there is one."""
+    answers = diarize_all(server, [recording])
+    deadline = time.monotonic() + 120
+    while not isinstance(answers[-1], grpcclient.InferenceServerException):
+        assert time.monotonic() < deadline
+        answers = diarize_all(server, [recording])
+    return answers[-1]
+
+
+@pytest.mark.slow
+def test_work_that_takes_too_long_ends_with_the_server(tmp_path, sample):
+    samples, _ = soundfile.read(sample, dtype="float32")
+    with serving(tmp_path, "--drain=1") as server, ThreadPoolExecutor(1) as thread:
+        assert server.line().startswith("ready: ")
+        processes, prefix = children(server.process.pid), server.shared_memory_prefix()
+        asked = thread.submit(refusal, server, wav_bytes(np.tile(samples, 60)))
+        time.sleep(2)
+        server.process.terminate()
+        assert asked.result(120).status() == "StatusCode.UNAVAILABLE"
+        assert server.end() == (128 + signal.SIGTERM, "")
+    assert_gone(processes, prefix)
+
+
+def remove(path):
+    path.unlink()
+
+
+def garble(path):
+    path.write_bytes(b"garbage" * 1000)
+
+
+def halve(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def set_impossible(path):
+    path.write_text(
+        path.read_text() + 'parameters [ { key: "sad.onset" value: { string_value: "7" } } ]\n'
+    )
+
+
+def misspell(path):
+    path.write_text(path.read_text().replace("backend:", "backnd:"))
+
+
+MEND = "run ./scripts/setup.sh or scripts/prepare_models.py"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("damage", "file", "beginning", "end"),
+    [
+        (remove, "sad/1/silero_vad.jit", "'sad' does not load: silero_vad.jit is missing", MEND),
+        (garble, "sad/1/silero_vad.jit", "'sad' does not load: silero_vad.jit is damaged", MEND),
+        (halve, "sad/1/silero_vad.jit", "'sad' does not load: silero_vad.jit is damaged", MEND),
+        (
+            remove,
+            "speaker_model/1/model.onnx",
+            "'speaker_model' does not load: model.onnx is",
+            MEND,
+        ),
+        (
+            garble,
+            "speaker_model/1/model.onnx",
+            "'speaker_model' does not load: model.onnx is",
+            MEND,
+        ),
+        (halve, "speaker_model/1/model.onnx", "'speaker_model' does not load: model.onnx is", MEND),
+        (
+            set_impossible,
+            "run/config.pbtxt",
+            "'run' does not load: sad: 0 < offset <= onset < 1, got 0.2, 7.0",
+            "correct the parameters in its config.pbtxt",
+        ),
+        (
+            misspell,
+            "run/config.pbtxt",
+            "'run' has no proper configuration: failed to",
+            "correct it",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_model_comes_first(damage, file, beginning, end, tmp_path):
+    repository = tmp_path / "models"
+    shutil.copytree(MODEL_REPOSITORY, repository)
+    damage(repository / file)
+    with serving(tmp_path, f"--model-repository={repository}") as server:
+        status, errors = server.end()
+    first = errors.splitlines()[0]
+    assert status == 1
+    assert first.startswith(f"serve: model {beginning}")
+    assert first.endswith(end)
+    assert "Traceback" not in errors
