@@ -50,8 +50,10 @@ def test_a_command_line_keeps_white_space_within_arguments(proc):
 
 
 def test_a_process_is_known_by_its_pid_and_its_start_for_as_long_as_it_lives():
-    command = [sys.executable, "-c", "input()"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as process:
+    command = [sys.executable, "-c", "print(flush=True); input()"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, start_new_session=True) as process:
+        process.stdout.readline()  # from here on the kernel tells its command line
         begun = started_at(process.pid)
         assert begun is not None
         assert begun >= started_at(os.getpid())
