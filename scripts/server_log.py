@@ -5,10 +5,12 @@ from pathlib import Path
 
 LOG_TAIL_LINES = 20
 # Without a GPU the one about CudaDriverHelper is always there.
-COMPLAINT = re.compile(r"E\d{4} (?!.*CudaDriverHelper)|.*(unrecognized option|requires an arg)")
+COMPLAINT = re.compile(
+    r"E\d{4} (?!.*CudaDriverHelper)|.*(unrecognized option|requires an arg|libprotobuf ERROR)"
+)
 # Triton quotes what it was told, line ends written as \n; from `At:` on it is where in the code.
 NOT_LOADED = re.compile(
-    r"E\d{4} .*failed to load '(?P<model>[^']+)' version \d+: [\w ]+: (?P<cause>.*)"
+    r"E\d{4} .*failed to load (model )?'(?P<model>[^']+)'( version \d+: [\w ]+)?: (?P<cause>.*)"
 )
 NOT_READ = re.compile(r"E\d{4} .*Poll failed for model directory '(?P<model>[^']+)': (?P<cause>.*)")
 BAD_FLAG = re.compile(

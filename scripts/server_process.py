@@ -1,5 +1,7 @@
 """The processes of one run of `tritonserver`: begin them, watch them, end them."""
 
+import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -47,6 +49,9 @@ def end(process: Process) -> None:
     deadline = time.monotonic() + GONE_WITHIN_S
     while alive(group(process.pid)) and time.monotonic() < deadline:
         time.sleep(POLL_S)
+    with contextlib.suppress(ChildProcessError):  # in a container orphans become ours to wait for
+        while os.waitpid(-process.pid, os.WNOHANG) != (0, 0):
+            pass
 
 
 def loss(lost: set[int], models: Mapping[int, str]) -> str:

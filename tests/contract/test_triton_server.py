@@ -3,9 +3,12 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -404,3 +407,26 @@ def test_the_program_of_the_container_is_used_where_the_environment_has_none(
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with TritonServer(log, flags=["--log-verbose=1"]) as server:
         assert "--log-verbose=1" in flags_received(server)
+
+
+FIRST_PROCESS = """
+import ctypes, os, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import server_process
+from processes import children
+from triton_server import TritonServer
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # orphans become children of this process
+server_process.LAUNCHER = Path(sys.argv[2])
+server = TritonServer(Path(sys.argv[3]), flags=["--fake-child"])
+server.start()
+n_started = len(children(os.getpid()))
+server.kill(drain_s=0)
+print(n_started, len(children(os.getpid())))
+"""
+
+
+def test_the_first_process_of_a_container_is_left_no_dead_children(log, fake_launcher):
+    scripts = str(Path(triton_server.__file__).parent)
+    command = [sys.executable, "-c", FIRST_PROCESS, scripts, str(fake_launcher), str(log)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "2 0\n"

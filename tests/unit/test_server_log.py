@@ -28,6 +28,11 @@ WHERE = '\\n\\nAt:\\n  /srv/model_repo/sad/1/model.py(27): initialize\\n"'
             "model 'run' does not load: instance group has no count",
         ),
         (
+            "E1125 18:13:34.693906 15365 model_repository_manager.cc:724] "
+            "\"failed to load model 'sad': at least one version must be available\"",
+            "model 'sad' does not load: at least one version must be available",
+        ),
+        (
             "E1125 18:12:22.864784 14263 model_repository_manager.cc:1460] "
             "\"Poll failed for model directory 'run': failed to read text proto from x\"",
             "model 'run' has no proper configuration: failed to read text proto from x; correct it",
@@ -62,3 +67,10 @@ def test_the_sentence_comes_first_and_once_and_the_log_follows(tmp_path):
 
 def test_without_a_log_there_is_still_a_reason(tmp_path):
     assert failure(tmp_path / "none", "it ended").headline == "it ended"
+
+
+def test_where_a_configuration_cannot_be_read_is_a_complaint(tmp_path):
+    log = tmp_path / "log"
+    where = "[libprotobuf ERROR x.cc:337] Error parsing text-format: 21:11: no field named 'a'"
+    log.write_text(f"{where}\n" + "I1122 goes on\n" * 99)
+    assert str(failure(log, "it ended")).splitlines()[1] == where
