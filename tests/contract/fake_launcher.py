@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from triton_server import TritonServer
+
 READY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 WAIT_S = 20.0
 LIFE_S = 60  # no process outlives a test that fails to stop it for longer
@@ -66,6 +68,11 @@ def witness() -> Iterator[Witness]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(WAIT_S)
         yield Witness(listener)
+
+
+def flags_received(server: TritonServer) -> list[str]:
+    """The flags that a server was started with, from its log."""
+    return [line for line in server.log.read_text().splitlines() if line.startswith("--")]
 
 
 def flag_values() -> dict[str, str]:

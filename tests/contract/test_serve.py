@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import serve
-from contract.fake_launcher import witness, write_launcher
+from contract.fake_launcher import write_launcher
 from processes import children
 from triton_server import Ports
 
@@ -29,12 +29,6 @@ supervising.PAUSE_S = float(sys.argv.pop(1))
 import serve
 serve.main()
 """
-
-
-@pytest.fixture
-def seen():
-    with witness() as each:
-        yield each
 
 
 @pytest.fixture

@@ -3,46 +3,19 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
-import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 import server_process
 import stop_signals
 import triton_server
-from contract.fake_launcher import witness, write_launcher
-from diarization.door import inside_the_door
-from diarization.errors import StoppingError
+from contract.fake_launcher import WAIT_S, flags_received
 from processes import children
-from shared_memory import SHM, new_prefix
 from triton_server import MODEL_REPOSITORY, Ports, ServerError, TritonServer
 
-WAIT_S = 20
-
-
-@pytest.fixture
-def log(tmp_path):
-    return tmp_path / "logs" / "server.log"
-
-
-@pytest.fixture(autouse=True)
-def fake_launcher(tmp_path, monkeypatch):
-    monkeypatch.setattr(server_process, "LAUNCHER", write_launcher(tmp_path / "tritonserver"))
-    monkeypatch.setattr(triton_server, "POLL_S", 0.01)
-    monkeypatch.setattr(triton_server, "STOP_TIMEOUT_S", 0.3)
-    monkeypatch.setattr(triton_server, "ANSWER_S", 0)
-    return server_process.LAUNCHER
-
-
-@pytest.fixture
-def seen():
-    with witness() as each:
-        yield each
+pytestmark = pytest.mark.usefixtures("fake_launcher")
 
 
 @pytest.fixture
@@ -50,11 +23,6 @@ def taken():
     """A port on which somebody else listens."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         yield other.getsockname()[1]
-
-
-def flags_received(server):
-    """The flags that the launcher printed into its log."""
-    return [line for line in server.log.read_text().splitlines() if line.startswith("--")]
 
 
 def test_free_ports_are_three_different_ones_that_can_be_taken():
@@ -292,101 +260,6 @@ def test_a_stop_that_comes_while_the_process_begins_leaves_none_behind(log, seen
     seen.assert_ended(begun)
 
 
-@pytest.fixture
-def left_behind():
-    """A function that puts a file into shared memory under a name; none outlives the test."""
-    paths = []
-
-    def put(name):
-        path = SHM / name
-        path.write_bytes(b"x")
-        paths.append(path)
-        return path
-
-    yield put
-    for path in paths:
-        path.unlink(missing_ok=True)
-
-
-def test_shared_memory_that_a_server_leaves_is_removed_and_no_other(log, left_behind):
-    server, other = TritonServer(log), TritonServer(log)
-    server.start()
-    kept = left_behind(f"{other.shared_memory_prefix}region")
-    gone = left_behind(f"{server.shared_memory_prefix}region")
-    server.stop()
-    assert not gone.exists()
-    assert kept.exists()
-    assert not list(SHM.glob(f"{server.shared_memory_prefix}*"))  # its door is gone too
-
-
-@pytest.mark.parametrize("flag", ["--fake-exit=3", "--fake-deaf"])
-def test_shared_memory_of_a_server_that_does_not_start_is_removed(flag, log, left_behind):
-    server = TritonServer(log, flags=[flag])
-    gone = left_behind(f"{server.shared_memory_prefix}region")
-    with pytest.raises(ServerError):
-        server.start(timeout_s=0.1)
-    assert not gone.exists()
-
-
-def test_a_prefix_of_the_callers_own_wins_and_is_swept_too(log, left_behind):
-    name = f"test_{new_prefix()}"
-    given = f"--backend-config=python,shm-region-prefix-name={name}"
-    server = TritonServer(log, flags=[given])
-    assert server.shared_memory_prefix == name
-    with server:
-        assert [flag for flag in flags_received(server) if "shm-region" in flag] == [given]
-        gone = left_behind(f"{name}region")
-    assert not gone.exists()
-
-
-def test_who_works_on_a_request_is_waited_for_and_others_are_refused(log, monkeypatch):
-    server = TritonServer(log)
-    monkeypatch.setenv("DIARIZATION_DOOR", str(server._door.path))
-    server.start()
-    with ThreadPoolExecutor(1) as thread:
-        with inside_the_door():
-            stopping = thread.submit(server.stop)
-            wait_until(lambda: refused() is not None)
-            assert server._process.poll() is None  # not even asked to stop
-            assert "asked to stop" not in log.read_text()
-        stopping.result(WAIT_S)
-    assert log.read_text().endswith("asked to stop\n")
-
-
-def refused():
-    try:
-        with inside_the_door():
-            return None
-    except StoppingError as error:
-        return error
-
-
-def wait_until(true):
-    deadline = time.monotonic() + WAIT_S
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def test_work_that_takes_longer_than_it_gets_does_not_keep_the_server(log, seen, monkeypatch):
-    server = TritonServer(log, flags=[seen.flag])
-    monkeypatch.setenv("DIARIZATION_DOOR", str(server._door.path))
-    server.start()
-    processes = seen.started(1)
-    with inside_the_door():
-        server.stop(drain_s=0.1)
-    seen.assert_ended(processes)
-
-
-def test_a_killed_server_is_not_asked_to_stop(log, seen):
-    server = TritonServer(log, flags=["--fake-child", seen.flag])
-    server.start()
-    processes = seen.started(2)
-    server.kill(drain_s=0.1)
-    seen.assert_ended(processes)
-    assert "asked to stop" not in log.read_text()
-
-
 def test_models_that_may_be_unloaded_may_lose_processes(log):
     flags = ["--fake-child", "--fake-answers=2", "--model-control-mode=explicit"]
     server = TritonServer(log, flags=flags)
@@ -407,26 +280,3 @@ def test_the_program_of_the_container_is_used_where_the_environment_has_none(
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with TritonServer(log, flags=["--log-verbose=1"]) as server:
         assert "--log-verbose=1" in flags_received(server)
-
-
-FIRST_PROCESS = """
-import ctypes, os, sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-import server_process
-from processes import children
-from triton_server import TritonServer
-ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # orphans become children of this process
-server_process.LAUNCHER = Path(sys.argv[2])
-server = TritonServer(Path(sys.argv[3]), flags=["--fake-child"])
-server.start()
-n_started = len(children(os.getpid()))
-server.kill(drain_s=0)
-print(n_started, len(children(os.getpid())))
-"""
-
-
-def test_the_first_process_of_a_container_is_left_no_dead_children(log, fake_launcher):
-    scripts = str(Path(triton_server.__file__).parent)
-    command = [sys.executable, "-c", FIRST_PROCESS, scripts, str(fake_launcher), str(log)]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "2 0\n"
