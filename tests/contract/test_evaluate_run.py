@@ -269,7 +269,8 @@ def test_without_matplotlib_one_can_do_without_pictures(triton, root, tmp_path, 
 
 
 def test_an_own_server_that_cannot_start_is_told(root, monkeypatch, tmp_path, capfd):
-    monkeypatch.setattr("triton_server.LAUNCHER", tmp_path / "absent")
+    monkeypatch.setattr("server_process.LAUNCHER", tmp_path / "absent")
+    monkeypatch.setenv("PATH", str(tmp_path))
 
     code = evaluate.main(["--root", str(root)])
 
