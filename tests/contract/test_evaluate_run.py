@@ -1,6 +1,7 @@
 """evaluate.py against a server that speaks Triton's gRPC protocol: requests, files, exit codes."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -270,6 +271,7 @@ def test_without_matplotlib_one_can_do_without_pictures(triton, root, tmp_path, 
 
 def test_an_own_server_that_cannot_start_is_told(root, monkeypatch, tmp_path, capfd):
     monkeypatch.setattr("server_process.LAUNCHER", tmp_path / "absent")
+    (tmp_path / "perl").symlink_to(shutil.which("perl"))  # the scorer's, and no other launcher
     monkeypatch.setenv("PATH", str(tmp_path))
 
     code = evaluate.main(["--root", str(root)])
