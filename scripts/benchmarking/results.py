@@ -68,15 +68,16 @@ def report_of(
     benchmark: Benchmark, options: Mapping[str, Any], origin: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Put a run into a JSON document, with the command line and `provenance`."""
-    found: dict[str, Any] = _rounded(asdict(benchmark))
+    found: dict[str, Any] = rounded(asdict(benchmark))
     return {"format": FORMAT, **origin, "options": dict(options), **found}
 
 
-def _rounded(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
+def rounded(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    """The same with every float in it, at any depth, rounded to four decimals."""
     if isinstance(value, float):
         return round(value, _DECIMALS)
     if isinstance(value, dict):
-        return {name: _rounded(each) for name, each in value.items()}
+        return {name: rounded(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(each) for each in value]
+        return [rounded(each) for each in value]
     return value
