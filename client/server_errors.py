@@ -17,17 +17,22 @@ _FORBIDDEN = ("StatusCode.UNAUTHENTICATED", "StatusCode.PERMISSION_DENIED")
 _RESTRICTED = re.compile(r"protocol is restricted, expecting header '([^']*)'")
 # A model's process that died, and a connection that a proxy or a dying server cut.
 _PASSING = re.compile(r"Stub process .*is not healthy|RST_STREAM|Stream removed|Socket closed")
+# A server that stops, or loads a model anew. Before anything was sent the model was there.
+_MODEL_AWAY = "Request for unknown model"
 _NO_CONNECTION = "failed to connect to all addresses"
 
 
 def may_pass(error: InferenceServerException) -> bool:
-    """Whether the same request may be answered later: the server is away, starting or full."""
+    """Whether a recording may be answered later: the server is away, starting, stopping or full.
+
+    Not for the question whether the model is ready, with which a run begins.
+    """
     if _refusal(error):
         return False
     text = one_line(error)
-    return error.status() == _UNAVAILABLE or (
-        error.status() in _BROKEN and _PASSING.search(text) is not None
-    )
+    if error.status() in _BROKEN:
+        return _PASSING.search(text) is not None
+    return error.status() == _UNAVAILABLE or _MODEL_AWAY in text
 
 
 def reason(error: InferenceServerException, timeout_s: float) -> str:

@@ -11,6 +11,7 @@ REFUSED = (
     "connect to remote host: Connection refused"
 )
 STOPPING = "[request id: <id_unknown>] Server is stopping, scheduler for model has stopped"
+UNLOADED = "Request for unknown model: 'run' has no available versions"
 STUB = "Stub process 'run_0_0' is not healthy."
 OLDER_STUB = "Failed to process the request(s) for model instance 'sad_0', message: " + STUB
 TLS = "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:1: Tls handshake "
@@ -29,6 +30,7 @@ def error(text, status):
     [
         (REFUSED, "UNAVAILABLE"),
         (STOPPING, "UNAVAILABLE"),
+        (UNLOADED, "NOT_FOUND"),
         ("model 'sad' failed; the server's log says why", "UNAVAILABLE"),
         ("Exceeds maximum queue size", "UNAVAILABLE"),
         ("Stream removed (Socket closed)", "UNAVAILABLE"),
@@ -50,6 +52,7 @@ def test_what_a_server_gives_that_will_be_back_may_pass(text, status):
         ("Deadline Exceeded", "DEADLINE_EXCEEDED"),
         ("Locally cancelled", "CANCELLED"),
         ("internal error", "INTERNAL"),
+        ("no such thing", "NOT_FOUND"),
         ("Stub process is not healthy", "INVALID_ARGUMENT"),
         ("", "RESOURCE_EXHAUSTED"),
     ],
