@@ -3,6 +3,7 @@
 The only code that does so: serve.sh, quickstart, tests and tools all use it.
 """
 
+import math
 import subprocess
 import time
 from collections.abc import Sequence
@@ -35,6 +36,7 @@ STOP_TIMEOUT_S = 20.0  # for Triton itself, to unload its models
 ANSWER_S = 0.2  # from the end of the work on an answer until it is sent
 POLL_S = 0.1
 WATCH_S = 0.25
+LOSS_S = 10.0  # from the loss of a process while models load until Triton itself has given up
 
 
 class TritonServer:
@@ -188,18 +190,25 @@ class TritonServer:
     def _wait_until_ready(self, deadline: float) -> None:
         process = self._running()
         models: dict[int, str] = {}
+        lost_at = math.inf
         while not is_ready(self.http_url, self._flags):
-            models.update(stubs(process.pid))  # one may die while other models still load
+            models.update(stubs(process.pid))
+            if lost := models.keys() - alive(models):
+                lost_at = min(lost_at, time.monotonic())
             if process.poll() is not None:
                 raise start_failure(
                     self.log,
                     f"tritonserver ended with status {process.returncode} before it was ready",
                 )
+            if time.monotonic() > lost_at + LOSS_S:
+                raise start_failure(self.log, loss(lost, models))
             if time.monotonic() > deadline:
                 raise start_failure(self.log, "tritonserver was not ready in time")
             time.sleep(POLL_S)
+        self._models = self._to_be_kept(models)
+
+    def _to_be_kept(self, models: dict[int, str]) -> dict[int, str]:
+        """Those seen while models loaded, and all that are there now."""
         if flag_value(self._flags, "--model-control-mode", "none") != "none":
-            models.clear()  # those that are unloaded lose their processes by right
-        else:
-            models.update(dict.fromkeys(alive(children(process.pid)), "") | stubs(process.pid))
-        self._models = models
+            return {}  # models that are unloaded lose their processes by right
+        return {**models, **dict.fromkeys(alive(children(self.pid)), ""), **stubs(self.pid)}

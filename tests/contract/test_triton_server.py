@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import threading
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
@@ -23,25 +24,6 @@ def taken():
     """A port on which somebody else listens."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         yield other.getsockname()[1]
-
-
-def test_free_ports_are_three_different_ones_that_can_be_taken():
-    ports = Ports.free()
-    numbers = [ports.http, ports.grpc, ports.metrics]
-    assert len(set(numbers)) == 3
-    for number in numbers:
-        socket.create_server(("127.0.0.1", number)).close()
-
-
-def test_the_default_ports_are_tritons_and_only_this_machine_is_listened_to():
-    assert Ports().flags() == [
-        "--http-port=8000",
-        "--grpc-port=8001",
-        "--metrics-port=8002",
-        "--http-address=127.0.0.1",
-        "--grpc-address=127.0.0.1",
-        "--metrics-address=127.0.0.1",
-    ]
 
 
 @pytest.mark.parametrize("service", ["http", "grpc", "metrics"])
@@ -188,6 +170,35 @@ def test_a_lost_process_is_reported(log):
     os.kill(child, signal.SIGKILL)
     assert str(server.watch()).startswith("1 process(es) of a model ended unexpectedly\n")
     server.stop()
+
+
+def wait_until_noted(monkeypatch):
+    """Wait until all processes below the server, now taken for stubs, have been noted."""
+    looked = threading.Event()
+
+    def look(pid):
+        found = dict.fromkeys(children(pid), "run")
+        looked.set()
+        return found
+
+    monkeypatch.setattr(triton_server, "stubs", look)
+    assert looked.wait(WAIT_S)
+    looked.clear()
+    assert looked.wait(WAIT_S)
+
+
+def test_a_server_that_loses_a_process_while_it_loads_is_not_waited_for(log, seen, monkeypatch):
+    monkeypatch.setattr(triton_server, "LOSS_S", 0.1)
+    server = TritonServer(log, flags=["--fake-deaf", "--fake-child", seen.flag])
+    with ThreadPoolExecutor(1) as thread:
+        starting = thread.submit(server.start, 60)
+        processes = seen.started(2)
+        (lost,) = children(server.pid)
+        wait_until_noted(monkeypatch)
+        os.kill(lost, signal.SIGKILL)
+        with pytest.raises(ServerError, match=r"^1 process\(es\) of model 'run' ended unexpect"):
+            starting.result(WAIT_S)
+    seen.assert_ended(processes)
 
 
 def test_a_server_that_was_not_started_cannot_be_watched(log):
