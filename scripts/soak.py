@@ -20,6 +20,7 @@ from soaking.asking import Asker
 from soaking.audio import Speech, excerpt, whole
 from soaking.cases import CASES
 from soaking.command_line import QUICK_GOOD, parsed_options
+from soaking.faults import QUICK_VICTIMS, VICTIMS, FaultsResult, run_faults
 from soaking.growth import run_growth
 from soaking.inputs import Together, run_cases
 from soaking.load import for_seconds, run_load
@@ -59,8 +60,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _tried(options: argparse.Namespace, recording: Speech, speech: Speech) -> Soak:
-    """All phases, one after another, with one server."""
+    """All phases, one after another."""
     soak = Soak()
+    if set(options.phases) != {"faults"}:
+        _try_on_one_server(soak, options, recording, speech)
+    if "faults" in options.phases:
+        soak.faults = _faults(options, recording)
+    return soak
+
+
+def _faults(options: argparse.Namespace, recording: Speech) -> FaultsResult:
+    """The last phase; what the others have found is not lost with it."""
+    victims = QUICK_VICTIMS if options.quick else VICTIMS
+    log.info("faults: %d recordings, %d kills", options.recordings, len(victims))
+    server_log = options.output / "tritonserver-faults.log"
+    try:
+        return run_faults(recording, options.recordings, victims, server_log, log.info)
+    except SoakError as error:
+        return FaultsResult.failed(options.recordings, str(error))
+
+
+def _try_on_one_server(
+    soak: Soak, options: argparse.Namespace, recording: Speech, speech: Speech
+) -> None:
+    """All phases during which the server is left alone."""
     with own_server(options.option, options.output) as url, Asker(url) as asker:
         pids = frozenset(own_children())
         if "inputs" in options.phases:
@@ -70,7 +93,7 @@ def _tried(options: argparse.Namespace, recording: Speech, speech: Speech) -> So
             log.info("repeats: %d times in every mode", options.repeats)
             soak.repeats = run_repeats(asker, speech, options.repeats)
         if not {"growth", "load"} & set(options.phases):
-            return soak
+            return
         n_good = QUICK_GOOD if options.quick else None
         mix = Mix(asker, speech, recording, options.seed, n_good)
         if "growth" in options.phases:
@@ -80,7 +103,6 @@ def _tried(options: argparse.Namespace, recording: Speech, speech: Speech) -> So
             log.info("load: %d clients, %g minute(s)", options.clients, options.minutes)
             following = for_seconds(mix, options.minutes * MINUTE_S)
             soak.load = run_load(url, options.clients, following, pids)
-    return soak
 
 
 def _reported(options: argparse.Namespace, soak: Soak, report: dict[str, object]) -> int:

@@ -8,10 +8,11 @@ from benchmarking.audio import SAMPLE
 from evaluation import ROOT
 from evaluation.command_line import add_tried_options, positive, seconds
 
-PHASES = ("inputs", "repeats", "growth", "load")
+PHASES = ("inputs", "repeats", "growth", "load", "faults")
 MINUTES, QUICK_MINUTES = 15.0, 1.0
 REPEATS, QUICK_REPEATS = 100, 10
 REQUESTS, QUICK_REQUESTS = 200, 30
+RECORDINGS, QUICK_RECORDINGS = 50, 12
 QUICK_GOOD = 10
 CLIENTS = 16
 
@@ -22,13 +23,16 @@ phases:
   growth   memory after {REQUESTS} requests against memory after the largest one
   load     many clients with good, long, bad and cancelled requests for minutes: every answer is as
            alone, none is lost
+  faults   client.py works through {RECORDINGS} recordings while one process after another is
+           killed: every model's, tritonserver, the client itself
 
-A server of its own is started. --output gets soak.json, reliability.md, memory.png and the log of
+Servers of its own are started. --output gets soak.json, reliability.md, memory.png and the log of
 the server. --docs also writes docs/reliability.md and docs/reliability/memory.png, the page of the
 project.
 
 --quick: {QUICK_MINUTES:g} minute of load, {QUICK_REPEATS} repeats, {QUICK_REQUESTS} requests in
-growth, {QUICK_GOOD} different good requests in growth and load.
+growth, {QUICK_GOOD} different good requests in growth and load; {QUICK_RECORDINGS} recordings and
+fewer processes killed in faults.
 
 exit codes:
   0    nothing was wrong, nothing was lost
@@ -54,6 +58,7 @@ def parsed_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     options.phases = [phase for phase in PHASES if phase in options.phases]
     options.minutes = options.minutes or (QUICK_MINUTES if options.quick else MINUTES)
     options.repeats = QUICK_REPEATS if options.quick else REPEATS
+    options.recordings = QUICK_RECORDINGS if options.quick else RECORDINGS
     options.requests = QUICK_REQUESTS if options.quick else REQUESTS
     return options
 

@@ -8,6 +8,7 @@ from soaking.results import Soak
 from soaking.tables import (
     cases_table,
     counts_table,
+    faults_table,
     growth_table,
     inputs_table,
     latency_table,
@@ -45,6 +46,13 @@ is longer than that, so nothing was to be turned away.
 _LATENCY = """\
 Seconds from sending to the answer, its wait behind the other clients' requests included:
 """
+_FAULTS = """\
+`python client/client.py --wavscp ... --resume --retry_for=600` sends {n} recordings to a server
+that `python scripts/serve.py` keeps running. Meanwhile one process after another is killed
+(SIGKILL): one of each model's, tritonserver itself, and the client, which is started again by the
+same line. In the end {right} of {n} recordings had their RTTM, with the turns they got before the first
+fault, each once in the joined `rttm`, after {wall_s:.0f} s.
+"""
 _GROWTH = """\
 Memory of all processes of the server (PSS: shared pages count once) and of the files in /dev/shm
 through which its processes pass tensors: after {largest:g} minutes of audio in every instance of
@@ -64,6 +72,7 @@ def markdown_page(soak: Soak, report: Mapping[str, Any], pictures: str) -> str:
         summary_table(soak),
         *_problems(soak),
         *_load(soak, pictures),
+        *_faults(soak),
         *_growth(soak),
         *_repeats(soak),
         *_inputs(soak),
@@ -86,6 +95,14 @@ def _load(soak: Soak, pictures: str) -> list[str]:
     )
     picture = f"![memory]({pictures}{PICTURE})\n"
     return ["## Load\n", told, counts_table(load), _LATENCY, latency_table(load), picture]
+
+
+def _faults(soak: Soak) -> list[str]:
+    faults = soak.faults
+    if faults is None:
+        return []
+    told = _FAULTS.format(n=faults.n_recordings, right=faults.n_right, wall_s=faults.wall_s)
+    return ["## Faults\n", told, faults_table(faults)]
 
 
 def _growth(soak: Soak) -> list[str]:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchmarking.results import rounded
+from soaking.faults import FaultsResult
 from soaking.growth import GrowthResult
 from soaking.inputs import CaseResult
 from soaking.load import LoadResult
@@ -21,6 +22,7 @@ class Soak:
     repeats: Sequence[RepeatsResult] | None = None
     growth: GrowthResult | None = None
     load: LoadResult | None = None
+    faults: FaultsResult | None = None
 
     @property
     def problems(self) -> list[str]:
@@ -34,6 +36,7 @@ class Soak:
             "repeats": [problem for each in self.repeats or () for problem in each.problems],
             "growth": self.growth.problems if self.growth else (),
             "load": self.load.problems if self.load else (),
+            "faults": self.faults.problems if self.faults else (),
         }
         return [f"{phase}: {problem}" for phase, of_phase in found.items() for problem in of_phase]
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from benchmarking.tables import megabytes
 from evaluation.tables import markdown_table
+from soaking.faults import FaultsResult
 from soaking.growth import GrowthResult
 from soaking.inputs import CaseResult
 from soaking.load import LoadResult
@@ -30,6 +31,10 @@ def summary_table(soak: Soak) -> str:
         rows.append((f"growth of memory over {soak.growth.load.n_sent} requests", growth))
     if soak.load is not None:
         rows += _load_rows(soak.load)
+    if soak.faults is not None:
+        faults = soak.faults
+        rows.append(("processes killed while a client works", str(len(faults.faults))))
+        rows.append((f"of its {faults.n_recordings} recordings right", str(faults.n_right)))
     return markdown_table(["", "found"], rows)
 
 
@@ -73,6 +78,15 @@ def growth_table(growth: GrowthResult) -> str:
 
 def _memory_row(name: str, sample: MemorySample) -> list[str]:
     return [name, megabytes(sample.pss_bytes), megabytes(sample.shared_bytes)]
+
+
+def faults_table(faults: FaultsResult) -> str:
+    """Every kill, in order."""
+    rows = [
+        [each.victim, str(each.n_done), f"{each.back_after_s:.1f}", each.said]
+        for each in faults.faults
+    ]
+    return markdown_table(["killed", "answers before", "back after s", "what was said"], rows)
 
 
 def repeats_table(repeats: Sequence[RepeatsResult]) -> str:

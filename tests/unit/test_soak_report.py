@@ -6,6 +6,7 @@ import pytest
 
 import soak
 import soaking  # noqa: F401 - makes the modules of client and library importable
+from soaking.faults import Fault, FaultsResult
 from soaking.files import encoded
 from soaking.growth import GrowthResult
 from soaking.inputs import CaseResult
@@ -38,12 +39,18 @@ def growth(pss_bytes, shared_bytes=100_000_000):
     return GrowthResult(300.0, before, MemorySample(0.0, pss_bytes, shared_bytes), load())
 
 
+def faults(problems=()):
+    fault = Fault("run", 8, 12.5, "ready again after 12.0 s")
+    return FaultsResult(50, 50 - len(problems), 100.0, [fault], problems)
+
+
 def everything(**changed):
     parts = {
         "inputs": [GOOD_CASE],
         "repeats": [RepeatsResult("full", 100, 1, [])],
         "growth": growth(1_010_000_000),
         "load": load(),
+        "faults": faults(),
     }
     return Soak(**{**parts, **changed})
 
@@ -59,6 +66,8 @@ def test_a_clean_soak_says_so_and_tells_all_counts(tmp_path):
     assert "| good     |   41 |                  0 |   40 |             1 |" in page
     assert "| growth                    |               10 |                    0 |" in page
     assert "| coding | mp3 | nearly | 2 speaker(s) | yes |" in page
+    assert "| run    |              8 |         12.5 | ready again after 12.0 s |" in page
+    assert "In the end 50 of 50 recordings had their RTTM" in page
     assert (tmp_path / "memory.png").is_file()
     told = json.loads((tmp_path / "soak.json").read_text())
     assert told["problems"] == []
@@ -71,6 +80,7 @@ def test_all_that_is_wrong_or_lost_is_listed():
         repeats=[RepeatsResult("full", 100, 3, ["it failed"])],
         load=load(["good, mp3: moved"], ["long, 60 s: 0 outcomes"]),
         growth=growth(1_200_000_000, 200_000_000),
+        faults=faults(["recording_07: there is no answer"]),
     )
     assert found.problems == [
         "inputs: bomb, a | b: got an answer",
@@ -80,6 +90,7 @@ def test_all_that_is_wrong_or_lost_is_listed():
         "growth: shared memory grew by 100000000 bytes, expected at most 64000000",
         "load: good, mp3: moved",
         "load: long, 60 s: 0 outcomes",
+        "faults: recording_07: there is no answer",
     ]
     assert report(found)["problems"] == found.problems
 
