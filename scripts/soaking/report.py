@@ -50,8 +50,8 @@ _FAULTS = """\
 `python client/client.py --wavscp ... --resume --retry_for=600` sends {n} recordings to a server
 that `python scripts/serve.py` keeps running. Meanwhile one process after another is killed
 (SIGKILL): one of each model's, tritonserver itself, and the client, which is started again by the
-same line. In the end {right} of {n} recordings had their RTTM, with the turns they got before the first
-fault, each once in the joined `rttm`, after {wall_s:.0f} s.
+same line. In the end {right} of {n} recordings had their RTTM, with the turns they got before the
+first fault, each once in the joined `rttm`, after {wall_s:.0f} s.
 """
 _GROWTH = """\
 Memory of all processes of the server (PSS: shared pages count once) and of the files in /dev/shm
