@@ -15,6 +15,7 @@ from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
 from e2e.calls import diarize
 from processes import command_line
+from triton_server import TritonServer
 
 RESTRICTED = "This protocol is restricted"
 PB = {name: getattr(pb, name) for name in dir(pb) if name.endswith("Request")}
@@ -136,3 +137,24 @@ def test_the_key_is_in_no_log(server):
     assert len(keys) == 2
     log = Path(server.log).read_text()
     assert not any(key in log for key in keys)
+
+
+@pytest.mark.slow
+def test_groups_of_the_callers_own_stand_beside_ours(tmp_path):
+    flags = [
+        "--grpc-restricted-protocol=inference,trace:own=secret",
+        "--http-restricted-api=health,inference:own=secret",
+    ]
+    own = [("triton-grpc-protocol-own", "secret")]
+    index, traces = PB["RepositoryIndexRequest"](), PB["TraceSettingRequest"]()
+    with TritonServer(tmp_path / "log", flags=flags) as running:
+        assert ask(running, "GET", "/health/ready")[0] == 403  # yet it was found to be ready
+        assert ask(running, "GET", "/models/run")[0] == 200
+        assert ask(running, "POST", "/repository/index")[0] == 403
+        with grpc.insecure_channel(running.url) as channel:
+            stub = GRPCInferenceServiceStub(channel)
+            assert stub.TraceSetting(traces, metadata=own).settings
+            with pytest.raises(grpc.RpcError, match=RESTRICTED):
+                stub.TraceSetting(traces)
+            with pytest.raises(grpc.RpcError, match=RESTRICTED):
+                stub.RepositoryIndex(index, metadata=own)
