@@ -57,8 +57,8 @@ def no_service(error: InferenceServerException, url: str, tls: Tls | None) -> st
 
 
 def one_line(error: InferenceServerException) -> str:
-    """Return the error's text without line breaks."""
-    return " ".join(str(error.message()).split())
+    """Return the error's text without line breaks and full stop: more may follow it."""
+    return " ".join(str(error.message()).split()).rstrip(".")
 
 
 def _refusal(error: InferenceServerException) -> str | None:

@@ -71,7 +71,7 @@ def test_what_the_same_request_would_meet_again_does_not_pass(text, status):
             "UNAVAILABLE",
             "the connection broke while it was being diarized (Stream removed (Socket closed))",
         ),
-        ("AUDIO: got\n 7 bytes", "INVALID_ARGUMENT", "AUDIO: got 7 bytes"),
+        ("AUDIO: got\n 7 bytes.", "INVALID_ARGUMENT", "AUDIO: got 7 bytes"),
         (
             RESTRICTED,
             "UNAVAILABLE",
