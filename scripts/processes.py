@@ -14,11 +14,16 @@ STUB = "triton_python_backend_stub"  # runs one instance of a model in Python
 
 def children(pid: int, proc: Path = PROC) -> set[int]:
     """Pids of all processes below `pid`, at any depth."""
-    parents = {child: int(fields[PARENT]) for child, fields in _all_stats(proc)}
+    parents = _parents(proc)
     found = {pid}
     while grown := {child for child, parent in parents.items() if parent in found} - found:
         found |= grown
     return found - {pid}
+
+
+def direct_children(pid: int, proc: Path = PROC) -> set[int]:
+    """Pids of the processes that `pid` itself started."""
+    return {child for child, parent in _parents(proc).items() if parent == pid}
 
 
 def group(number: int, proc: Path = PROC) -> set[int]:
@@ -46,8 +51,10 @@ def stubs(pid: int, proc: Path = PROC) -> dict[int, str]:
         Where Linux tells of processes.
     """
     lines = {child: command_line(child, proc) for child in children(pid, proc)}
-    models = {child: _model(line) for child, line in lines.items()}
-    return {child: model for child, model in models.items() if model}
+    models = {child: model for child, line in lines.items() if (model := _model(line))}
+    # What a stub starts looks like itself for a moment, until it becomes another program.
+    parents = _parents(proc)
+    return {child: model for child, model in models.items() if parents.get(child) not in models}
 
 
 def _model(line: list[str]) -> str | None:
@@ -78,6 +85,10 @@ def kill_group(number: int) -> None:
     """End at once all processes of a group; none may be left of it."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(number, signal.SIGKILL)
+
+
+def _parents(proc: Path) -> dict[int, int]:
+    return {child: int(fields[PARENT]) for child, fields in _all_stats(proc)}
 
 
 def _all_stats(proc: Path) -> list[tuple[int, list[str]]]:

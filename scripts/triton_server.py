@@ -12,7 +12,7 @@ from types import TracebackType
 
 import door
 from ports import LOOPBACK, Ports
-from processes import alive, children, stubs
+from processes import alive, direct_children, stubs
 from readiness import http_url, is_ready, require_http
 from server_flags import (
     closing_flags,
@@ -211,4 +211,4 @@ class TritonServer:
         """Those seen while models loaded, and all that are there now."""
         if flag_value(self._flags, "--model-control-mode", "none") != "none":
             return {}  # models that are unloaded lose their processes by right
-        return {**models, **dict.fromkeys(alive(children(self.pid)), ""), **stubs(self.pid)}
+        return {**models, **dict.fromkeys(alive(direct_children(self.pid)), ""), **stubs(self.pid)}

@@ -6,7 +6,15 @@ import sys
 
 import pytest
 
-from processes import alive, children, command_line, kill_group, started_at, stubs
+from processes import (
+    alive,
+    children,
+    command_line,
+    direct_children,
+    kill_group,
+    started_at,
+    stubs,
+)
 
 STUB = "/backends/python/triton_python_backend_stub"
 
@@ -22,9 +30,10 @@ def proc(tmp_path):
         13: ["sleep", "/repo/run/1/model.py"],
         14: [STUB],
         15: [STUB, "/repo/run/1/model.py", "prefix_3", "run"],  # completes the configuration
+        16: [STUB, "/repo/run/1/model.py", "prefix_1", "run_0_0"],  # 11 is about to start a program
         20: [STUB, "/repo/sad/1/model.py", "other_1", "sad_0_0"],
     }
-    parents = {9: 1, 10: 9, 11: 10, 12: 10, 13: 10, 14: 10, 15: 10, 20: 1}
+    parents = {9: 1, 10: 9, 11: 10, 12: 10, 13: 10, 14: 10, 15: 10, 16: 11, 20: 1}
     for pid, line in lines.items():
         folder = tmp_path / str(pid)
         folder.mkdir()
@@ -41,7 +50,8 @@ def test_stubs_of_a_server_are_told_by_model(proc):
 
 
 def test_children_are_found_at_any_depth_and_nobody_elses(proc):
-    assert children(9, proc) == {10, 11, 12, 13, 14, 15}
+    assert children(9, proc) == {10, 11, 12, 13, 14, 15, 16}
+    assert direct_children(10, proc) == {11, 12, 13, 14, 15}
 
 
 def test_a_command_line_keeps_white_space_within_arguments(proc):
