@@ -1,10 +1,11 @@
-"""Whether a server is ready, asked over HTTP."""
+"""Whether a server is ready, asked over HTTP; as a program, with its exit status: [URL]."""
 
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
 
-from ports import LOOPBACK
+from ports import LOOPBACK, Ports
 from server_flags import flag_value, health_headers
 from server_log import ServerError
 
@@ -32,3 +33,7 @@ def is_ready(url: str, flags: Sequence[str]) -> bool:
             return True
     except (urllib.error.URLError, OSError):
         return False
+
+
+if __name__ == "__main__":
+    sys.exit(not is_ready((sys.argv[1:] or [http_url(Ports().http, [])])[0], []))

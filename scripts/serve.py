@@ -26,7 +26,9 @@ def parse_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]
         "--metrics-port", type=int, default=ports.metrics, help="default %(default)s"
     )
     parser.add_argument(
-        "--log", type=Path, help="server's log, default data/log/tritonserver-<grpc port>.log"
+        "--log",
+        type=Path,
+        help="server's log, default data/log/tritonserver-<grpc port>.log; - is standard output",
     )
     parser.add_argument(
         "--ready-timeout",

@@ -1,7 +1,8 @@
 """Why a server did not start or did not go on: one sentence, and what its log says."""
 
 import re
-from pathlib import Path
+
+from server_output import Output, Relay, lines_of
 
 LOG_TAIL_LINES = 20
 # Without a GPU the one about CudaDriverHelper is always there.
@@ -35,17 +36,22 @@ class ServerError(Exception):
         return str(self).partition("\n")[0]
 
 
-def failure(log: Path, reason: str) -> ServerError:
-    """Error that says the reason, what Triton complained about, and how its log ends."""
-    lines = _lines(log)
+def failure(log: Output, reason: str) -> ServerError:
+    """Error that says the reason, what Triton complained about, and how its log ends.
+
+    Of a log on standard output nothing is shown again.
+    """
+    if isinstance(log, Relay):
+        return ServerError(reason)
+    lines = lines_of(log)
     complaints = [line for line in lines if COMPLAINT.match(line)]
     shown = [*complaints, f"--- last lines of {log}", *lines[-LOG_TAIL_LINES:]]
     return ServerError("\n".join([reason, *shown]))
 
 
-def start_failure(log: Path, reason: str) -> ServerError:
+def start_failure(log: Output, reason: str) -> ServerError:
     """The same, below a sentence that names the model at fault, if the log tells one."""
-    sentences = dict.fromkeys(filter(None, map(explanation, _lines(log))))
+    sentences = dict.fromkeys(filter(None, map(explanation, lines_of(log))))
     return failure(log, "\n".join([*sentences, reason]))
 
 
@@ -72,7 +78,3 @@ def _text(match: re.Match[str]) -> str:
     """The cause without where it was, what kind of error it was, and the model's name again."""
     cause = KIND.sub("", WHERE.sub("", match["cause"]))
     return cause.removeprefix(f"model '{match['model']}': ").replace("\\n", " ")
-
-
-def _lines(log: Path) -> list[str]:
-    return log.read_text(errors="replace").splitlines() if log.is_file() else []

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from processes import alive, group, kill_group
 from server_log import ServerError
+from server_output import Output, opened
 from stop_signals import release_signals
 
 LAUNCHER = Path(sys.prefix) / "bin" / "tritonserver"
@@ -28,14 +29,14 @@ def launcher() -> str:
     return found
 
 
-def begin(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> Process:
-    """Start the server as a process group of its own that writes into `log`."""
-    with log.open("wb") as output:
+def begin(command: Sequence[str], output: Output, environment: Mapping[str, str]) -> Process:
+    """Start the server as a process group of its own that writes into `output`."""
+    with opened(output) as sink:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
+            stdout=sink,
+            stderr=sink,
             start_new_session=True,
             preexec_fn=release_signals,
             env=environment,

@@ -22,6 +22,7 @@ from server_flags import (
     shared_memory_flags,
 )
 from server_log import ServerError, failure, start_failure
+from server_output import Relay, output_of
 from server_process import Process, begin, end, launcher, loss
 from shared_memory import SHM, new_prefix, sweep, sweep_abandoned
 from stop_signals import signals_held
@@ -45,7 +46,7 @@ class TritonServer:
     Parameters
     ----------
     log
-        File that takes the server's output.
+        File that takes the server's output; `-` is standard output.
     ports
         Where it listens; by default free ones.
     flags
@@ -59,6 +60,7 @@ class TritonServer:
 
     def __init__(self, log: Path, ports: Ports | None = None, flags: Sequence[str] = ()) -> None:
         self.log = log
+        self._output = output_of(log)
         self.ports = ports or Ports.free()
         own_prefix = new_prefix()
         self.shared_memory_prefix = given_prefix(flags) or own_prefix
@@ -104,14 +106,11 @@ class TritonServer:
         require_http(self._flags)
         command = [launcher(), *self._flags]
         self.ports.require_free()
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        if self.log.is_file():  # how the run before ended stays readable
-            self.log.replace(self.log.with_name(self.log.name + ".1"))
         sweep_abandoned()
         try:
             self._door.open()
             with signals_held():
-                self._process = begin(command, self.log, door.environment(self._door))
+                self._process = begin(command, self._output, door.environment(self._door))
             self._wait_until_ready(time.monotonic() + timeout_s)
         except BaseException:
             self.kill(drain_s=0)
@@ -125,9 +124,9 @@ class TritonServer:
         process, models = self._running(), self._models
         while process.poll() is None:
             if lost := models.keys() - alive(models):
-                return failure(self.log, loss(lost, models))
+                return failure(self._output, loss(lost, models))
             time.sleep(WATCH_S)
-        return failure(self.log, f"tritonserver ended with status {process.returncode}")
+        return failure(self._output, f"tritonserver ended with status {process.returncode}")
 
     def stop(self, drain_s: float = DRAIN_S) -> None:
         """Let requests that are worked on finish, refuse others, then end every process.
@@ -183,6 +182,8 @@ class TritonServer:
     def _end(self, process: Process) -> None:
         """End what is left of the server, Python stubs above all, and remove what it left."""
         end(process)
+        if isinstance(self._output, Relay):
+            self._output.finish()
         sweep(self.shared_memory_prefix)
         self._door.remove()
         self._process = None
@@ -197,13 +198,13 @@ class TritonServer:
                 lost_at = min(lost_at, time.monotonic())
             if process.poll() is not None:
                 raise start_failure(
-                    self.log,
+                    self._output,
                     f"tritonserver ended with status {process.returncode} before it was ready",
                 )
             if time.monotonic() > lost_at + LOSS_S:
-                raise start_failure(self.log, loss(lost, models))
+                raise start_failure(self._output, loss(lost, models))
             if time.monotonic() > deadline:
-                raise start_failure(self.log, "tritonserver was not ready in time")
+                raise start_failure(self._output, "tritonserver was not ready in time")
             time.sleep(POLL_S)
         self._models = self._to_be_kept(models)
 

@@ -176,6 +176,40 @@ def test_a_signal_during_a_restart_stops_it(serving, seen, tmp_path):
     assert (process.returncode, output, errors) == (143, "", "")
 
 
+def test_the_log_may_be_standard_output_to_its_last_line_and_over_restarts(serving, tmp_path):
+    with serving("--log=-", "--fake-answers=1", "--restarts=1", "--fake-mark") as process:
+        output, errors = process.communicate()
+    lines = output.splitlines()
+    assert process.returncode == 1
+    assert lines.count("--fake-mark") == 2  # each start of the server says with which flags
+    ready = next(number for number, line in enumerate(lines) if line.startswith("ready: "))
+    assert lines.index("--fake-mark") < ready
+    assert lines[ready].endswith("; log: -")
+    assert errors == (
+        "serve: gave up after 1 restarts within 10 minutes; the last time: "
+        "tritonserver ended with status 7\n"
+    )
+    assert not list(tmp_path.glob("*.log*"))
+
+
+def test_with_the_log_on_standard_output_a_failed_start_is_still_explained(serving):
+    with serving("--log=-", "--fake-exit=3") as process:
+        output, errors = process.communicate()
+    assert output.endswith("I1122 line 39\n")
+    assert errors == "serve: tritonserver ended with status 3 before it was ready\n"
+
+
+def test_a_signal_stops_a_server_whose_log_is_standard_output(serving, seen):
+    with serving("--log=-", "--fake-child", seen.flag) as process:
+        processes = seen.started(2)
+        while not process.stdout.readline().startswith("ready: "):
+            pass
+        process.terminate()
+        output, errors = process.communicate()
+    assert (process.returncode, output, errors) == (143, "asked to stop\n", "")
+    seen.assert_ended(processes)
+
+
 @pytest.mark.parametrize("number", ["-1", "many", "1.5"])
 def test_an_impossible_number_of_restarts_is_wrong_usage(number, capsys):
     with pytest.raises(SystemExit):
