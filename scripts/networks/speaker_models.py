@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from fetching import Artifact, FetchError, atomic_file, fetch_url, report, sha256_of
+from fetching import Artifact, FetchError, fetch_url, report, sha256_of
+from first_use import read_record, record_of, write_record
 from networks.installing import install_onnx
 from networks.served import SPEAKER
 from networks.stamp import Stamp, read_stamp
@@ -24,7 +25,7 @@ def install_unpinned(artifact: Artifact, url: str, download: Path, onnx_path: Pa
     if stamp and stamp.name == download.stem and not download.exists():
         report(onnx_path, "in place")
         return stamp
-    record = download.with_name(download.name + ".sha256")
+    record = record_of(download)
     recorded = read_record(record)
     if download.is_file():
         refuse_changed(download, record, recorded)
@@ -32,18 +33,8 @@ def install_unpinned(artifact: Artifact, url: str, download: Path, onnx_path: Pa
         fetch_checked(replace(artifact, sha256=recorded), url, download)
     stamp = install_onnx(download, artifact.source, SPEAKER, onnx_path)
     if not recorded:
-        with atomic_file(record) as part:
-            part.write_text(f"{stamp.onnx_sha256}  {download.name}\n", encoding="utf-8")
-        report(record, "recorded on first use")
+        write_record(record, stamp.onnx_sha256)
     return stamp
-
-
-def read_record(record: Path) -> tuple[str, ...]:
-    """Return the recorded sha256 (a line as sha256sum writes it), or nothing if there is none."""
-    try:
-        return tuple(record.read_text(encoding="utf-8").split()[:1])
-    except FileNotFoundError:
-        return ()
 
 
 def refuse_changed(download: Path, record: Path, recorded: tuple[str, ...]) -> None:
