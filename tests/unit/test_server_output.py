@@ -34,7 +34,7 @@ def test_a_file_keeps_the_run_before_beside_it(tmp_path):
 
 
 def test_a_relay_passes_all_on_and_knows_the_run_of_now(capfdbinary, monkeypatch):
-    monkeypatch.setattr(sys, "stdout", open(1, "w", closefd=False))  # noqa: SIM115, PTH123
+    monkeypatch.setattr(sys, "stdout", open(1, "w", closefd=False))  # noqa: SIM115
     relay = Relay()
     write(relay, "first", "run")
     write(relay, "second")
@@ -43,7 +43,7 @@ def test_a_relay_passes_all_on_and_knows_the_run_of_now(capfdbinary, monkeypatch
 
 
 def test_a_relay_keeps_only_the_last_lines(monkeypatch, capfdbinary):
-    monkeypatch.setattr(sys, "stdout", open(1, "w", closefd=False))  # noqa: SIM115, PTH123
+    monkeypatch.setattr(sys, "stdout", open(1, "w", closefd=False))  # noqa: SIM115
     monkeypatch.setattr(server_output, "KEPT_LINES", 2)
     relay = Relay()
     write(relay, "1", "2", "3")
@@ -65,7 +65,7 @@ def test_a_relay_reads_on_when_nobody_listens(monkeypatch):
 
 
 def test_the_model_at_fault_is_named_without_showing_the_log_again(monkeypatch, capfdbinary):
-    monkeypatch.setattr(sys, "stdout", open(1, "w", closefd=False))  # noqa: SIM115, PTH123
+    monkeypatch.setattr(sys, "stdout", open(1, "w", closefd=False))  # noqa: SIM115
     relay = Relay()
     write(relay, "I1122 begins", "E1122 failed to load 'sad' version 1: Internal: no file")
     assert str(start_failure(relay, "it ended")).splitlines() == [
