@@ -20,7 +20,7 @@ from soaking.asking import Asker
 from soaking.audio import Speech, excerpt, whole
 from soaking.cases import CASES
 from soaking.command_line import QUICK_GOOD, parsed_options
-from soaking.faults import QUICK_VICTIMS, VICTIMS, FaultsResult, run_faults
+from soaking.faults import QUICK_VICTIMS, VICTIMS, run_faults
 from soaking.growth import run_growth
 from soaking.inputs import Together, run_cases
 from soaking.load import for_seconds, run_load
@@ -65,19 +65,11 @@ def _tried(options: argparse.Namespace, recording: Speech, speech: Speech) -> So
     if set(options.phases) != {"faults"}:
         _try_on_one_server(soak, options, recording, speech)
     if "faults" in options.phases:
-        soak.faults = _faults(options, recording)
+        victims = QUICK_VICTIMS if options.quick else VICTIMS
+        log.info("faults: %d recordings, %d kills", options.recordings, len(victims))
+        server_log = options.output / "tritonserver-faults.log"
+        soak.faults = run_faults(recording, options.recordings, victims, server_log, log.info)
     return soak
-
-
-def _faults(options: argparse.Namespace, recording: Speech) -> FaultsResult:
-    """The last phase; what the others have found is not lost with it."""
-    victims = QUICK_VICTIMS if options.quick else VICTIMS
-    log.info("faults: %d recordings, %d kills", options.recordings, len(victims))
-    server_log = options.output / "tritonserver-faults.log"
-    try:
-        return run_faults(recording, options.recordings, victims, server_log, log.info)
-    except SoakError as error:
-        return FaultsResult.failed(options.recordings, str(error))
 
 
 def _try_on_one_server(

@@ -75,18 +75,19 @@ class Errand:
                 raise SoakError(f"{self.n_done()} of {n_done} done after {DONE_WITHIN_S:g} s")
             time.sleep(POLL_S)
 
-    def problems(self, expected: Mapping[str, Sequence[Turn]], status: int) -> list[str]:
-        """What is wrong with the folder after the client ended with `status`."""
-        found = [
+    def wrong_answers(self, expected: Mapping[str, Sequence[Turn]]) -> list[str]:
+        """One sentence for every recording whose file is missing or has other turns."""
+        return [
             f"{name}: {problem}"
             for name, turns in expected.items()
             if (problem := _unlike(self.output / f"{PREFIX}{name}", name, turns)) is not None
         ]
-        if status != 0:
-            found.append(f"client.py ended with status {status}: {self._said()}")
-        return found + self._litter(expected)
 
-    def _litter(self, expected: Mapping[str, object]) -> list[str]:
+    def complaint(self, status: int) -> list[str]:
+        """What the client said, if it ended with another status than 0."""
+        return [f"client.py ended with status {status}: {self._said()}"] if status else []
+
+    def litter(self, expected: Mapping[str, object]) -> list[str]:
         """Files that nobody asked for; a joined file that is not all answers, each once.
 
         A client that is killed while it writes may leave a `.part-` file, which nobody reads.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.rttm_turns import Turn
-from soaking.alone import turns_alone
+from soaking.alone import SoakError, turns_alone
 from soaking.asking import Asker, audio_request
 from soaking.audio import Speech
 from soaking.errand import Errand
@@ -55,11 +55,6 @@ class FaultsResult:
     faults: Sequence[Fault]
     problems: Sequence[str]
 
-    @classmethod
-    def failed(cls, n_recordings: int, problem: str) -> "FaultsResult":
-        """Of a run that had to be broken off."""
-        return cls(n_recordings, 0, 0.0, [], [problem])
-
 
 def run_faults(
     speech: Speech,
@@ -73,28 +68,30 @@ def run_faults(
     Raises
     ------
     SoakError
-        If a recording gets no answer even before the first fault, or somebody does not come back.
+        If the server does not start, or a recording gets no answer even before the first fault.
     """
     with tempfile.TemporaryDirectory(prefix="soak-") as name, serving(log) as server:
         errand = Errand(Path(name), as_floats(speech), n_recordings, LENGTH_S)
         server.ready()
         expected = _alone(server.url, errand)
         started_s = time.monotonic()
-        client = errand.start(server.url)
         faults: list[Fault] = []
+        client, broken = errand.start(server.url), []
         try:
             for number, victim in enumerate(victims, start=1):
                 errand.wait_for(number * n_recordings // (len(victims) + 1), client)
                 fault, client = _inflict(victim, server, errand, client)
                 faults.append(fault)
                 tell(f"killed {victim} after {fault.n_done} answers: {fault.said}")
-            status = client.wait()
+            client.wait()
+        except SoakError as error:
+            broken = [f"broken off at {victim}: {error}"]
         finally:
             client.kill()
-        problems = errand.problems(expected, status)
+        missing = errand.wrong_answers(expected)
+        problems = [*broken, *missing, *errand.litter(expected), *errand.complaint(client.wait())]
         wall_s = time.monotonic() - started_s
-    n_right = n_recordings - sum(any(p.startswith(f"{n}:") for p in problems) for n in expected)
-    return FaultsResult(n_recordings, n_right, wall_s, faults, problems)
+    return FaultsResult(n_recordings, n_recordings - len(missing), wall_s, faults, problems)
 
 
 def _alone(url: str, errand: Errand) -> dict[str, list[Turn]]:

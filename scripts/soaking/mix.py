@@ -93,6 +93,9 @@ class Mix:
             kind: [Known(name, request, asker.ask(request)) for name, request in of_kind]
             for kind, of_kind in requests.items()
         }
+        refused = [each for each in self.known[GOOD] if each.alone.status != OK]  # half a file
+        self.known[GOOD] = [each for each in self.known[GOOD] if each.alone.status == OK]
+        self.known[BAD] += refused
         self.known[GONE] = [*self.known[LONG], *self.known[GOOD]]
 
     def draw(self) -> Planned:

@@ -21,6 +21,11 @@ def errand(tmp_path):
     return Errand(tmp_path, SPEECH, N, 0.5)
 
 
+def problems(errand, status):
+    wrong = errand.wrong_answers(EXPECTED)
+    return [*wrong, *errand.complaint(status), *errand.litter(EXPECTED)]
+
+
 def test_a_client_that_is_killed_asks_only_for_the_rest_and_nothing_is_missing(errand):
     halfway = threading.Event()
 
@@ -38,7 +43,7 @@ def test_a_client_that_is_killed_asks_only_for_the_rest_and_nothing_is_missing(e
         halfway.set()
         server.calls.clear()
         status = errand.start(server.url).wait()
-    assert errand.problems(EXPECTED, status) == []
+    assert problems(errand, status) == []
     assert not finished & set(server.ids)
     assert errand.n_done() == N
 
@@ -46,12 +51,12 @@ def test_a_client_that_is_killed_asks_only_for_the_rest_and_nothing_is_missing(e
 def test_all_that_can_be_wrong_is_told(errand):
     with FakeTriton() as server:
         status = errand.start(server.url).wait()
-    assert errand.problems(EXPECTED, status) == []
+    assert problems(errand, status) == []
     files = [errand.output / f"rttm_recording_0{n}" for n in range(N)]
     files[0].write_text(files[0].read_text().replace("1.000", "2.000"))
     files[1].write_text("")
     (errand.output / "rttm_other").write_text("")
-    told = errand.problems(EXPECTED, 1)
+    told = problems(errand, 1)
     assert "recording_00: boundaries differ by 1000 ms" in told[0]
     assert "recording_01: got no turns" in told[1]
     assert "client.py ended with status 1" in told[2]
@@ -60,8 +65,8 @@ def test_all_that_can_be_wrong_is_told(errand):
         "the joined rttm is not every recording's answer once",
     ]
     files[2].unlink()
-    assert "recording_02: there is no answer" in errand.problems(EXPECTED, 0)
-    assert "there is no joined rttm of all recordings" in errand.problems(EXPECTED, 0)
+    assert "recording_02: there is no answer" in problems(errand, 0)
+    assert "there is no joined rttm of all recordings" in problems(errand, 0)
 
 
 def test_a_client_that_gives_up_is_not_waited_for(errand):

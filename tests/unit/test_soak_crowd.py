@@ -125,6 +125,13 @@ def test_the_mix_knows_all_that_is_refused_and_as_much_good_as_asked_for():
     assert len(few.known[BAD]) == len(REFUSED)
 
 
+def test_what_is_refused_alone_is_no_good_request():
+    replies = iter([refusal(), *[answer()] * 500])
+    known = Mix(PlantedAsker(lambda _: [next(replies)]), WHOLE[:208_000], WHOLE, 0, 5).known
+    assert len(known[GOOD]) == 4
+    assert len(known[BAD]) == len(REFUSED) + 1
+
+
 def test_so_many_requests_are_drawn_and_no_more():
     following = so_many(mix(0), 3)
     assert [following() is None for _ in range(5)] == [False, False, False, True, True]
