@@ -14,4 +14,5 @@ for program in model_repo/*/1/model.py scripts/embedded/backends/onnxruntime/mod
 # What runs in NVIDIA's image, whose Python is 3.10.
 .venv/bin/mypy --python-version 3.10 model_repo/run/1/diarization scripts/serve.py scripts/readiness.py
 for program in model_repo/*/1/model.py; do .venv/bin/mypy --python-version 3.10 "$program"; done
-.venv/bin/python -m pytest "${selection[@]}" "$@"
+# A test process per core; all tests of the real server run on one of them, see tests/conftest.py.
+.venv/bin/python -m pytest -n auto --dist loadgroup "${selection[@]}" "$@"
