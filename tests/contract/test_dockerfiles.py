@@ -73,6 +73,14 @@ def test_nothing_but_sources_is_sent_to_the_build(tmp_path):
     assert context(tmp_path) == set(wanted)
 
 
+def test_every_build_argument_is_documented():
+    page = (ROOT / "docs" / "deployment.md").read_text()
+    table = page.partition("| build argument |")[2].partition("\n\n")[0]
+    told = set(re.findall(r"`([A-Z_]+)`", table))
+    taken = re.findall(r"^ARG (\w+)=", SERVER.read_text() + CLIENT.read_text(), re.MULTILINE)
+    assert told == set(taken)
+
+
 def test_requirements_are_installed_before_any_code_is_copied():
     for stage in (PREPARING, SERVING, ASKING):
         seen = [
