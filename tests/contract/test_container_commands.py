@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -107,9 +108,17 @@ def test_on_a_terminal_there_is_a_shell(container):
     process = container(stdin=follower, stdout=follower, stderr=follower)
     os.close(follower)
     os.write(leader, b"echo shell-$((40 + 2)); exit 5\n")
+    assert b"\nshell-42" in said_on(leader)
     assert process.wait() == 5
-    assert b"\nshell-42" in os.read(leader, 65536)
-    os.close(leader)
+
+
+def said_on(leader):
+    """All that is written to a terminal until nobody has it open any more."""
+    said = b""
+    with os.fdopen(leader, "rb", buffering=0) as terminal, suppress(OSError):
+        while more := terminal.read(65536):
+            said += more
+    return said
 
 
 def test_without_a_terminal_the_supervised_server_is_started_for_the_world(container, tools):
