@@ -144,7 +144,7 @@ def append(answer: http.client.HTTPResponse, part: PartialFile) -> None:
     require_space(part.path.parent, (total or 0) - n_there, "the rest of the download")
     bar = tqdm(initial=n_there, total=total, unit="B", unit_scale=True, disable=None)
     with bar, part.path.open("ab") as out:
-        while chunk := answer.read(CHUNK_BYTES):
+        while chunk := answer.read1(CHUNK_BYTES):  # what has come, so that a cut loses nothing
             bar.update(out.write(chunk))
     n_bytes = part.path.stat().st_size
     if total is not None and n_bytes != total:

@@ -48,11 +48,20 @@ def end(process: Process) -> None:
     kill_group(process.pid)
     process.wait()
     deadline = time.monotonic() + GONE_WITHIN_S
-    while alive(group(process.pid)) and time.monotonic() < deadline:
+    while (alive(group(process.pid)) or _ours_left(process.pid)) and time.monotonic() < deadline:
         time.sleep(POLL_S)
-    with contextlib.suppress(ChildProcessError):  # in a container orphans become ours to wait for
-        while os.waitpid(-process.pid, os.WNOHANG) != (0, 0):
+
+
+def _ours_left(number: int) -> bool:
+    """Whether children of ours are left of a group, as in a container, where orphans become ours.
+
+    One that has ended can be waited for only when its last thread has.
+    """
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-number, os.WNOHANG) != (0, 0):
             pass
+        return True
+    return False
 
 
 def loss(lost: set[int], models: Mapping[int, str]) -> str:

@@ -16,7 +16,8 @@ from diarization.segmentation import CHUNK_FRAMES, CHUNK_SAMPLES, POWERSET
 from networks.served import SEGMENTATION
 
 MODELS = sorted(path for path in REPOSITORY.iterdir() if path.is_dir())
-CONFIG_FILES = sorted([*REPOSITORY.glob("*/config.pbtxt"), *REPOSITORY.glob("*/configs/*.pbtxt")])
+VARIANTS = sorted(REPOSITORY.glob("*/configs/*.pbtxt"))
+CONFIG_FILES = sorted([*REPOSITORY.glob("*/config.pbtxt"), *VARIANTS])
 NETS = ("sad", "segmentation", "speaker_model")
 KIND_AUTO, KIND_CPU = pb.ModelInstanceGroup.KIND_AUTO, pb.ModelInstanceGroup.KIND_CPU
 
@@ -59,6 +60,52 @@ def test_every_configuration_is_tritons_and_names_its_folder(path):
     config = text_format.Parse(path.read_text(), pb.ModelConfig())
     assert config.name == folder.name
     assert config.backend
+
+
+def test_the_speaker_model_can_be_served_by_tensorrt_in_two_ways():
+    backends = {path.stem: read_config(path).backend for path in VARIANTS}
+    assert backends == {"tensorrt": "tensorrt", "ort_tensorrt": "onnxruntime"}
+
+
+@pytest.mark.parametrize("path", VARIANTS, ids=lambda path: path.stem)
+def test_a_variant_differs_only_in_what_computes(path):
+    variant, default = read_config(path), config_of(path.parent.parent.name)
+    for config in (variant, default):
+        config.ClearField("backend")
+        config.ClearField("optimization")
+    assert variant == default
+
+
+def test_onnx_runtime_builds_the_same_engine_as_the_export(export_shapes):
+    config = read_config(REPOSITORY / "speaker_model" / "configs" / "ort_tensorrt.pbtxt")
+    (accelerator,) = config.optimization.execution_accelerators.gpu_execution_accelerator
+    assert accelerator.name == "tensorrt"
+    assert accelerator.parameters["precision_mode"] == "FP32"
+    for which, shape in export_shapes.items():
+        dims = "x".join(map(str, shape))
+        assert accelerator.parameters[f"trt_profile_{which}_shapes"] == f"feats:{dims}"
+
+
+def test_the_engine_takes_every_batch_of_windows_that_run_sends(export_shapes):
+    config, options = config_of("speaker_model"), run_options()
+    lengths_s = (options.frames.window_s, options.window.length_s)
+    n_frames = [n_frames_of(samples_of(length_s)) for length_s in lengths_s]
+    assert n_frames == [98, 148]
+    least, best, most = (export_shapes[which] for which in ("min", "opt", "max"))
+    assert least[0] == 1
+    assert best[0] == most[0] == config.max_batch_size
+    assert least[1] <= min(n_frames)
+    assert best[1] in n_frames
+    assert most[1] >= max(n_frames)
+    assert {least[2], best[2], most[2]} == {N_MELS}
+
+
+@pytest.fixture
+def export_shapes():
+    """Shapes of `feats` in scripts/export_tensorrt.sh: min, opt and max -> batch, frames, mels."""
+    script = (REPOSITORY.parent / "scripts" / "export_tensorrt.sh").read_text()
+    found = re.findall(r"--(min|opt|max)Shapes=feats:(\d+)x(\d+)x(\d+)", script)
+    return {which: tuple(map(int, sizes)) for which, *sizes in found}
 
 
 def test_run_keeps_the_contract_that_clients_know():

@@ -134,3 +134,29 @@ def test_the_first_process_of_a_container_is_left_no_dead_children(log, fake_lau
     scripts = str(Path(triton_server.__file__).parent)
     command = [sys.executable, "-c", FIRST_PROCESS, scripts, str(fake_launcher), str(log)]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "2 0\n"
+
+
+# The last thread of a child of ours outlives its first one, as while many threads are killed: until
+# it has ended, too, the child is dead and cannot be waited for.
+SLOW_DEATH = """
+import ctypes, os, subprocess, sys, time
+sys.path.insert(0, sys.argv[1])
+import server_process
+from processes import alive, children
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # orphans become children of this process
+server_process.kill_group = lambda number: None  # it is dying already
+orphan = "import ctypes, threading, time; threading.Thread(target=time.sleep, args=(0.5,)).start();"
+orphan += "ctypes.CDLL(None).pthread_exit(None)"
+shell = ["sh", "-c", '"$0" -c "$1" & exit', sys.executable, orphan]
+process = subprocess.Popen(shell, start_new_session=True)
+while not (left := children(os.getpid()) - {process.pid}) or alive(left):
+    time.sleep(0.01)
+server_process.end(process)
+print(len(left), len(children(os.getpid())))
+"""
+
+
+def test_a_child_that_is_not_all_dead_yet_is_waited_for():
+    scripts = str(Path(triton_server.__file__).parent)
+    command = [sys.executable, "-c", SLOW_DEATH, scripts]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "1 0\n"

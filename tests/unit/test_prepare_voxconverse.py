@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import signal
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -188,6 +190,26 @@ def test_cut_download_is_continued_by_the_next_run(run, refusal):
     run.server.ranges.clear()
     assert run(f"--rttm_url={local}") == 0
     assert run.server.ranges == [f"bytes={n_bytes - 1000}-"]
+
+
+def test_interrupted_download_ends_with_130_and_is_continued(run):
+    run.server.missing_bytes, run.server.stall = 1000, True
+    local = run.data_dir.parent / RTTM
+    local.write_bytes(archives()[RTTM])
+    command = [sys.executable, prepare_voxconverse.__file__, f"--data_dir={run.data_dir}"]
+    command += [f"--audio_url={run.server.url}/{AUDIO}", f"--rttm_url={local}"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as child:
+        part = run.folder / f"{AUDIO}.part"
+        while not (part.exists() and part.stat().st_size) and child.poll() is None:
+            run.server.half_sent.wait(0.05)
+        child.send_signal(signal.SIGINT)
+        assert child.communicate(timeout=60) == (None, "")
+    assert child.returncode == 130
+    assert not run.is_usable()
+    n_kept = part.stat().st_size
+    run.server.missing_bytes, run.server.stall = 0, False
+    assert run(f"--rttm_url={local}") == 0
+    assert run.server.ranges == [None, f"bytes={n_kept}-"]
 
 
 def test_run_killed_while_unpacking_goes_on_with_its_archive(run):

@@ -79,13 +79,22 @@ def test_what_cannot_be_removed_is_left(shm, proc):
 @pytest.mark.parametrize(
     ("name", "removed"),
     [
-        (f"diarization_{NAMESPACE}_{GONE_PID}_7_0_region", True),  # its owner is gone
-        (f"diarization_{NAMESPACE}_{PID}_{int(START) - 1}_0_region", True),  # its pid used again
-        (f"diarization_{NAMESPACE}_{PID}_{START}_0_region", False),  # its owner lives
-        (f"diarization_{int(NAMESPACE) + 1}_{GONE_PID}_7_0_region", False),  # of a container
-        (orphaned("another"), False),  # its server lives
+        (f"diarization_{NAMESPACE}_{GONE_PID}_7_0_region", True),
+        (f"diarization_{NAMESPACE}_{PID}_{int(START) - 1}_0_region", True),
+        (f"diarization_{NAMESPACE}_{PID}_{START}_0_region", False),
+        (f"diarization_{int(NAMESPACE) + 1}_{GONE_PID}_7_0_region", False),
+        (orphaned("another"), False),
         ("triton_python_backend_shm_region_1", False),
         ("diarization_notes", False),
+    ],
+    ids=[
+        "its owner is gone",
+        "its pid is used again",
+        "its owner lives",
+        "of a container",
+        "its server lives",
+        "of another Triton",
+        "of something else",
     ],
 )
 def test_only_regions_of_servers_that_are_gone_are_abandoned(name, removed, shm, proc):
