@@ -7,6 +7,7 @@ import pytest
 E2E = Path(__file__).parent / "e2e"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items):
     """Where tests run side by side, those of the real server run one after another, on one."""
     for item in items:

@@ -169,6 +169,7 @@ def is_healthy(workspace, tools, ports):
             f"http://127.0.0.1:{ports.http}",
         ],
         check=False,
+        env=SERVING.environment(),
     )
     return done.returncode
 
@@ -177,7 +178,11 @@ def test_the_health_check_asks_tritons_port_of_this_machine(workspace, tools):
     asked = "import readiness; print(readiness.http_url(readiness.Ports().http, []))"
     path = f"import sys; sys.path.insert(0, {str(workspace / 'scripts')!r})"
     done = subprocess.run(
-        [tools / "python3", "-c", f"{path}; {asked}"], capture_output=True, text=True, check=True
+        [tools / "python3", "-c", f"{path}; {asked}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=SERVING.environment(),
     )
     assert done.stdout == "http://127.0.0.1:8000\n"
 

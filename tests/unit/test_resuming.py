@@ -75,6 +75,8 @@ def test_killed_run_is_continued(server, tmp_path):
     url, target = f"{server.url}/big.zip", tmp_path / "big.zip"
     with subprocess.Popen([sys.executable, "-c", script, url, target], env=environment) as child:
         assert server.half_sent.wait(30)
+        while not (tmp_path / "big.zip.part.json").exists():  # the child is about to write it
+            assert child.poll() is None
         child.send_signal(signal.SIGKILL)
     server.missing_bytes, server.stall = 0, False
     download_resuming(url, target)
