@@ -1,4 +1,4 @@
-"""Send recordings to the diarization service and write who spoke when, as RTTM.
+"""Send recordings to the diarization service and write who spoke when, as RTTM and more.
 
 `python client.py --help` tells all options and exit codes. The modules beside this file are the
 whole client; they import nothing from the rest of the project.
@@ -15,8 +15,10 @@ from typing import TextIO
 
 import quiet_grpc  # noqa: F401  before anything imports gRPC
 from access import Access, AccessError, access
+from answer_texts import needed_outputs, refuse_file_names, texts_of
 from audio_files import encoded_bytes
 from client_options import SPEAKER_COUNTS, parsed_options
+from formats.result import FormatError
 from in_flight import diarize_all
 from interrupt import noted_interrupt
 from md_eval import ScoringError, find_md_eval
@@ -35,10 +37,11 @@ OK, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 class _Run:
     """A run that is ready to start; `rttms` collects the good answers by recording id.
 
-    With --resume those of an earlier run are in it from the beginning.
+    With --resume those of an earlier run are in it from the beginning. `tokens` are the formats.
     """
 
     recordings: list[Recording]
+    tokens: list[str]
     sink: Sink
     scorer: Scorer | None
     access: Access
@@ -98,13 +101,19 @@ def _prepared(options: argparse.Namespace, backoff: Backoff) -> _Run:
     scorer = None
     if options.reference:
         scorer = Scorer(find_md_eval(options.md_eval), read_reference(options.reference))
-    folder = options.output_directory
-    sink = RttmFolder(folder) if folder else StandardOutput()
+    sink = _sink(options, recordings)
     ids = [recording.recording_id for recording in recordings]
     rttms = sink.finished(ids) if options.resume else {}
     report = RunReport(len(recordings), n_earlier=len(rttms))
     retries = Retries(options.retry_for, backoff)
-    return _Run(recordings, sink, scorer, guard, report, retries, rttms)
+    return _Run(recordings, options.format, sink, scorer, guard, report, retries, rttms)
+
+
+def _sink(options: argparse.Namespace, recordings: list[Recording]) -> Sink:
+    if not options.output_directory:
+        return StandardOutput(options.format[0])
+    refuse_file_names(recordings, options.format)
+    return RttmFolder(options.output_directory, options.format)
 
 
 def _tell_changed_id(audio_file: str, recording_id: str) -> None:
@@ -128,7 +137,7 @@ def _diarized_and_scored(options: argparse.Namespace, run: _Run) -> int:
     run.sink.finish(run.rttms)
     scored = True
     if run.scorer:
-        # Where RTTM goes to standard output, nothing else does.
+        # Where answers go to standard output, nothing else does.
         scored = _scored(run, run.scorer, sys.stdout if options.output_directory else sys.stderr)
     return OK if scored and not run.failed_ids else SOME_FAILED
 
@@ -145,7 +154,7 @@ def _outcomes(options: argparse.Namespace, run: _Run) -> Generator[Outcome, None
     asked = {name: getattr(options, name) for name in ("mode", "exclusive", *SPEAKER_COUNTS)}
     parameters = {name: value for name, value in asked.items() if value is not None}
     asking = (options.url, options.model_name, options.timeout, parameters, run.access)
-    with Service(*asking) as service:
+    with Service(*asking, needed_outputs(run.tokens)) as service:
         if present:
             service.check()
         run.sink.begin()
@@ -168,8 +177,8 @@ def _take(outcome: Outcome, run: _Run) -> None:
     recording = outcome.recording
     if isinstance(outcome, Answer):
         try:
-            run.sink.put(recording.recording_id, outcome.rttm)
-        except OutputError as error:
+            run.sink.put(recording.recording_id, texts_of(outcome, run.tokens))
+        except (FormatError, OutputError) as error:
             outcome = Failure(recording, str(error))
         else:
             run.rttms[recording.recording_id] = outcome.rttm

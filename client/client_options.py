@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from access import headers
+from format_options import add_format, check_format
 
 # One hour of audio takes about a minute on 2 CPU cores; 4 of them in flight share those cores, and
 # a busy machine needs twice as long.
@@ -23,7 +24,8 @@ SPEAKER_COUNTS = {
 
 EPILOG = """\
 Without --output_directory the RTTM lines go to standard output, a recording at a time, in order
-of completion; everything else goes to standard error.
+of completion; everything else goes to standard error. So does one other --format; those that
+cannot be joined take one recording then (--audio_file).
 
 exit codes:
   0    every recording was diarized (and scored, where --reference is given)
@@ -39,7 +41,12 @@ A recording that fails because the server is down, restarting or full, because a
 died or the connection broke, is sent again, at growing intervals of up to 10 s, until --retry_for
 is over; no other failure is. A server that is not there at the start ends the run at once.
 
---resume keeps every file rttm_<id> that is there, and asks for the others only. It does not look
+Files of --format: rttm_<id> (always, for scores and the joined rttm), <id>.json, <id>.srt,
+<id>.vtt, <id>.TextGrid (Praat), <id>.audacity.txt (labels), <id>.csv, <id>.uem (NIST). Ids that
+start with rttm, or with their ending are longer than file names may be, are refused then.
+
+--resume keeps every recording whose rttm_<id> and files of --format are all there, and asks for
+the others only. It does not look
 at what made that file: other options, another mode, another server or an audio file that has
 changed since. A failed recording has no file, so the same line with --resume tries it again.
 
@@ -57,6 +64,7 @@ def parsed_options(argv: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(argv)
     if options.resume and not options.output_directory:
         parser.error("--resume needs --output_directory, where the finished files are")
+    check_format(parser, options)
     given = [count for name in SPEAKER_COUNTS if (count := getattr(options, name)) is not None]
     if given != sorted(given):
         parser.error(
@@ -98,7 +106,8 @@ def _add_recordings(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="gets one file rttm_<id> per recording and their joined rttm",
     )
-    add("--resume", action="store_true", help="skip recordings whose rttm_<id> is there already")
+    add_format(parser)
+    add("--resume", action="store_true", help="skip recordings whose files are there already")
 
 
 def _add_service(parser: argparse.ArgumentParser) -> None:

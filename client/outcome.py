@@ -1,6 +1,6 @@
 """What comes of one recording: an answer of the service, or a failure with its reason."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,12 +23,15 @@ class Answer:
         What the service told about its work; any key may be missing.
     elapsed_s : float
         Seconds from sending to the answer's arrival.
+    confidences : Sequence[float] | None
+        Of every turn, 0 to 1, where they were asked for.
     """
 
     recording: Recording
     rttm: bytes
     info: Mapping[str, Any]
     elapsed_s: float
+    confidences: Sequence[float] | None = None
 
     @property
     def audio_s(self) -> float | None:

@@ -1,5 +1,7 @@
 """Where answers go: a folder of `rttm_<id>` files and their joined `rttm`, or standard output.
 
+The folder gets a file more per recording for every further format, `<id>.json` and so on.
+
 Files appear whole or not at all, each as soon as its answer is there. `rttm` joins this run's files
 in the C locale's order, so upstream's `cat $d/rttm* > $d/rttm` leaves it as it is while no foreign
 file lies there (another locale may order the recordings otherwise, which no scorer minds).
@@ -9,13 +11,15 @@ import contextlib
 import os
 import sys
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from tqdm import tqdm
 
-PREFIX = "rttm_"
+from answer_texts import RTTM_PREFIX, file_name
+from formats import RTTM
+
 JOINED = "rttm"
 
 
@@ -29,8 +33,8 @@ class Sink(Protocol):
     def begin(self) -> None:
         """Get ready for the first answer."""
 
-    def put(self, recording_id: str, rttm: bytes) -> None:
-        """Take one answer."""
+    def put(self, recording_id: str, texts: Mapping[str, bytes]) -> None:
+        """Take one answer: its text in every format, by token."""
 
     def drop(self, recording_id: str) -> None:
         """Forget what an earlier run left for a recording that failed in this one."""
@@ -46,12 +50,14 @@ class Sink(Protocol):
 
 
 class RttmFolder:
-    """A folder of RTTM files; every method may raise OutputError.
+    """A folder of RTTM files and further ones; every method may raise OutputError.
 
     Parameters
     ----------
     directory : Path
         Made, with its parents, where it is missing.
+    tokens : Sequence[str]
+        The formats of every recording's files; RTTM is written in any case.
 
     Raises
     ------
@@ -59,8 +65,9 @@ class RttmFolder:
         If it cannot be made or written to.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, tokens: Sequence[str] = ()) -> None:
         self.directory = directory
+        self._tokens = [*(token for token in tokens if token != RTTM), RTTM]
         try:
             directory.mkdir(parents=True, exist_ok=True)
             probe = self._temporary_path()
@@ -75,33 +82,40 @@ class RttmFolder:
         """Remove the joined file of an earlier run, so that none outlives an interrupted one."""
         self._remove(JOINED)
 
-    def put(self, recording_id: str, rttm: bytes) -> None:
-        """Write `rttm_<id>`."""
-        self._write(PREFIX + recording_id, rttm)
+    def put(self, recording_id: str, texts: Mapping[str, bytes]) -> None:
+        """Write `rttm_<id>` and the further files."""
+        for token in self._tokens:
+            self._write(file_name(token, recording_id), texts[token])
 
     def drop(self, recording_id: str) -> None:
-        """Remove `rttm_<id>`."""
-        self._remove(PREFIX + recording_id)
+        """Remove `rttm_<id>` and the further files, as many as go."""
+        with contextlib.ExitStack() as removals:  # one that fails keeps none of the others
+            for token in self._tokens:
+                removals.callback(self._remove, file_name(token, recording_id))
 
     def finish(self, rttms: Mapping[str, bytes]) -> None:
         """Write the joined `rttm`, ordered by the bytes of the ids."""
         self._write(JOINED, b"".join(rttms[name] for name in sorted(rttms, key=str.encode)))
 
     def finished(self, recording_ids: Iterable[str]) -> dict[str, bytes]:
-        """Read every `rttm_<id>` that is there already, by id."""
+        """Read every `rttm_<id>` that is there already with all its further files, by id."""
         found = {}
         for name in recording_ids:
-            path = self.directory / (PREFIX + name)
+            path = self.directory / file_name(RTTM, name)
             try:
-                if path.is_file():
+                if self._has_all(name):
                     found[name] = path.read_bytes()
             except OSError as error:
                 raise OutputError(f"cannot read the earlier {path}: {error.strerror}") from error
         return found
 
+    def _has_all(self, recording_id: str) -> bool:
+        names = (file_name(token, recording_id) for token in self._tokens)
+        return all((self.directory / name).is_file() for name in names)
+
     def foreign_files(self, recording_ids: Iterable[str]) -> list[str]:
         """Names that `rttm*` matches and that belong to none of these recordings, sorted."""
-        own = {JOINED, *(PREFIX + recording_id for recording_id in recording_ids)}
+        own = {JOINED, *(RTTM_PREFIX + recording_id for recording_id in recording_ids)}
         return sorted(path.name for path in self.directory.glob("rttm*") if path.name not in own)
 
     def _temporary_path(self) -> Path:
@@ -133,16 +147,19 @@ class RttmFolder:
 
 
 class StandardOutput:
-    """RTTM lines on standard output, a whole recording at a time, in order of completion."""
+    """One format on standard output, a whole recording at a time, in order of completion."""
+
+    def __init__(self, token: str = RTTM) -> None:
+        self._token = token
 
     def begin(self) -> None:
         """Do nothing."""
 
-    def put(self, recording_id: str, rttm: bytes) -> None:
-        """Print the lines, as bytes: an id need not fit the terminal's encoding."""
+    def put(self, recording_id: str, texts: Mapping[str, bytes]) -> None:
+        """Print the text, as bytes: an id need not fit the terminal's encoding."""
         try:
             with tqdm.external_write_mode(file=sys.stdout):
-                sys.stdout.buffer.write(rttm)
+                sys.stdout.buffer.write(texts[self._token])
                 sys.stdout.flush()
         except BrokenPipeError:
             raise  # nobody reads any more: that ends the run, not this recording

@@ -6,7 +6,7 @@ it loses the request's id on errors.
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,8 @@ class Service:
         Request parameters sent with every recording, such as num_speakers.
     access : Access
         Headers for every call, and the connection's encryption.
+    outputs : Sequence[str]
+        What is asked for beside RTTM and INFO: CONFIDENCE or nothing.
     """
 
     def __init__(
@@ -57,12 +59,14 @@ class Service:
         timeout_s: float,
         parameters: Mapping[str, int | str | bool],
         access: Access = OPEN,
+        outputs: Sequence[str] = (),
     ) -> None:
         self._url = url
         self._model_name = model_name
         self._timeout_s = timeout_s
         self._parameters = dict(parameters)
         self._access = access
+        self._outputs = ("RTTM", "INFO", *outputs)
         self._client = InferenceServerClient(
             url, channel_args=_channel_arguments(url), **_encryption(access.tls)
         )
@@ -109,7 +113,7 @@ class Service:
                 self._model_name,
                 [tensor],
                 on_reply,
-                outputs=[InferRequestedOutput("RTTM"), InferRequestedOutput("INFO")],
+                outputs=[InferRequestedOutput(name) for name in self._outputs],
                 client_timeout=self._timeout_s,
                 headers=self._headers(),
                 parameters={"recording_id": recording.recording_id, **self._parameters},
@@ -157,7 +161,8 @@ def _answer(recording: Recording, result: InferResult | None, elapsed_s: float) 
         if rttm is None:
             return Failure(recording, "the answer holds no RTTM, expected one string of it")
         info = _parsed_info(_text(result, "INFO"))
-        return Answer(recording, _ended_by_line_feed(rttm), info, elapsed_s)
+        text = _ended_by_line_feed(rttm)
+        return Answer(recording, text, info, elapsed_s, _confidences(result))
     except Exception as error:
         return Failure(recording, f"the answer cannot be read: {error}")
 
@@ -166,6 +171,12 @@ def _text(result: InferResult | None, name: str) -> bytes | None:
     """Take the one string of output `name`, or None where it is missing."""
     tensor = None if result is None else result.as_numpy(name)
     return None if tensor is None or tensor.size != 1 else bytes(tensor.reshape(-1)[0])
+
+
+def _confidences(result: InferResult | None) -> list[float] | None:
+    """Take the confidence of every turn, or None where nobody asked for it."""
+    values = None if result is None else result.as_numpy("CONFIDENCE")
+    return None if values is None else [round(float(value), 4) for value in values.reshape(-1)]
 
 
 def _ended_by_line_feed(text: bytes) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 from evaluation.results import SetResult, worst_recordings
 from evaluation.sending import SetRun
 from fetching import FetchError, atomic_file
+from formats import RTTM
 from outcome import Answer
 from rttm_files import OutputError, RttmFolder
 
@@ -37,7 +38,7 @@ class ReportFolder:
         for recording_id, outcome in run.outcomes.items():
             if isinstance(outcome, Answer):
                 rttms[recording_id] = outcome.rttm
-                folder.put(recording_id, outcome.rttm)
+                folder.put(recording_id, {RTTM: outcome.rttm})
             else:
                 folder.drop(recording_id)
         folder.finish(rttms)

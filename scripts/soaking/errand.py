@@ -6,11 +6,12 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from answer_texts import RTTM_PREFIX as PREFIX
 from benchmarking.audio import write_recording
 from diarization.arrays import Samples
 from evaluation import ROOT
 from evaluation.rttm_turns import Turn
-from rttm_files import JOINED, PREFIX
+from rttm_files import JOINED
 from soaking.alone import SoakError
 from soaking.asking import OK, Outcome
 from soaking.comparing import not_same, read, unanswered

@@ -36,7 +36,10 @@ def one_turn(call):
 
 
 class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
-    """Records every request; answers with `reply(call)`: RTTM, or a dict of output strings.
+    """Records every request; answers with `reply(call)`: RTTM, or a dict of outputs.
+
+    An output is a string, or a list of numbers. Where it is RTTM alone, CONFIDENCE is 0.75 for
+    every line where it is asked for.
 
     `headers` holds those of every call, of the question whether the model is ready too.
     """
@@ -85,7 +88,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
             with self._lock:
                 self._n_now -= 1
         if isinstance(answer, str):
-            answer = {"RTTM": answer, "INFO": '{"audio_s": 30.0, "n_speakers": 1}'}
+            answer = _with_what_else_is_asked(answer, call)
         return _response(answer)
 
 
@@ -107,10 +110,21 @@ def _checked(request):
     return Call(parameters.pop("recording_id"), content[4:], parameters, outputs)
 
 
-def _response(strings):
+def _with_what_else_is_asked(rttm, call):
+    answer = {"RTTM": rttm, "INFO": '{"audio_s": 30.0, "n_speakers": 1, "mode": "full"}'}
+    if "CONFIDENCE" in call.outputs:
+        answer["CONFIDENCE"] = [0.75] * rttm.count("\n")
+    return answer
+
+
+def _response(outputs):
     response = service_pb2.ModelInferResponse(model_name="run", model_version="1")
-    for name, text in strings.items():
+    for name, value in outputs.items():
+        if isinstance(value, list):
+            response.outputs.add(name=name, datatype="FP32", shape=[len(value)])
+            response.raw_output_contents.append(struct.pack(f"<{len(value)}f", *value))
+            continue
         response.outputs.add(name=name, datatype="BYTES", shape=[1])
-        content = text.encode()
+        content = value.encode()
         response.raw_output_contents.append(struct.pack("<I", len(content)) + content)
     return response

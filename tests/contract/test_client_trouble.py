@@ -224,7 +224,9 @@ def test_a_reader_that_goes_away_ends_the_run_without_a_traceback(triton, wav_sc
 
 
 def test_the_folder_works_alone_and_from_anywhere(triton, wav_scp, tmp_path):
-    copy = shutil.copytree(CLIENT, tmp_path / "copied", ignore=shutil.ignore_patterns("web", "__*"))
+    copy = shutil.copytree(
+        CLIENT, tmp_path / "copied", ignore=shutil.ignore_patterns("web", "__pycache__")
+    )
     audio = wav_scp("a").parent / "a.wav"
     common = ["--url", triton.url, "--audio_file", str(audio)]
 

@@ -29,8 +29,8 @@ def test_a_file_in_the_way_is_one_sentence(tmp_path):
 
 
 def test_an_answer_replaces_the_earlier_one_whole(folder, tmp_path):
-    folder.put("a", b"a long first answer\n")
-    folder.put("a", b"second\n")
+    folder.put("a", {"rttm": b"a long first answer\n"})
+    folder.put("a", {"rttm": b"second\n"})
 
     assert names(tmp_path) == ["rttm_a"]
     assert (tmp_path / "rttm_a").read_bytes() == b"second\n"
@@ -38,14 +38,14 @@ def test_an_answer_replaces_the_earlier_one_whole(folder, tmp_path):
 
 @pytest.mark.parametrize("recording_id", ["x" * MAX_ID_BYTES, ".", "..", ".part", "é"])
 def test_any_id_can_be_written(recording_id, folder, tmp_path):
-    folder.put(recording_id, b"x\n")
+    folder.put(recording_id, {"rttm": b"x\n"})
 
     assert names(tmp_path) == [f"rttm_{recording_id}"]
 
 
 def test_others_may_read_the_files_as_the_umask_says(folder, tmp_path):
     (tmp_path / "plain").touch()
-    folder.put("a", b"")
+    folder.put("a", {"rttm": b""})
 
     assert (tmp_path / "rttm_a").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
@@ -61,10 +61,10 @@ def room_of_a_kilobyte():
 
 @pytest.mark.usefixtures("room_of_a_kilobyte")
 def test_a_write_that_fails_leaves_the_earlier_file_and_no_temporary_one(folder, tmp_path):
-    folder.put("a", b"earlier\n")
+    folder.put("a", {"rttm": b"earlier\n"})
 
     with pytest.raises(OutputError, match=r"cannot write .*rttm_a: File too large"):
-        folder.put("a", b"x" * 1025)
+        folder.put("a", {"rttm": b"x" * 1025})
 
     assert names(tmp_path) == ["rttm_a"]
     assert (tmp_path / "rttm_a").read_bytes() == b"earlier\n"
@@ -74,13 +74,13 @@ def test_a_move_that_fails_leaves_no_temporary_file(folder, tmp_path):
     (tmp_path / "rttm_a").mkdir()
 
     with pytest.raises(OutputError, match="rttm_a"):
-        folder.put("a", b"new\n")
+        folder.put("a", {"rttm": b"new\n"})
 
     assert names(tmp_path) == ["rttm_a"]
 
 
 def test_dropping_what_is_not_there_is_fine(folder, tmp_path):
-    folder.put("a", b"")
+    folder.put("a", {"rttm": b""})
     folder.drop("a")
     folder.drop("a")
 
@@ -88,7 +88,7 @@ def test_dropping_what_is_not_there_is_fine(folder, tmp_path):
 
 
 def test_a_new_run_takes_the_earlier_joined_file_away_and_nothing_else(folder, tmp_path):
-    folder.put("a", b"a\n")
+    folder.put("a", {"rttm": b"a\n"})
     folder.finish({"a": b"a\n"})
     folder.begin()
 
@@ -111,9 +111,9 @@ def test_foreign_files_are_those_that_upstreams_cat_would_take_too(folder, tmp_p
 
 
 def test_what_an_earlier_run_finished_is_read_and_nothing_else(folder, tmp_path):
-    folder.put("a", b"a\n")
-    folder.put("silent", b"")
-    folder.put("other", b"x\n")
+    folder.put("a", {"rttm": b"a\n"})
+    folder.put("silent", {"rttm": b""})
+    folder.put("other", {"rttm": b"x\n"})
     (tmp_path / "rttm_folder").mkdir()
 
     assert folder.finished(["a", "b", "silent", "folder"]) == {"a": b"a\n", "silent": b""}

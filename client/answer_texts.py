@@ -1,0 +1,93 @@
+"""The texts of one answer in all formats asked for, and the names of their files."""
+
+from collections.abc import Iterable, Sequence
+
+from formats import FORMATS, RTTM
+from formats.result import FormatError, Result, turns_in_rttm
+from outcome import Answer
+from wav_scp import ListError, Recording
+
+RTTM_PREFIX = "rttm_"
+_MAX_NAME_BYTES = 255
+
+
+def texts_of(answer: Answer, tokens: Sequence[str]) -> dict[str, bytes]:
+    """Write the answer in these formats.
+
+    Returns
+    -------
+    dict[str, bytes]
+        By token, in UTF-8. RTTM is among them always, since scores and the joined file are made
+        of it.
+
+    Raises
+    ------
+    FormatError
+        If the answer lacks what a format needs.
+    """
+    further = [token for token in tokens if token != RTTM]
+    texts = {RTTM: answer.rttm}
+    if further:
+        result = _result(answer)
+        texts.update((token, FORMATS[token].text(result).encode()) for token in further)
+    return texts
+
+
+def needed_outputs(tokens: Iterable[str]) -> list[str]:
+    """Names of the service's outputs that these formats need beside RTTM and INFO."""
+    outputs = (output for token in tokens if token != RTTM for output in FORMATS[token].outputs)
+    return list(dict.fromkeys(outputs))
+
+
+def file_name(token: str, recording_id: str) -> str:
+    """Name a recording's file in this format."""
+    return RTTM_PREFIX + recording_id if token == RTTM else recording_id + FORMATS[token].ending
+
+
+def refuse_file_names(recordings: Iterable[Recording], tokens: Sequence[str]) -> None:
+    """Refuse ids that cannot name a file of every format.
+
+    Raises
+    ------
+    ListError
+        If an id is too long for a format's ending, or its file would be taken for RTTM.
+    """
+    further = [token for token in tokens if token != RTTM]
+    problems = [
+        recording.place + problem
+        for recording in recordings
+        for token in further
+        if (problem := _name_problem(token, recording.recording_id))
+    ]
+    if problems:
+        raise ListError(problems)
+
+
+def _name_problem(token: str, recording_id: str) -> str | None:
+    n_bytes = len(recording_id.encode())
+    most_bytes = _MAX_NAME_BYTES - len(FORMATS[token].ending)
+    if n_bytes > most_bytes:
+        return (
+            f"recording id {recording_id[:40]!r}... has {n_bytes} bytes, expected at most "
+            f"{most_bytes} with --format {token}: file names end at {_MAX_NAME_BYTES}"
+        )
+    if recording_id.startswith(RTTM):
+        return (
+            f"recording id {recording_id!r} starts with {RTTM!r}, expected another start with "
+            f"--format {token}: `cat {RTTM}*` would take {file_name(token, recording_id)} for RTTM"
+        )
+    return None
+
+
+def _result(answer: Answer) -> Result:
+    try:
+        rttm = answer.rttm.decode()
+    except UnicodeDecodeError as error:
+        raise FormatError(f"the answer's RTTM is no UTF-8: {error.reason}") from error
+    mode = answer.info.get("mode")
+    return Result(
+        answer.recording.recording_id,
+        turns_in_rttm(rttm, answer.confidences),
+        None if answer.audio_s is None else round(answer.audio_s * 1000),
+        mode if isinstance(mode, str) else None,
+    )

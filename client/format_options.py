@@ -1,0 +1,44 @@
+"""The client's option --format."""
+
+import argparse
+
+from formats import FORMATS, RTTM, TOKENS
+
+
+def add_format(parser: argparse.ArgumentParser) -> None:
+    """Add the option; its value is a list of tokens, each once."""
+    parser.add_argument(
+        "--format",
+        metavar="NAME[,NAME...]",
+        type=_formats,
+        default=[RTTM],
+        help=f"files to write, of {', '.join(TOKENS)} (default: {RTTM}; see below)",
+    )
+
+
+def check_format(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """End the program with exit code 2 where standard output cannot hold what is asked for."""
+    if options.output_directory:
+        return
+    if len(options.format) > 1:
+        parser.error(
+            "standard output takes one format, got --format "
+            f"{','.join(options.format)}: expected one, or --output_directory"
+        )
+    (token,) = options.format
+    if options.wavscp and token != RTTM and not FORMATS[token].joins:
+        joining = ", ".join(name for name in TOKENS if name == RTTM or FORMATS[name].joins)
+        parser.error(
+            f"standard output takes a list of recordings as {joining}, got --format {token}: "
+            "expected one of those, --audio_file, or --output_directory"
+        )
+
+
+def _formats(text: str) -> list[str]:
+    tokens = text.split(",")
+    for token in tokens:
+        if token not in TOKENS:
+            raise argparse.ArgumentTypeError(
+                f"expected some of {', '.join(TOKENS)}, separated by commas, got {token!r}"
+            )
+    return list(dict.fromkeys(tokens))

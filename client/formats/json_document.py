@@ -1,0 +1,36 @@
+"""JSON for programs: one document of one line per recording; turns.schema.json describes it."""
+
+import json
+
+from formats.result import FormatError, Result, Turn
+
+SCHEMA = "diarization-turns/1"
+
+
+def text(result: Result) -> str:
+    """Write the document; FormatError where the service told too little."""
+    if result.mode is None:
+        raise FormatError("the answer's INFO holds no mode, expected full or classic")
+    document = {
+        "schema": SCHEMA,
+        "recording_id": result.recording_id,
+        "audio_s": result.length_ms / 1000,
+        "mode": result.mode,
+        "speakers": [_speaker(result, name) for name in result.speakers],
+        "turns": [_turn(turn) for turn in result.turns],
+    }
+    return json.dumps(document, ensure_ascii=False) + "\n"
+
+
+def _speaker(result: Result, name: str) -> dict[str, object]:
+    talk_ms = sum(turn.end_ms - turn.start_ms for turn in result.turns if turn.speaker == name)
+    return {"speaker": name, "talk_s": talk_ms / 1000}
+
+
+def _turn(turn: Turn) -> dict[str, object]:
+    return {
+        "start_s": turn.start_ms / 1000,
+        "end_s": turn.end_ms / 1000,
+        "speaker": turn.speaker,
+        "confidence": turn.confidence,
+    }

@@ -1,0 +1,49 @@
+"""Results to write in every format: planted ones, and any (hypothesis)."""
+
+from hypothesis import strategies as st
+
+from formats.result import Result, Turn
+
+LONGEST_MS = 400_000_000  # more than 100 hours: clocks must not turn over
+OVERLAPPING = Result(
+    "töne-語",
+    (
+        Turn(0, 1_000, "SPEAKER_00", 0.5),
+        Turn(500, 1_600, "SPEAKER_01", 0.25),
+        Turn(1_000, 1_001, "SPEAKER_00", 1.0),
+        Turn(3_599_999, 3_600_000, "SPEAKER_00", 0.0),
+    ),
+    3_600_000,
+    "full",
+)
+SILENT = Result("silence", (), 30_000, "classic")
+
+
+def turns_of(result):
+    """What every reader is asked for, in order of begin."""
+    return [(turn.start_ms, turn.end_ms, turn.speaker) for turn in result.turns]
+
+
+def ids():
+    """Recording ids of any script; no control characters, white space, "/", quotes or "NA"."""
+    letters = st.characters(categories=["L", "N"], include_characters="-_.+()")
+    return st.text(letters, min_size=1, max_size=12).map("id{}".format)
+
+
+@st.composite
+def results(draw):
+    """Turns of up to three speakers; those of one speaker touch at most, as the server's do."""
+    n_speakers = draw(st.integers(0, 3))
+    turns = []
+    for number in range(n_speakers):
+        borders = draw(st.sets(st.integers(0, LONGEST_MS), min_size=2, max_size=10))
+        ordered = sorted(borders)
+        shares = draw(st.lists(st.integers(0, 10_000), min_size=10, max_size=10))
+        step = draw(st.sampled_from([1, 2]))  # 1: each turn begins where the one before ended
+        turns += [
+            Turn(ordered[n], ordered[n + 1], f"SPEAKER_{number:02d}", shares[n] / 10_000)
+            for n in range(0, len(ordered) - 1, step)
+        ]
+    turns.sort(key=lambda turn: (turn.start_ms, turn.end_ms, turn.speaker))
+    audio_ms = max([turn.end_ms for turn in turns], default=0) + draw(st.integers(0, 5_000))
+    return Result(draw(ids()), tuple(turns), audio_ms, draw(st.sampled_from(["full", "classic"])))

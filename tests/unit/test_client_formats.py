@@ -1,0 +1,225 @@
+"""Every format, read back by somebody else's reader."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import srt
+import webvtt
+from hypothesis import example, given
+from praatio import textgrid
+from pyannote.database.util import load_uem
+
+import formats
+from formats import FORMATS
+from formats.result import FormatError, Result, Turn, turns_in_rttm
+from formats.textgrid import NO_SPEECH_TIER
+from unit.client_results import OVERLAPPING, SILENT, results, turns_of
+from unit.seeded import seeded
+
+SCHEMA = json.loads((Path(formats.__file__).parent / "turns.schema.json").read_text())
+
+
+def ms(time_s):
+    """Milliseconds, to be equal to the ones written."""
+    return round(float(time_s) * 1000)
+
+
+def written(token, result):
+    return FORMATS[token].text(result)
+
+
+def any_result(test):
+    """Give the test planted results and drawn ones."""
+    planted = example(result=OVERLAPPING)(example(result=SILENT)(test))
+    return seeded()(given(result=results())(planted))
+
+
+def read_json(text):
+    document = json.loads(text)
+    jsonschema.Draft202012Validator(SCHEMA).validate(document)
+    return document
+
+
+@any_result
+def test_json_fits_its_schema_and_says_all_of_it(result):
+    text = written("json", result)
+    document = read_json(text)
+
+    assert text.count("\n") == 1  # so several make JSON lines
+    assert document["recording_id"] == result.recording_id
+    assert ms(document["audio_s"]) == result.audio_ms
+    assert document["mode"] == result.mode
+    assert [
+        (ms(turn["start_s"]), ms(turn["end_s"]), turn["speaker"]) for turn in document["turns"]
+    ] == turns_of(result)
+    assert [turn["confidence"] for turn in document["turns"]] == [
+        turn.confidence for turn in result.turns
+    ]
+
+
+def test_json_sums_the_talk_of_every_speaker_by_first_appearance():
+    speakers = json.loads(written("json", OVERLAPPING))["speakers"]
+
+    assert speakers == [
+        {"speaker": "SPEAKER_00", "talk_s": 1.002},
+        {"speaker": "SPEAKER_01", "talk_s": 1.1},
+    ]
+
+
+def test_the_schema_is_one_and_refuses_what_it_does_not_describe():
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    document = json.loads(written("json", OVERLAPPING))
+    document["turns"][0]["confidence"] = 1.5
+
+    with pytest.raises(jsonschema.ValidationError, match=r"1\.5 is greater than the maximum"):
+        jsonschema.Draft202012Validator(SCHEMA).validate(document)
+
+
+@any_result
+def test_srt_has_a_cue_per_turn(result):
+    cues = list(srt.parse(written("srt", result)))
+
+    times = [
+        (ms(cue.start.total_seconds()), ms(cue.end.total_seconds()), cue.content) for cue in cues
+    ]
+    assert times == turns_of(result)
+    assert [cue.index for cue in cues] == list(range(1, len(result.turns) + 1))
+
+
+@any_result
+def test_vtt_has_a_cue_per_turn_in_its_speakers_voice(result):
+    captions = webvtt.from_string(written("vtt", result), strict=True).captions
+
+    assert [(clock_ms(cue.start), clock_ms(cue.end), cue.voice) for cue in captions] == turns_of(
+        result
+    )
+    assert [cue.text for cue in captions] == [turn.speaker for turn in result.turns]
+
+
+def clock_ms(text):
+    hours, minutes, seconds = text.split(":")
+    return (int(hours) * 60 + int(minutes)) * 60_000 + ms(seconds)
+
+
+def test_a_name_with_vtts_own_characters_stays_a_name():
+    text = written("vtt", Result("a", (Turn(0, 1, "<b>&"),), 1, "full"))
+
+    assert text.endswith("<v &lt;b&gt;&amp;>&lt;b&gt;&amp;\n")
+
+
+@any_result
+def test_audacity_has_a_label_per_turn(result):
+    rows = csv.reader(io.StringIO(written("audacity", result)), delimiter="\t")
+
+    assert [(ms(start), ms(end), label) for start, end, label in rows] == turns_of(result)
+
+
+@any_result
+def test_csv_has_a_row_per_turn(result):
+    rows = list(csv.DictReader(io.StringIO(written("csv", result))))
+
+    assert [(ms(row["start_s"]), ms(row["end_s"]), row["speaker"]) for row in rows] == turns_of(
+        result
+    )
+    assert {row["recording_id"] for row in rows} <= {result.recording_id}
+    assert [float(row["confidence"]) for row in rows] == [turn.confidence for turn in result.turns]
+
+
+def test_csv_without_turns_is_its_header():
+    assert written("csv", SILENT) == "recording_id,start_s,end_s,speaker,confidence\n"
+
+
+@pytest.fixture(scope="module")
+def read_from(tmp_path_factory):
+    """A function that gives a text to a reader that takes files only."""
+    path = tmp_path_factory.mktemp("formats") / "written"
+
+    def read(reader, text):
+        path.write_text(text, encoding="utf-8")
+        return reader(str(path))
+
+    return read
+
+
+@any_result
+def test_uem_is_the_whole_recording(read_from, result):
+    ((name, stretches),) = read_from(load_uem, written("uem", result)).items()
+
+    assert name == result.recording_id
+    whole = [(0, result.audio_ms)] if result.audio_ms else []  # an empty stretch is not kept
+    assert [(stretch.start, ms(stretch.end)) for stretch in stretches] == whole
+
+
+def open_grid(path):
+    return textgrid.openTextgrid(path, includeEmptyIntervals=True, reportingMode="error")
+
+
+@any_result
+def test_textgrid_has_a_tier_per_speaker_filled_from_0_to_the_audios_end(read_from, result):
+    grid = read_from(open_grid, written("textgrid", result))
+    end_ms = max(result.audio_ms, 1)
+
+    assert list(grid.tierNames) == (result.speakers or [NO_SPEECH_TIER])
+    assert (grid.minTimestamp, ms(grid.maxTimestamp)) == (0, end_ms)
+    for name in grid.tierNames:
+        entries = [(ms(begin), ms(end), text) for begin, end, text in grid.getTier(name)]
+        spoken = [entry for entry in entries if entry[2]]
+        assert spoken == [turn for turn in turns_of(result) if turn[2] == name]
+        begins, ends = [entry[0] for entry in entries], [entry[1] for entry in entries]
+        assert [*begins, end_ms] == [0, *ends]
+
+
+def test_a_speaker_who_overlaps_himself_makes_no_overlapping_intervals(read_from):
+    turns = (Turn(0, 1_000, "A"), Turn(500, 2_000, "A"), Turn(600, 700, "A"))
+
+    grid = read_from(open_grid, written("textgrid", Result("a", turns, 2_000, "full")))
+
+    assert [tuple(entry) for entry in grid.getTier("A")] == [(0, 1, "A"), (1, 2, "A")]
+
+
+def test_a_quote_in_a_name_is_read_back(read_from):
+    text = written("textgrid", Result("a", (Turn(0, 1_000, 'x"y'),), 1_000, "full"))
+
+    assert 'text = "x""y"' in text
+    assert read_from(open_grid, text).tierNames[0].replace('""', '"') == 'x"y'
+
+
+@pytest.mark.parametrize("token", ["json", "textgrid", "uem"])
+def test_a_format_of_the_whole_recording_needs_its_length(token):
+    with pytest.raises(FormatError, match="INFO holds no audio_s, expected seconds of audio"):
+        written(token, Result("a", (), None, "full"))
+
+
+def test_json_needs_the_mode():
+    with pytest.raises(FormatError, match="INFO holds no mode, expected full or classic"):
+        written("json", Result("a", (), 1_000))
+
+
+def test_rttm_is_read_to_the_millisecond():
+    text = "SPEAKER a 1 6.756 0.422 <NA> <NA> SPEAKER_00 <NA> <NA>\n"
+
+    assert turns_in_rttm(text, [0.5]) == (Turn(6_756, 7_178, "SPEAKER_00", 0.5),)
+    assert turns_in_rttm("") == ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "SPEAKER a 1 0 1",
+        "SPKR-INFO a 1 0 1 <NA> <NA> x <NA> <NA>",
+        "SPEAKER a 1 inf 1 <NA> <NA> x <NA> <NA>",
+        "SPEAKER a 1 x 1 <NA> <NA> x <NA> <NA>",
+    ],
+)
+def test_what_is_no_turn_is_named(line):
+    with pytest.raises(FormatError, match=f"holds '{line}', expected a SPEAKER line"):
+        turns_in_rttm(line)
+
+
+def test_as_many_confidences_as_turns_are_expected():
+    with pytest.raises(FormatError, match="CONFIDENCE has 2 values, expected 1, one per turn"):
+        turns_in_rttm("SPEAKER a 1 0 1 <NA> <NA> x <NA> <NA>\n", [0.5, 0.5])
