@@ -11,9 +11,11 @@ import srt
 import webvtt
 from hypothesis import example, given
 from praatio import textgrid
-from pyannote.database.util import load_uem
+from pyannote.database.util import load_rttm, load_uem
 
 import formats
+from diarization.rttm import format_rttm
+from diarization.turns import Turn as ServerTurn
 from formats import FORMATS
 from formats.result import FormatError, Result, Turn, turns_in_rttm
 from formats.textgrid import NO_SPEECH_TIER
@@ -197,6 +199,26 @@ def test_a_format_of_the_whole_recording_needs_its_length(token):
 def test_json_needs_the_mode():
     with pytest.raises(FormatError, match="INFO holds no mode, expected full or classic"):
         written("json", Result("a", (), 1_000))
+
+
+@any_result
+def test_the_servers_rttm_is_read_as_pyannote_reads_it(read_from, result):
+    served = [
+        ServerTurn(start_ms / 1000, end_ms / 1000, int(speaker[-2:]))
+        for start_ms, end_ms, speaker in turns_of(result)
+    ]
+    rttm = format_rttm(served, result.recording_id)
+
+    read = [(turn.start_ms, turn.end_ms, turn.speaker) for turn in turns_in_rttm(rttm)]
+
+    assert read == turns_of(result)
+    annotations = read_from(load_rttm, rttm)
+    assert set(annotations) == ({result.recording_id} if served else set())
+    for annotation in annotations.values():
+        tracks = annotation.itertracks(yield_label=True)
+        assert sorted(read) == sorted(
+            (ms(segment.start), ms(segment.end), label) for segment, _, label in tracks
+        )
 
 
 def test_rttm_is_read_to_the_millisecond():
