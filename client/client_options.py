@@ -24,8 +24,8 @@ SPEAKER_COUNTS = {
 
 EPILOG = """\
 Without --output_directory the RTTM lines go to standard output, a recording at a time, in order
-of completion; everything else goes to standard error. So does one other --format; those that
-cannot be joined take one recording then (--audio_file).
+of completion, or those of one other --format: of a list only rttm, json and uem, whose texts can
+follow each other. Everything else goes to standard error.
 
 exit codes:
   0    every recording was diarized (and scored, where --reference is given)
