@@ -132,9 +132,10 @@ def test_a_fault_while_it_loads_again_is_mended_too(tmp_path, sample):
     with serving(tmp_path) as server:
         assert server.line().startswith("ready: ")
         expected = diarize(server, sample.read_bytes()).rttm
+        dying = set(server.stubs_of("run"))
         os.kill(server.server(), signal.SIGKILL)
         deadline = time.monotonic() + 60
-        while not (loaded := server.stubs_of("run")):
+        while not (loaded := sorted(set(server.stubs_of("run")) - dying)):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         os.kill(loaded[0], signal.SIGKILL)
