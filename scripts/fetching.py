@@ -47,6 +47,32 @@ class FetchError(Exception):
     """A file could not be fetched, or is not what it must be."""
 
 
+def exit_code(work: Callable[[], None], *further: type[Exception]) -> int:
+    """Do the work of a program that fetches; tell a failure in one sentence.
+
+    Parameters
+    ----------
+    work
+        What it does.
+    further
+        Kinds of failures beside FetchError and OSError.
+
+    Returns
+    -------
+    int
+        Exit code: 0 done, 1 failed, 130 interrupted.
+    """
+    failures: tuple[type[Exception], ...] = (FetchError, OSError, *further)
+    try:
+        work()
+    except failures as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
 @dataclass(frozen=True)
 class Artifact:
     """One third-party file, as `external_tools/artifacts.toml` describes it."""

@@ -22,9 +22,9 @@ from fetch import describe, ensure
 from fetching import (
     PROJECT,
     Artifact,
-    FetchError,
     artifacts_named,
     atomic_file,
+    exit_code,
     is_right,
     load_artifacts,
     report,
@@ -137,14 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.list:
         print("\n".join(describe(artifact_named(n)) for n in MODELS))
         return 0
-    try:
-        prepare(options, os.environ)
-    except (FetchError, ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return exit_code(lambda: prepare(options, os.environ), ValueError)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fetching import PROJECT, FetchError, report
+from fetching import PROJECT, exit_code, report
 from voxconverse.archives import Archive, get_archive
 from voxconverse.contents import audio_seconds
 from voxconverse.sets import (
@@ -101,14 +101,7 @@ def remove_fetched(archive: Archive, folder: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line."""
     options = command_line().parse_args(arguments)
-    try:
-        prepare(options)
-    except (FetchError, ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return exit_code(lambda: prepare(options), ValueError)
 
 
 if __name__ == "__main__":

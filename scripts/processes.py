@@ -40,6 +40,12 @@ def command_line(pid: int, proc: Path = PROC) -> list[str]:
     return os.fsdecode(line).split("\0")[:-1]
 
 
+def running(program: str, pid: int, proc: Path = PROC) -> list[int]:
+    """Processes below `pid` that run a program of this name."""
+    below = sorted(children(pid, proc))
+    return [child for child in below if _program(command_line(child, proc)) == program]
+
+
 def stubs(pid: int, proc: Path = PROC) -> dict[int, str]:
     """Processes of a server that run instances of models: pid -> name of the model.
 
@@ -57,9 +63,13 @@ def stubs(pid: int, proc: Path = PROC) -> dict[int, str]:
     return {child: model for child, model in models.items() if parents.get(child) not in models}
 
 
+def _program(line: list[str]) -> str:
+    return Path(line[0]).name if line else ""
+
+
 def _model(line: list[str]) -> str | None:
     """Model that a stub runs; none for other programs, and where it only completes its config."""
-    if len(line) < 2 or Path(line[0]).name != STUB:  # noqa: PLR2004
+    if len(line) < 2 or _program(line) != STUB:  # noqa: PLR2004
         return None
     name = Path(line[1]).parts[-3]  # <repository>/<model>/<version>/<file>
     instance = re.compile(rf"{re.escape(name)}_\d+_\d+")

@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 
 from evaluation import ROOT
 from ports import LOOPBACK, Ports
-from processes import children, command_line, stubs
+from processes import running, stubs
 from soaking.alone import SoakError
 
 SERVER = "tritonserver"
@@ -62,9 +62,7 @@ class Serving:
         """
         pid = self._process.pid
         of_models = [child for child, model in sorted(stubs(pid).items()) if model == victim]
-        servers = [
-            child for child in children(pid) if _program(child) == SERVER and victim == SERVER
-        ]
+        servers = running(SERVER, pid) if victim == SERVER else []
         for found in [*of_models, *servers]:
             return found
         raise SoakError(f"the server has no process of {victim}")
@@ -86,7 +84,3 @@ def serving(log: Path) -> Iterator[Serving]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(STOPPED_WITHIN_S)
-
-
-def _program(pid: int) -> str:
-    return Path([*command_line(pid), ""][0]).name

@@ -1,9 +1,12 @@
-"""A server that obeys flags in the place of `tritonserver`, for the tests that ask for it."""
+"""Stand-ins for `tritonserver`: one that obeys flags, one that answers; and recordings to send."""
 
+import numpy as np
 import pytest
+import soundfile
 
 import server_process
 import triton_server
+from contract.client_fake_server import FakeTriton
 from contract.fake_launcher import witness, write_launcher
 
 
@@ -26,3 +29,42 @@ def fake_launcher(tmp_path, monkeypatch):
 def seen():
     with witness() as each:
         yield each
+
+
+@pytest.fixture
+def triton():
+    with FakeTriton() as server:
+        yield server
+
+
+@pytest.fixture
+def wav(tmp_path):
+    """A function that writes an audio file, distinguishable by its length in samples."""
+
+    def write(name, n_samples=160):
+        path = tmp_path / name
+        soundfile.write(path, np.zeros(n_samples, dtype=np.int16), 16_000)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def wav_scp(tmp_path, wav):
+    """A function that writes a wav.scp of recordings with these ids, and their audio."""
+
+    def write(*ids):
+        lines = [f"{each} {wav(f'{each}.wav', 160 + n)}\n" for n, each in enumerate(ids)]
+        path = tmp_path / "wav.scp"
+        path.write_text("".join(lines))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def out(tmp_path):
+    """A folder for what the client writes."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    return folder

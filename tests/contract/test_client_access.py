@@ -13,12 +13,6 @@ SECRET = "s3cr3t"
 
 
 @pytest.fixture
-def triton():
-    with FakeTriton() as server:
-        yield server
-
-
-@pytest.fixture
 def wav(tmp_path):
     path = tmp_path / "talk.wav"
     soundfile.write(path, np.zeros(160), 16_000)

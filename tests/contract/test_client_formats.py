@@ -7,23 +7,10 @@ import pytest
 import soundfile
 
 import client
-from contract.client_fake_server import FakeTriton, RefusalError, one_turn
+from contract.client_fake_server import RefusalError, one_turn
 
 ALL = "rttm,json,srt,vtt,textgrid,audacity,csv,uem"
 FURTHER_FILES = ["json", "srt", "vtt", "TextGrid", "audacity.txt", "csv", "uem"]
-
-
-@pytest.fixture
-def triton():
-    with FakeTriton() as server:
-        yield server
-
-
-@pytest.fixture
-def out(tmp_path):
-    folder = tmp_path / "out"
-    folder.mkdir()
-    return folder
 
 
 @pytest.fixture

@@ -5,37 +5,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 
 import client
-from contract.client_fake_server import FakeTriton, RefusalError, one_turn
+from contract.client_fake_server import RefusalError, one_turn
 
 FULL_OF_TURNS = 200  # lines of about 60 bytes: more than the kilobyte that is left
 
 
 @pytest.fixture
-def triton():
-    with FakeTriton() as server:
-        yield server
-
-
-@pytest.fixture
-def wav_scp(tmp_path):
+def wav_scp(wav_scp):
     """A wav.scp of the recordings a, b, c and d, and their audio."""
-    for recording_id in "abcd":
-        soundfile.write(tmp_path / f"{recording_id}.wav", np.zeros(160), 16_000)
-    path = tmp_path / "wav.scp"
-    path.write_text("".join(f"{each} {tmp_path / each}.wav\n" for each in "abcd"))
-    return path
-
-
-@pytest.fixture
-def out(tmp_path):
-    folder = tmp_path / "out"
-    folder.mkdir()
-    return folder
+    return wav_scp(*"abcd")
 
 
 def turn(recording_id):

@@ -10,12 +10,10 @@ import threading
 from pathlib import Path
 
 import grpc
-import numpy as np
 import pytest
-import soundfile
 
 import client
-from contract.client_fake_server import FakeTriton, RefusalError, one_turn
+from contract.client_fake_server import RefusalError, one_turn
 from contract.cut_wire import Wire
 from retrying import Backoff
 
@@ -27,26 +25,6 @@ RESTRICTED = RefusalError(
     "This protocol is restricted, expecting header 'triton-grpc-protocol-key'",
     grpc.StatusCode.UNAVAILABLE,
 )
-
-
-@pytest.fixture
-def triton():
-    with FakeTriton() as server:
-        yield server
-
-
-@pytest.fixture
-def wav_scp(tmp_path):
-    """A function that writes a wav.scp of recordings with these ids, and their audio."""
-
-    def write(*ids):
-        for recording_id in ids:
-            soundfile.write(tmp_path / f"{recording_id}.wav", np.zeros(160), 16_000)
-        path = tmp_path / "wav.scp"
-        path.write_text("".join(f"{each} {tmp_path / each}.wav\n" for each in ids))
-        return path
-
-    return write
 
 
 class Failing:

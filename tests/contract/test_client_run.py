@@ -3,12 +3,10 @@
 import subprocess
 import threading
 
-import numpy as np
 import pytest
-import soundfile
 
 import client
-from contract.client_fake_server import FakeTriton, RefusalError, one_turn
+from contract.client_fake_server import RefusalError, one_turn
 
 
 @pytest.fixture(autouse=True)
@@ -17,37 +15,6 @@ def a_proxy_is_configured(monkeypatch):
     for name in ("no_grpc_proxy", "no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-
-
-@pytest.fixture
-def triton():
-    with FakeTriton() as server:
-        yield server
-
-
-@pytest.fixture
-def wav(tmp_path):
-    """A function that writes an audio file, distinguishable by its length in samples."""
-
-    def write(name, n_samples=160):
-        path = tmp_path / name
-        soundfile.write(path, np.zeros(n_samples, dtype=np.int16), 16_000)
-        return path
-
-    return write
-
-
-@pytest.fixture
-def wav_scp(tmp_path, wav):
-    """A function that writes a wav.scp of recordings with these ids, and their audio."""
-
-    def write(*ids):
-        lines = [f"{each} {wav(f'{each}.wav', 160 + n)}\n" for n, each in enumerate(ids)]
-        path = tmp_path / "wav.scp"
-        path.write_text("".join(lines))
-        return path
-
-    return write
 
 
 def files_in(folder):

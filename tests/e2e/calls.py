@@ -40,10 +40,16 @@ def same_turns(labels, expected):
     return labels.shape == expected.shape and bool(np.abs(labels - expected).max(initial=0) <= 0.02)
 
 
-def diarize(server, encoded, **parameters):
-    """Answer to the bytes of an audio file."""
+def audio_tensor(encoded):
+    """The input of `run` that takes the bytes of a file."""
     tensor = grpcclient.InferInput("AUDIO", [1], "BYTES")
     tensor.set_data_from_numpy(np.array([encoded], dtype=np.object_))
+    return tensor
+
+
+def diarize(server, encoded, **parameters):
+    """Answer to the bytes of an audio file."""
+    tensor = audio_tensor(encoded)
     with grpcclient.InferenceServerClient(server.url) as client:
         result = client.infer("run", [tensor], parameters=parameters, client_timeout=240)
     texts = {name: result.as_numpy(name)[0].decode() for name in ("RTTM", "INFO")}

@@ -6,6 +6,8 @@ import numpy as np
 import soundfile
 import tritonclient.grpc as grpcclient
 
+from e2e.calls import audio_tensor
+
 
 def repeated(sample, n_times, kind="FLAC"):
     """The recording so many times over, as the bytes of a file of 16 bits per sample."""
@@ -21,11 +23,9 @@ class UnderWay:
     def __init__(self, server, encoded, timeout_s=None, **parameters):
         self.outcomes = []
         self._client = grpcclient.InferenceServerClient(server.url)
-        tensor = grpcclient.InferInput("AUDIO", [1], "BYTES")
-        tensor.set_data_from_numpy(np.array([encoded], dtype=np.object_))
         self._call = self._client.async_infer(
             "run",
-            [tensor],
+            [audio_tensor(encoded)],
             lambda result, error: self.outcomes.append(error or result),
             parameters=parameters,
             client_timeout=timeout_s,

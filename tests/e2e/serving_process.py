@@ -13,7 +13,7 @@ from pathlib import Path
 from queue import Queue
 
 from ports import LOOPBACK, Ports
-from processes import alive, children, command_line, stubs
+from processes import alive, command_line, running, stubs
 from server_flags import PREFIX
 from shared_memory import SHM
 from triton_server import ROOT
@@ -56,11 +56,7 @@ class Serving:
 
     def server(self) -> int:
         """Pid of tritonserver."""
-        (pid,) = (
-            pid
-            for pid in children(self.process.pid)
-            if Path([*command_line(pid), ""][0]).name == "tritonserver"
-        )
+        (pid,) = running("tritonserver", self.process.pid)
         return pid
 
     def shared_memory_prefix(self) -> str:

@@ -9,43 +9,22 @@ import numpy as np
 import pytest
 import soundfile
 
+import soaking  # noqa: F401 - makes the modules of client and library importable
 from diarization.audio import decode_blocks, waveform_blocks
 from diarization.config import LimitOptions
 from diarization.errors import InvalidAudioError, OverLimitError
 from diarization.limits import MOST_SAMPLES_PER_BYTE
+from soaking.files import flac_saying, ogg_saying
 from unit.made_audio import decoded, encoded, tone
 
 FLAC = ("FLAC", "PCM_16")
-STREAMINFO_LENGTH = slice(21, 26)  # 4 bits that belong to the word before, then 36 bits of samples
+OGG = ("OGG", "VORBIS")
 HOUR_S = 3600
 
 
 def flac_of_declared_length(n_samples, seconds=1.0):
     """A FLAC file whose header tells another number of samples; 0 stands for unknown."""
-    file = bytearray(encoded(tone(seconds), kind=FLAC))
-    word = int.from_bytes(file[STREAMINFO_LENGTH], "big") >> 36 << 36 | n_samples
-    file[STREAMINFO_LENGTH] = word.to_bytes(5, "big")
-    return bytes(file)
-
-
-def ogg_of_declared_length(n_samples):
-    """An Ogg file whose last page says that it ends at this sample."""
-    file = bytearray(encoded(tone(1), kind=("OGG", "VORBIS")))
-    last = file.rindex(b"OggS")
-    file[last + 6 : last + 14] = struct.pack("<q", n_samples)
-    file[last + 22 : last + 26] = bytes(4)
-    file[last + 22 : last + 26] = struct.pack("<I", ogg_checksum(file[last:]))
-    return bytes(file)
-
-
-def ogg_checksum(page):
-    """CRC of a page whose own field holds zeros (RFC 3533)."""
-    checksum = 0
-    for byte in page:
-        checksum ^= byte << 24
-        for _ in range(8):
-            checksum = checksum << 1 ^ (0x04C11DB7 if checksum & 1 << 31 else 0)
-    return checksum & 0xFFFFFFFF
+    return flac_saying(encoded(tone(seconds), kind=FLAC), n_samples)
 
 
 def silent_flac(seconds, rate_hz=16_000):
@@ -90,9 +69,9 @@ def test_a_small_file_that_declares_hours_is_refused_before_it_is_decoded():
 
 
 def test_an_ogg_file_that_declares_hours_gives_what_it_holds():
-    assert len(decoded(ogg_of_declared_length(16_000 * 11 * HOUR_S))) == pytest.approx(
-        16_000, abs=1000
-    )
+    assert len(
+        decoded(ogg_saying(encoded(tone(1), kind=OGG), 16_000 * 11 * HOUR_S))
+    ) == pytest.approx(16_000, abs=1000)
 
 
 def test_an_hour_of_silence_is_no_bomb():

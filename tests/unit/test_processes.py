@@ -12,6 +12,7 @@ from processes import (
     command_line,
     direct_children,
     kill_group,
+    running,
     started_at,
     stubs,
 )
@@ -47,6 +48,12 @@ def test_stubs_of_a_server_are_told_by_model(proc):
     assert stubs(10, proc) == expected
     assert stubs(9, proc) == expected
     assert stubs(20, proc) == {}
+
+
+def test_programs_are_found_by_name(proc):
+    assert running("tritonserver", 9, proc) == [10]
+    assert running("sleep", 9, proc) == [13]
+    assert running("python", 9, proc) == []  # that is 9 itself
 
 
 def test_children_are_found_at_any_depth_and_nobody_elses(proc):

@@ -176,9 +176,9 @@ def _mean(channels: NDArray[Any], axis: int) -> Samples:
     """Mean of the channels, checked to be finite and of a magnitude that can be worked with."""
     with np.errstate(invalid="ignore", over="ignore"):  # inf - inf is refused below, not warned of
         mono: Samples = channels.mean(axis=axis, dtype=np.float32)
-    if not np.isfinite(mono).all():
+    largest = np.abs(mono).max(initial=0)  # NaN if one of them is
+    if not np.isfinite(largest):
         raise InvalidAudioError("audio: got NaN or infinite samples, expected finite values")
-    largest = np.abs(mono).max(initial=0)
     if largest > LARGEST_MAGNITUDE:
         raise InvalidAudioError(
             f"audio: got a sample of magnitude {largest:.3g}, "
