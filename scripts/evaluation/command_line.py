@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from client_options import DEFAULT_JOBS, DEFAULT_TIMEOUT_S
+from option_groups.service import DEFAULT_JOBS, DEFAULT_TIMEOUT_S
 
 ROOT_VARIABLE = "DIARIZATION_EVAL_DIR"
 DEFAULT_N_WORST = 4

@@ -5,9 +5,9 @@ import argparse
 from formats import FORMATS, RTTM, TOKENS
 
 
-def add_format(parser: argparse.ArgumentParser) -> None:
+def add_format(group: argparse._ArgumentGroup) -> None:
     """Add the option; its value is a list of tokens, each once."""
-    parser.add_argument(
+    group.add_argument(
         "--format",
         metavar="NAME[,NAME...]",
         type=_formats,

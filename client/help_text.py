@@ -1,0 +1,36 @@
+"""What --help tells below the options."""
+
+EPILOG = """\
+Without --output_directory the RTTM lines go to standard output, a recording at a time, in order
+of completion, or those of one other --format: of a list only rttm, json and uem, whose texts can
+follow each other. Everything else goes to standard error.
+
+exit codes:
+  0    every recording was diarized (and scored, where --reference is given)
+  1    some recordings failed, the service cannot be reached or refuses access, or there is no score
+  2    wrong usage, a wrong list, or files that cannot be read or written: nothing was sent
+  130  interrupted by Ctrl-C: what had finished is written, the joined rttm is not
+
+wav.scp holds lines of '<recording id> <path>'. Paths may hold spaces; blank lines and lines that
+start with # are skipped; Kaldi pipes are refused. A recording id has no white space, control
+character or '/', and at most 250 bytes.
+
+A recording that fails because the server is down, restarting or full, because a model's process
+died or the connection broke, is sent again, at growing intervals of up to 10 s, until --retry_for
+is over; no other failure is. A server that is not there at the start ends the run at once.
+
+Files of --format: rttm_<id> (always, for scores and the joined rttm), <id>.json, <id>.srt,
+<id>.vtt, <id>.TextGrid (Praat), <id>.audacity.txt (labels), <id>.csv, <id>.uem (NIST). Ids that
+start with rttm, or with their ending are longer than file names may be, are refused then.
+
+--resume keeps every recording whose rttm_<id> and files of --format are all there, and asks for
+the others only. It does not look
+at what made that file: other options, another mode, another server or an audio file that has
+changed since. A failed recording has no file, so the same line with --resume tries it again.
+
+--header, e.g. 'triton-grpc-protocol-<key>: <value>' for a server with --grpc-restricted-protocol,
+goes with every call. Other users can see command lines: @FILE keeps a key out of them.
+
+md-eval.pl is taken from --md_eval, else $MD_EVAL, else external_tools/ of this project, else PATH,
+else /usr/lib/sctk/bin. A failed recording scores as missed; one without reference is left out.
+"""

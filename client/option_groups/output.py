@@ -1,0 +1,28 @@
+"""Options that tell where answers go, and as what."""
+
+import argparse
+from pathlib import Path
+
+from option_groups.formats import add_format, check_format
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Add the group."""
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "--output_directory",
+        metavar="DIR",
+        type=Path,
+        help="gets one file rttm_<id> per recording and their joined rttm",
+    )
+    add_format(group)
+    group.add_argument(
+        "--resume", action="store_true", help="skip recordings whose files are there already"
+    )
+
+
+def check_output(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """End the program with exit code 2 where the options do not go together."""
+    if options.resume and not options.output_directory:
+        parser.error("--resume needs --output_directory, where the finished files are")
+    check_format(parser, options)

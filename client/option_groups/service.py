@@ -1,0 +1,41 @@
+"""Options that tell where the service is, and how patient and how eager to be with it."""
+
+import argparse
+
+from option_groups.values import count, duration_s, patience_s
+
+# One hour of audio takes about a minute on 2 CPU cores; 4 of them in flight share those cores, and
+# a busy machine needs twice as long.
+DEFAULT_TIMEOUT_S = 600.0
+DEFAULT_JOBS = 4
+DEFAULT_RETRY_FOR_S = 120.0  # a server that is restarted is back within half a minute
+
+
+def add_service(parser: argparse.ArgumentParser) -> None:
+    """Add the group."""
+    add = parser.add_argument_group("service").add_argument
+    add("-u", "--url", default="localhost:8001", help="gRPC host:port (default: %(default)s)")
+    add("--model_name", default="run", help="model to ask (default: %(default)s)")
+    add(
+        "--jobs",
+        metavar="N",
+        type=count,
+        default=DEFAULT_JOBS,
+        help="recordings in flight (default: %(default)s)",
+    )
+    add(
+        "--timeout",
+        metavar="SECONDS",
+        type=duration_s,
+        default=DEFAULT_TIMEOUT_S,
+        help="longest time for one recording, its wait in the server included (default: "
+        "%(default)g, enough for 4 recordings of 1 hour at once on 2 CPU cores)",
+    )
+    add(
+        "--retry_for",
+        metavar="SECONDS",
+        type=patience_s,
+        default=DEFAULT_RETRY_FOR_S,
+        help="how long after its first failure a recording is still sent again, where the server "
+        "may come back; 0: never (default: %(default)g)",
+    )

@@ -1,0 +1,146 @@
+"""A run that is ready to start, and how it goes: send, take, join, score."""
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TextIO
+
+from access import Access
+from answer_texts import needed_outputs, texts_of
+from audio_files import encoded_bytes
+from formats.result import FormatError
+from in_flight import diarize_all
+from interrupt import noted_interrupt
+from md_eval import ScoringError
+from option_groups.request import request_parameters
+from outcome import Answer, Failure, Outcome
+from retrying import Retries
+from rttm_files import OutputError, Sink
+from run_report import RunReport, log
+from scoring import Scorer
+from service import Service
+from wav_scp import Recording
+
+
+@dataclass
+class Run:
+    """A run that is ready to start; `rttms` collects the good answers by recording id.
+
+    With --resume those of an earlier run are in it from the beginning. `tokens` are the formats.
+    """
+
+    recordings: list[Recording]
+    tokens: list[str]
+    sink: Sink
+    scorer: Scorer | None
+    access: Access
+    report: RunReport
+    retries: Retries
+    rttms: dict[str, bytes]
+
+    @property
+    def ids(self) -> list[str]:
+        """Of all recordings, in order."""
+        return [recording.recording_id for recording in self.recordings]
+
+    @property
+    def missing(self) -> list[Recording]:
+        """Recordings without a good answer so far, in order."""
+        return [each for each in self.recordings if each.recording_id not in self.rttms]
+
+    @property
+    def failed_ids(self) -> list[str]:
+        """Of the recordings without a good answer so far, in order."""
+        return [recording.recording_id for recording in self.missing]
+
+
+def diarized_and_scored(options: argparse.Namespace, run: Run) -> bool:
+    """Send, write and score all; whether every recording was diarized, and scored if asked."""
+    with contextlib.closing(_outcomes(options, run)) as outcomes:
+        for outcome in outcomes:
+            _take(outcome, run)
+    run.report.close()
+    foreign = run.sink.foreign_files(run.ids)
+    if foreign:
+        folder = options.output_directory
+        log.warning(
+            "%d rttm file(s) of other runs stay in %s, as %s", len(foreign), folder, foreign[0]
+        )
+    run.sink.finish(run.rttms)
+    scored = True
+    if run.scorer:
+        # Where answers go to standard output, nothing else does.
+        scored = _scored(run, run.scorer, sys.stdout if options.output_directory else sys.stderr)
+    return scored and not run.failed_ids
+
+
+def _outcomes(options: argparse.Namespace, run: Run) -> Generator[Outcome, None, None]:
+    """Yield the outcome of every recording.
+
+    Nothing of an earlier run is touched before the service is known to be there.
+    """
+    present: list[Recording] = []
+    absent: list[Recording] = []
+    for recording in run.missing:
+        (present if recording.path.is_file() else absent).append(recording)
+    parameters = request_parameters(options)
+    asking = (options.url, options.model_name, options.timeout, parameters, run.access)
+    with Service(*asking, needed_outputs(run.tokens)) as service:
+        if present:
+            service.check()
+        run.sink.begin()
+        for recording in absent:
+            yield Failure(recording, f"{recording.path} is no file")
+        with noted_interrupt() as interrupted:
+            yield from diarize_all(
+                service, present, _loaded, options.jobs, interrupted, run.retries
+            )
+
+
+def _loaded(recording: Recording) -> bytes:
+    audio = encoded_bytes(recording.path)
+    log.debug("%s: sending %d bytes of %s", recording.recording_id, len(audio), recording.path)
+    return audio
+
+
+def _take(outcome: Outcome, run: Run) -> None:
+    """Keep an answer, or tell a failure; an answer that cannot be kept is a failure too."""
+    recording = outcome.recording
+    if isinstance(outcome, Answer):
+        try:
+            run.sink.put(recording.recording_id, texts_of(outcome, run.tokens))
+        except (FormatError, OutputError) as error:
+            outcome = Failure(recording, str(error))
+        else:
+            run.rttms[recording.recording_id] = outcome.rttm
+            run.report.done(outcome)
+            return
+    run.report.failed(outcome)
+    try:
+        run.sink.drop(recording.recording_id)
+    except OutputError as error:
+        log.warning("%s", error)
+
+
+def _scored(run: Run, scorer: Scorer, stream: TextIO) -> bool:
+    """Print the scores to `stream`; False if there are none."""
+    if not run.rttms:
+        log.error("no score: no recording was diarized")
+        return False
+    unscored = scorer.without_reference(run.ids)
+    if unscored:
+        log.warning("not scored, no speech of theirs in the reference: %s", ", ".join(unscored))
+    missed = scorer.with_reference(run.failed_ids)
+    if missed:
+        log.warning("scored as missed altogether, since they failed: %s", ", ".join(missed))
+    try:
+        scores = scorer.scores({**run.rttms, **dict.fromkeys(missed, b"")})
+    except ScoringError as error:
+        log.error("no score: %s", error)
+        return False
+    log.info("scored: %d of %d recordings", len(run.ids) - len(unscored), len(run.ids))
+    for score in scores:
+        print(score, file=stream)
+    return True
