@@ -4,6 +4,8 @@
 whole client; they import nothing from the rest of the project.
 """
 
+import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -28,11 +30,24 @@ def main(argv: Sequence[str] | None = None, backoff: Backoff = BACKOFF) -> int:
     options = parsed_options(argv)
     set_up_logging(options.verbose)
     try:
-        run = prepared(options, backoff)
+        with contextlib.ExitStack() as until_the_end:
+            return _worked(options, backoff, until_the_end)
     except CANNOT_START as error:
         for problem in getattr(error, "problems", [error]):
             log.error("%s", problem)
         return USAGE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone: python must not try to flush the rest to it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SOME_FAILED
+
+
+def _worked(
+    options: argparse.Namespace, backoff: Backoff, until_the_end: contextlib.ExitStack
+) -> int:
+    run = prepared(options, backoff, until_the_end)
     try:
         return OK if diarized_and_scored(options, run) else SOME_FAILED
     except (ServiceError, OutputError) as error:
@@ -40,11 +55,7 @@ def main(argv: Sequence[str] | None = None, backoff: Backoff = BACKOFF) -> int:
         return SOME_FAILED
     except KeyboardInterrupt:
         run.report.close(interrupted=True)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone: python must not try to flush the rest to it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return SOME_FAILED
+        raise
 
 
 if __name__ == "__main__":

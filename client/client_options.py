@@ -7,7 +7,7 @@ from help_text import EPILOG
 from option_groups.console import add_console
 from option_groups.guarded import add_access
 from option_groups.output import add_output, check_output
-from option_groups.recordings import add_recordings
+from option_groups.recordings import add_recordings, check_recordings
 from option_groups.request import add_request, check_request
 from option_groups.scores import add_scores
 from option_groups.service import add_service
@@ -17,6 +17,7 @@ def parsed_options(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line; ends the program with exit code 2 and a sentence if it is wrong."""
     parser = client_parser()
     options = parser.parse_args(argv)
+    check_recordings(parser, options)
     check_output(parser, options)
     check_request(parser, options)
     return options

@@ -1,29 +1,39 @@
 """From options to a run that can start, or all reasons why it cannot."""
 
 import argparse
-from pathlib import Path
+import contextlib
+import functools
 
 from access import AccessError, access
 from answer_texts import refuse_file_names
 from md_eval import ScoringError, find_md_eval
+from named_inputs import STANDARD_INPUT_ID, named_recordings
+from option_groups.formats import refuse_list
 from retrying import Backoff, Retries
 from rttm_files import OutputError, RttmFolder, Sink, StandardOutput
 from run import Run
 from run_report import RunReport, log
 from scoring import Scorer, read_reference
-from wav_scp import ListError, Recording, read_wav_scp, single_recording
+from standard_input import spooled
+from wav_scp import ListError, Recording, read_wav_scp
 
 CANNOT_START = (ListError, ScoringError, OutputError, AccessError)
 
 
-def prepared(options: argparse.Namespace, backoff: Backoff) -> Run:
-    """Find out all that can be wrong before anything is sent."""
+def prepared(
+    options: argparse.Namespace, backoff: Backoff, until_the_end: contextlib.ExitStack
+) -> Run:
+    """Find out all that can be wrong before anything is sent.
+
+    What has to be removed when the program ends is left to `until_the_end`.
+
+    Raises
+    ------
+    One of CANNOT_START
+        With a sentence for each reason.
+    """
     guard = access(options)
-    if options.wavscp:
-        recordings = read_wav_scp(options.wavscp, options.data_dir)
-    else:
-        recordings = [single_recording(options.audio_file, options.data_dir)]
-        _tell_changed_id(options.audio_file, recordings[0].recording_id)
+    recordings = _recordings(options, until_the_end)
     scorer = None
     if options.reference:
         scorer = Scorer(find_md_eval(options.md_eval), read_reference(options.reference))
@@ -42,8 +52,28 @@ def _sink(options: argparse.Namespace, recordings: list[Recording]) -> Sink:
     return RttmFolder(options.output_directory, options.format)
 
 
-def _tell_changed_id(audio_file: str, recording_id: str) -> None:
-    if recording_id != Path(audio_file).stem:
-        log.warning(
-            "%r gets the recording id %s: ids hold no white space", audio_file, recording_id
-        )
+def _recordings(
+    options: argparse.Namespace, until_the_end: contextlib.ExitStack
+) -> list[Recording]:
+    if options.wavscp:
+        return read_wav_scp(options.wavscp, options.data_dir)
+    recordings = named_recordings(
+        options.audio_file,
+        options.data_dir,
+        options.recording_id,
+        functools.partial(spooled, until_the_end),
+    )
+    refuse_list(options, len(recordings))
+    if not options.recording_id:
+        _tell_changed_ids(recordings)
+    return recordings
+
+
+def _tell_changed_ids(recordings: list[Recording]) -> None:
+    for recording in recordings:
+        if recording.recording_id not in (recording.path.stem, STANDARD_INPUT_ID):
+            log.warning(
+                "%r gets the recording id %s: ids hold no white space",
+                str(recording.path),
+                recording.recording_id,
+            )

@@ -17,7 +17,8 @@ import soundfile
 from numpy.typing import NDArray
 
 import evaluation  # noqa: F401 - makes the client's modules importable
-from evaluation.sets import AUDIO_ENDINGS, folders_below
+from evaluation.sets import folders_below
+from named_inputs import AUDIO_ENDINGS
 from wav_scp import ListError
 
 SEED = 0

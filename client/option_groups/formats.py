@@ -3,6 +3,7 @@
 import argparse
 
 from formats import FORMATS, RTTM, TOKENS
+from wav_scp import ListError
 
 
 def add_format(group: argparse._ArgumentGroup) -> None:
@@ -25,13 +26,31 @@ def check_format(parser: argparse.ArgumentParser, options: argparse.Namespace) -
             "standard output takes one format, got --format "
             f"{','.join(options.format)}: expected one, or --output_directory"
         )
+    if options.wavscp and (problem := _list_problem(options)):
+        parser.error(problem)
+
+
+def refuse_list(options: argparse.Namespace, n_recordings: int) -> None:
+    """Refuse several recordings of --audio_file where their texts cannot follow each other.
+
+    Raises
+    ------
+    ListError
+        If they would go to standard output.
+    """
+    if n_recordings > 1 and not options.output_directory and (problem := _list_problem(options)):
+        raise ListError([problem])
+
+
+def _list_problem(options: argparse.Namespace) -> str | None:
     (token,) = options.format
-    if options.wavscp and token != RTTM and not FORMATS[token].joins:
-        joining = ", ".join(name for name in TOKENS if name == RTTM or FORMATS[name].joins)
-        parser.error(
-            f"standard output takes a list of recordings as {joining}, got --format {token}: "
-            "expected one of those, --audio_file, or --output_directory"
-        )
+    if token == RTTM or FORMATS[token].joins:
+        return None
+    joining = ", ".join(name for name in TOKENS if name == RTTM or FORMATS[name].joins)
+    return (
+        f"standard output takes a list of recordings as {joining}, got --format {token}: "
+        "expected one of those, a single recording, or --output_directory"
+    )
 
 
 def _formats(text: str) -> list[str]:

@@ -16,7 +16,7 @@ from diarization.arrays import SAMPLE_RATE_HZ, Samples
 from diarization.audio import decode_blocks
 from diarization.errors import InvalidRequestError
 from evaluation import ROOT
-from evaluation.sets import AUDIO_ENDINGS
+from named_inputs import AUDIO_ENDINGS
 
 SAMPLE = ROOT / "data" / "sample" / "sample.wav"
 SEED = 0

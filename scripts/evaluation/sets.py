@@ -8,12 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from named_inputs import AUDIO_ENDINGS
 from scoring import read_reference
 from wav_scp import ListError, Recording, read_wav_scp, single_recording
-
-_DECODED_BY_SERVER = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".w64"}
-_DECODED_BY_CLIENT = {".m4a", ".mp4", ".webm"}
-AUDIO_ENDINGS = _DECODED_BY_SERVER | _DECODED_BY_CLIENT
 
 Reference = Mapping[str, list[str]]
 
