@@ -28,7 +28,7 @@ def texts_of(answer: Answer, tokens: Sequence[str]) -> dict[str, bytes]:
     further = [token for token in tokens if token != RTTM]
     texts = {RTTM: answer.rttm}
     if further:
-        result = _result(answer)
+        result = result_of(answer)
         texts.update((token, FORMATS[token].text(result).encode()) for token in further)
     return texts
 
@@ -79,7 +79,8 @@ def _name_problem(token: str, recording_id: str) -> str | None:
     return None
 
 
-def _result(answer: Answer) -> Result:
+def result_of(answer: Answer) -> Result:
+    """Read an answer; FormatError where its turns cannot be read."""
     try:
         rttm = answer.rttm.decode()
     except UnicodeDecodeError as error:

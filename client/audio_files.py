@@ -27,6 +27,12 @@ _LOSSLESS_AS_FLAC = {
 _FLAC_MAX_CHANNELS = 8
 _FLAC_MAX_RATE_HZ = 655_350
 _BLOCK_SAMPLES = 1 << 20
+# FFmpeg's names of formats whose files stand alone. It knows others, such as lists to play, that name
+# further files or addresses to read: what a stranger sent must not do that.
+AV_FORMATS = (
+    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,eac3,flac,flv,matroska,mov,mp3,mpeg,mpegts,ogg,"
+    "tta,w64,wav,wv"
+)
 
 
 class AudioError(ValueError):
@@ -121,7 +127,7 @@ def _decoded_by_av(path: Path, reason: str) -> bytes:
 def _av_blocks(av: ModuleType, path: Path) -> Iterator[NDArray[np.int16]]:
     """Yield the samples of `path` at 16 kHz mono, int16 (n,), block by block."""
     resampler = av.AudioResampler(format="s16", layout="mono", rate=SERVICE_RATE_HZ)
-    with av.open(str(path)) as container:
+    with av.open(str(path), options={"format_whitelist": AV_FORMATS}) as container:
         if not container.streams.audio:
             raise ValueError("it has no audio stream")
         for frame in container.decode(container.streams.audio[0]):

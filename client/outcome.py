@@ -50,12 +50,14 @@ class Answer:
 class Failure:
     """One recording without an answer, and why, in one sentence.
 
-    `may_pass` tells that the same request may be answered later.
+    `may_pass` tells that the same request may be answered later, `refused` that the service finds
+    fault with the request itself.
     """
 
     recording: Recording
     reason: str
     may_pass: bool = False
+    refused: bool = False
 
 
 Outcome = Answer | Failure

@@ -9,7 +9,7 @@ import itertools
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from outcome import Answer, Failure, Outcome
 from run_report import log
@@ -103,7 +103,7 @@ class Retries:
         left_s = trouble.first_failure_s + self._retry_for_s - now_s
         if left_s <= 0:
             tried = f"sent {trouble.n_failures} times within {self._retry_for_s:g} s (--retry_for)"
-            outcome = Failure(failure.recording, f"{failure.reason}; {tried}")
+            outcome = replace(failure, reason=f"{failure.reason}; {tried}")
             self._ends(outcome)
             return outcome
         delay_s = self._backoff.delay_s(trouble.n_failures, self._randoms.random())

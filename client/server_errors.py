@@ -12,6 +12,7 @@ from access import Tls
 
 _TOO_LATE = "StatusCode.DEADLINE_EXCEEDED"
 _UNAVAILABLE = "StatusCode.UNAVAILABLE"
+_INVALID = "StatusCode.INVALID_ARGUMENT"
 _BROKEN = ("StatusCode.INTERNAL", "StatusCode.UNKNOWN")
 _FORBIDDEN = ("StatusCode.UNAUTHENTICATED", "StatusCode.PERMISSION_DENIED")
 _RESTRICTED = re.compile(r"protocol is restricted, expecting header '([^']*)'")
@@ -33,6 +34,11 @@ def may_pass(error: InferenceServerException) -> bool:
     if error.status() in _BROKEN:
         return _PASSING.search(text) is not None
     return error.status() == _UNAVAILABLE or _MODEL_AWAY in text
+
+
+def is_refused(error: InferenceServerException) -> bool:
+    """Whether the request itself is at fault: its audio or a parameter."""
+    return bool(error.status() == _INVALID)
 
 
 def reason(error: InferenceServerException, timeout_s: float) -> str:

@@ -16,7 +16,7 @@ from tritonclient.utils import InferenceServerException
 from access import OPEN, Access, Tls
 from in_flight import Deliver
 from outcome import Answer, Failure, Outcome
-from server_errors import may_pass, no_service, reason
+from server_errors import is_refused, may_pass, no_service, reason
 from wav_scp import Recording
 
 CHECK_TIMEOUT_S = 10.0
@@ -125,7 +125,8 @@ class Service:
         return dict(self._access.headers)  # a copy: tritonclient's plug-ins may add to it
 
     def _failure(self, recording: Recording, error: InferenceServerException) -> Failure:
-        return Failure(recording, reason(error, self._timeout_s), may_pass(error))
+        why = reason(error, self._timeout_s)
+        return Failure(recording, why, may_pass(error), is_refused(error))
 
 
 def _encryption(tls: Tls | None) -> dict[str, Any]:

@@ -142,7 +142,7 @@ def fake_av(monkeypatch):
     def install(frames):
         av = types.ModuleType("av")
         av.AudioResampler = FakeResampler
-        av.open = lambda _: FakeContainer(frames)
+        av.open = lambda _, options: FakeContainer(frames)
         av.error = types.SimpleNamespace(FFmpegError=FakeFFmpegError)
         monkeypatch.setitem(sys.modules, "av", av)
         return av
@@ -168,7 +168,7 @@ def test_a_film_without_sound_is_one_sentence(m4a, fake_av):
 
 
 def test_what_pyav_cannot_read_either_is_one_sentence(m4a, fake_av):
-    def refuse(_):
+    def refuse(_, options):
         raise FakeFFmpegError("Invalid data found")
 
     fake_av([]).open = refuse

@@ -92,7 +92,7 @@ def test_patience_is_counted_from_the_first_failure_and_used_up_to_its_end(retri
 
     assert clock.now_s - began_s == pytest.approx(60.0)
     assert outcome == Failure(
-        A, f"the server is away; sent {n_sent} times within 60 s (--retry_for)"
+        A, f"the server is away; sent {n_sent} times within 60 s (--retry_for)", may_pass=True
     )
 
 

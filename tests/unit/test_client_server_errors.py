@@ -2,7 +2,7 @@ import pytest
 from tritonclient.utils import InferenceServerException
 
 from access import Tls
-from server_errors import may_pass, no_service, reason
+from server_errors import is_refused, may_pass, no_service, reason
 
 RESTRICTED = "This protocol is restricted, expecting header 'triton-grpc-protocol-key'"
 # As gRPC and Triton gave them when a server was killed, stopped, or lost a model's process.
@@ -112,3 +112,9 @@ def test_a_refusal_is_not_told_as_an_absent_server():
     sentence = no_service(error(RESTRICTED, "UNAVAILABLE"), "host:8001", None)
 
     assert sentence.startswith("host:8001: the server refuses access: it expects the header ")
+
+
+def test_only_what_is_wrong_with_the_request_itself_is_refused():
+    assert is_refused(error("AUDIO: got 7 bytes", "INVALID_ARGUMENT"))
+    assert not is_refused(error(STOPPING, "UNAVAILABLE"))
+    assert not is_refused(error("Deadline Exceeded", "DEADLINE_EXCEEDED"))

@@ -1,0 +1,29 @@
+"""Files that libsndfile cannot read, written by PyAV: m4a and webm of given samples."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+
+KINDS = {"m4a": ("mp4", "aac"), "webm": ("webm", "libopus")}
+RATE_HZ = 48_000  # one of the few that both codecs take
+
+
+def write_media(path, samples, rate_hz=16_000):
+    """Write int16 samples (n,) as `path`, in the format of its ending; returns the path."""
+    container, codec = KINDS[path.suffix[1:]]
+    frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+    frame.sample_rate, frame.time_base = rate_hz, Fraction(1, rate_hz)
+    with av.open(str(path), "w", format=container) as file:
+        stream = file.add_stream(codec, rate=RATE_HZ, layout="mono")
+        frame_size = stream.codec_context.frame_size or None
+        resampler = av.AudioResampler(stream.format.name, "mono", RATE_HZ, frame_size)
+        for resampled in [*resampler.resample(frame), *resampler.resample(None)]:
+            file.mux(stream.encode(resampled))
+        file.mux(stream.encode(None))
+    return path
+
+
+def noise(n_samples):
+    """Samples that a codec keeps something of, int16."""
+    return (np.random.default_rng(0).standard_normal(n_samples) * 3000).astype(np.int16)
