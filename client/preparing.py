@@ -10,11 +10,12 @@ from md_eval import ScoringError, find_md_eval
 from named_inputs import STANDARD_INPUT_ID, named_recordings
 from option_groups.formats import refuse_list
 from retrying import Backoff, Retries
-from rttm_files import OutputError, RttmFolder, Sink, StandardOutput
+from rttm_files import OutputError, RttmFolder, Sink
 from run import Run
 from run_report import RunReport, log
 from scoring import Scorer, read_reference
 from standard_input import spooled
+from standard_output import LINES_FORMAT, JsonLines, NoFiles, StandardOutput
 from wav_scp import ListError, Recording, read_wav_scp
 
 CANNOT_START = (ListError, ScoringError, OutputError, AccessError)
@@ -42,14 +43,20 @@ def prepared(
     rttms = sink.finished(ids) if options.resume else {}
     report = RunReport(len(recordings), n_earlier=len(rttms))
     retries = Retries(options.retry_for, backoff)
-    return Run(recordings, options.format, sink, scorer, guard, report, retries, rttms)
+    return Run(recordings, _tokens(options), sink, scorer, guard, report, retries, rttms)
 
 
 def _sink(options: argparse.Namespace, recordings: list[Recording]) -> Sink:
     if not options.output_directory:
-        return StandardOutput(options.format[0])
+        return JsonLines(NoFiles()) if options.json else StandardOutput(options.format[0])
     refuse_file_names(recordings, options.format)
-    return RttmFolder(options.output_directory, options.format)
+    folder = RttmFolder(options.output_directory, options.format)
+    return JsonLines(folder) if options.json else folder
+
+
+def _tokens(options: argparse.Namespace) -> list[str]:
+    """Formats of files, and that of lines."""
+    return list(dict.fromkeys([*options.format, *([LINES_FORMAT] if options.json else [])]))
 
 
 def _recordings(

@@ -1,4 +1,4 @@
-"""Where answers go: a folder of `rttm_<id>` files and their joined `rttm`, or standard output.
+"""Where answers go: a folder of `rttm_<id>` files and their joined `rttm`.
 
 The folder gets a file more per recording for every further format, `<id>.json` and so on.
 
@@ -9,13 +9,10 @@ file lies there (another locale may order the recordings otherwise, which no sco
 
 import contextlib
 import os
-import sys
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
-
-from tqdm import tqdm
 
 from answer_texts import RTTM_PREFIX, file_name
 from formats import RTTM
@@ -36,8 +33,8 @@ class Sink(Protocol):
     def put(self, recording_id: str, texts: Mapping[str, bytes]) -> None:
         """Take one answer: its text in every format, by token."""
 
-    def drop(self, recording_id: str) -> None:
-        """Forget what an earlier run left for a recording that failed in this one."""
+    def drop(self, recording_id: str, reason: str) -> None:
+        """Forget what an earlier run left for a recording that failed in this one, and why."""
 
     def finish(self, rttms: Mapping[str, bytes]) -> None:
         """Close the run, given the RTTM of all its good recordings by id."""
@@ -87,7 +84,7 @@ class RttmFolder:
         for token in self._tokens:
             self._write(file_name(token, recording_id), texts[token])
 
-    def drop(self, recording_id: str) -> None:
+    def drop(self, recording_id: str, reason: str) -> None:
         """Remove `rttm_<id>` and the further files, as many as go."""
         with contextlib.ExitStack() as removals:  # one that fails keeps none of the others
             for token in self._tokens:
@@ -144,38 +141,3 @@ class RttmFolder:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise OutputError(f"cannot remove the earlier {path}: {error.strerror}") from error
-
-
-class StandardOutput:
-    """One format on standard output, a whole recording at a time, in order of completion."""
-
-    def __init__(self, token: str = RTTM) -> None:
-        self._token = token
-
-    def begin(self) -> None:
-        """Do nothing."""
-
-    def put(self, recording_id: str, texts: Mapping[str, bytes]) -> None:
-        """Print the text, as bytes: an id need not fit the terminal's encoding."""
-        try:
-            with tqdm.external_write_mode(file=sys.stdout):
-                sys.stdout.buffer.write(texts[self._token])
-                sys.stdout.flush()
-        except BrokenPipeError:
-            raise  # nobody reads any more: that ends the run, not this recording
-        except OSError as error:
-            raise OutputError(f"cannot write {recording_id}: {error.strerror}") from error
-
-    def drop(self, recording_id: str) -> None:
-        """Do nothing: what is printed is printed."""
-
-    def finish(self, rttms: Mapping[str, bytes]) -> None:
-        """Do nothing."""
-
-    def finished(self, recording_ids: Iterable[str]) -> dict[str, bytes]:
-        """Return nothing: what is printed cannot be read again."""
-        return {}
-
-    def foreign_files(self, recording_ids: Iterable[str]) -> list[str]:
-        """Return nothing: there are no files."""
-        return []

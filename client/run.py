@@ -3,9 +3,8 @@
 import argparse
 import contextlib
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import TextIO
 
 from access import Access
 from answer_texts import needed_outputs, texts_of
@@ -13,7 +12,7 @@ from audio_files import encoded_bytes
 from formats.result import FormatError
 from in_flight import diarize_all
 from interrupt import noted_interrupt
-from md_eval import ScoringError
+from md_eval import Score, ScoringError
 from option_groups.request import request_parameters
 from outcome import Answer, Failure, Outcome
 from retrying import Retries
@@ -21,14 +20,18 @@ from rttm_files import OutputError, Sink
 from run_report import RunReport, log
 from scoring import Scorer
 from service import Service
+from standard_output import print_scores_line
 from wav_scp import Recording
+
+PrintScores = Callable[[Sequence[Score], int], None]
 
 
 @dataclass
 class Run:
     """A run that is ready to start; `rttms` collects the good answers by recording id.
 
-    With --resume those of an earlier run are in it from the beginning. `tokens` are the formats.
+    With --resume those of an earlier run are in it from the beginning. `tokens` are the formats in
+    which answers are written, standard output included.
     """
 
     recordings: list[Recording]
@@ -71,8 +74,7 @@ def diarized_and_scored(options: argparse.Namespace, run: Run) -> bool:
     run.sink.finish(run.rttms)
     scored = True
     if run.scorer:
-        # Where answers go to standard output, nothing else does.
-        scored = _scored(run, run.scorer, sys.stdout if options.output_directory else sys.stderr)
+        scored = _scored(run, run.scorer, _scores_printer(options))
     return scored and not run.failed_ids
 
 
@@ -119,13 +121,22 @@ def _take(outcome: Outcome, run: Run) -> None:
             return
     run.report.failed(outcome)
     try:
-        run.sink.drop(recording.recording_id)
+        run.sink.drop(recording.recording_id, outcome.reason)
     except OutputError as error:
         log.warning("%s", error)
 
 
-def _scored(run: Run, scorer: Scorer, stream: TextIO) -> bool:
-    """Print the scores to `stream`; False if there are none."""
+def _scores_printer(options: argparse.Namespace) -> PrintScores:
+    """How the scores of so many recordings are printed."""
+    if options.json:
+        return print_scores_line
+    # Where answers go to standard output, nothing else does.
+    stream = sys.stdout if options.output_directory else sys.stderr
+    return lambda scores, _: print(*scores, sep="\n", file=stream)
+
+
+def _scored(run: Run, scorer: Scorer, print_scores: PrintScores) -> bool:
+    """Print the scores; False if there are none."""
     if not run.rttms:
         log.error("no score: no recording was diarized")
         return False
@@ -140,7 +151,7 @@ def _scored(run: Run, scorer: Scorer, stream: TextIO) -> bool:
     except ScoringError as error:
         log.error("no score: %s", error)
         return False
-    log.info("scored: %d of %d recordings", len(run.ids) - len(unscored), len(run.ids))
-    for score in scores:
-        print(score, file=stream)
+    n_scored = len(run.ids) - len(unscored)
+    log.info("scored: %d of %d recordings", n_scored, len(run.ids))
+    print_scores(scores, n_scored)
     return True

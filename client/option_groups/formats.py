@@ -12,13 +12,18 @@ def add_format(group: argparse._ArgumentGroup) -> None:
         "--format",
         metavar="NAME[,NAME...]",
         type=_formats,
-        default=[RTTM],
         help=f"files to write, of {', '.join(TOKENS)} (default: {RTTM}; see below)",
     )
 
 
-def check_format(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """End the program with exit code 2 where standard output cannot hold what is asked for."""
+def settle_format(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Fill in the default.
+
+    Ends the program with exit code 2 where standard output cannot hold what is asked for.
+    """
+    if options.json and not options.output_directory:
+        _settle_lines(parser, options)
+    options.format = options.format or [RTTM]
     if options.output_directory:
         return
     if len(options.format) > 1:
@@ -28,6 +33,15 @@ def check_format(parser: argparse.ArgumentParser, options: argparse.Namespace) -
         )
     if options.wavscp and (problem := _list_problem(options)):
         parser.error(problem)
+
+
+def _settle_lines(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    if options.format not in (None, ["json"]):
+        parser.error(
+            "--json prints JSON on standard output, got --format "
+            f"{','.join(options.format)} too: expected --output_directory for its files"
+        )
+    options.format = ["json"]
 
 
 def refuse_list(options: argparse.Namespace, n_recordings: int) -> None:

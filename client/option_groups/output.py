@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from option_groups.formats import add_format, check_format
+from option_groups.formats import add_format, settle_format
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +17,11 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     )
     add_format(group)
     group.add_argument(
+        "--json",
+        action="store_true",
+        help="a line of JSON on standard output for every recording as it ends, failed ones too",
+    )
+    group.add_argument(
         "--resume", action="store_true", help="skip recordings whose files are there already"
     )
 
@@ -25,4 +30,4 @@ def check_output(parser: argparse.ArgumentParser, options: argparse.Namespace) -
     """End the program with exit code 2 where the options do not go together."""
     if options.resume and not options.output_directory:
         parser.error("--resume needs --output_directory, where the finished files are")
-    check_format(parser, options)
+    settle_format(parser, options)

@@ -40,7 +40,7 @@ class ReportFolder:
                 rttms[recording_id] = outcome.rttm
                 folder.put(recording_id, {RTTM: outcome.rttm})
             else:
-                folder.drop(recording_id)
+                folder.drop(recording_id, outcome.reason)
         folder.finish(rttms)
 
     def write_report(self, report: Mapping[str, Any], markdown: str) -> None:

@@ -81,8 +81,8 @@ def test_a_move_that_fails_leaves_no_temporary_file(folder, tmp_path):
 
 def test_dropping_what_is_not_there_is_fine(folder, tmp_path):
     folder.put("a", {"rttm": b""})
-    folder.drop("a")
-    folder.drop("a")
+    folder.drop("a", "no")
+    folder.drop("a", "no")
 
     assert names(tmp_path) == []
 
