@@ -27,8 +27,8 @@ _LOSSLESS_AS_FLAC = {
 _FLAC_MAX_CHANNELS = 8
 _FLAC_MAX_RATE_HZ = 655_350
 _BLOCK_SAMPLES = 1 << 20
-# FFmpeg's names of formats whose files stand alone. It knows others, such as lists to play, that name
-# further files or addresses to read: what a stranger sent must not do that.
+# FFmpeg's names of formats whose files stand alone. It knows others, such as lists to play, that
+# name further files or addresses to read: what a stranger sent must not do that.
 AV_FORMATS = (
     "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,eac3,flac,flv,matroska,mov,mp3,mpeg,mpegts,ogg,"
     "tta,w64,wav,wv"
