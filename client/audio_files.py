@@ -6,14 +6,16 @@ without loss: an upload takes several times its size in the server's memory.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
+
+Result = TypeVar("Result")
 
 SERVICE_RATE_HZ = 16_000
 PACK_FROM_BYTES = 50_000_000  # about 26 minutes of 16 kHz mono 16-bit samples
@@ -58,7 +60,7 @@ def encoded_bytes(path: Path, pack_from_bytes: int = PACK_FROM_BYTES) -> bytes:
         audio = _read(path, pack_from_bytes)
     except OSError as error:
         raise AudioError(f"cannot read {path}: {error.strerror or error}") from error
-    _refuse_too_large(path, len(audio))
+    refuse_too_large(path, len(audio))
     return audio
 
 
@@ -68,23 +70,25 @@ def _read(path: Path, pack_from_bytes: int) -> bytes:
         try:
             # By descriptor: libsndfile must judge the content, not the name, as the server does.
             with soundfile.SoundFile(file.fileno(), closefd=False) as sound:
-                if n_bytes >= pack_from_bytes and _packs_without_loss(sound):
+                if n_bytes >= pack_from_bytes and packs_without_loss(sound):
                     return _packed(sound)
         except soundfile.LibsndfileError as error:
-            return _decoded_by_av(path, str(error.error_string).rstrip("."))
-        _refuse_too_large(path, n_bytes)
+            return through_av(path, str(error.error_string).rstrip("."), _decoded)
+        refuse_too_large(path, n_bytes)
         file.seek(0)
         return file.read()
 
 
-def _refuse_too_large(path: Path, n_bytes: int) -> None:
+def refuse_too_large(path: Path, n_bytes: int) -> None:
+    """Refuse to send so many bytes; AudioError names the file."""
     if n_bytes > MAX_UPLOAD_BYTES:
         raise AudioError(
             f"{path} would send {n_bytes} bytes, expected at most {MAX_UPLOAD_BYTES}: split it"
         )
 
 
-def _packs_without_loss(sound: soundfile.SoundFile) -> bool:
+def packs_without_loss(sound: soundfile.SoundFile) -> bool:
+    """Whether FLAC holds every sample of it; FLAC itself stays as it is."""
     return (
         sound.format != "FLAC"
         and sound.subtype in _LOSSLESS_AS_FLAC
@@ -109,8 +113,14 @@ def _flac(blocks: Iterator[NDArray[Any]], rate_hz: int, n_channels: int, subtype
     return packed.getvalue()
 
 
-def _decoded_by_av(path: Path, reason: str) -> bytes:
-    """Decode the first audio stream of `path` to 16 kHz mono FLAC."""
+def through_av(path: Path, reason: str, work: Callable[[ModuleType, Any], Result]) -> Result:
+    """Let `work` have PyAV and its open container of a file that libsndfile cannot read.
+
+    Raises
+    ------
+    AudioError
+        If PyAV is not installed or cannot read the file, or there is no audio in it.
+    """
     try:
         import av
     except ImportError as error:
@@ -119,19 +129,24 @@ def _decoded_by_av(path: Path, reason: str) -> bytes:
             "is not installed: `pip install av`, or convert the file to wav, flac, ogg or mp3"
         ) from error
     try:
-        return _flac(_av_blocks(av, path), SERVICE_RATE_HZ, 1, "PCM_16")
+        with av.open(str(path), options={"format_whitelist": AV_FORMATS}) as container:
+            if not container.streams.audio:
+                raise ValueError("it has no audio stream")
+            return work(av, container)
     except (av.error.FFmpegError, ValueError) as error:
         raise AudioError(f"neither libsndfile nor PyAV can read {path}: {error}") from error
 
 
-def _av_blocks(av: ModuleType, path: Path) -> Iterator[NDArray[np.int16]]:
-    """Yield the samples of `path` at 16 kHz mono, int16 (n,), block by block."""
+def _decoded(av: ModuleType, container: Any) -> bytes:  # noqa: ANN401 - PyAV is optional
+    """Decode the first audio stream to 16 kHz mono FLAC."""
+    return _flac(_av_blocks(av, container), SERVICE_RATE_HZ, 1, "PCM_16")
+
+
+def _av_blocks(av: ModuleType, container: Any) -> Iterator[NDArray[np.int16]]:  # noqa: ANN401
+    """Yield the samples of the first audio stream at 16 kHz mono, int16 (n,), block by block."""
     resampler = av.AudioResampler(format="s16", layout="mono", rate=SERVICE_RATE_HZ)
-    with av.open(str(path), options={"format_whitelist": AV_FORMATS}) as container:
-        if not container.streams.audio:
-            raise ValueError("it has no audio stream")
-        for frame in container.decode(container.streams.audio[0]):
-            for resampled in resampler.resample(frame):
-                yield resampled.to_ndarray().reshape(-1)
+    for frame in container.decode(container.streams.audio[0]):
+        for resampled in resampler.resample(frame):
+            yield resampled.to_ndarray().reshape(-1)
     for resampled in resampler.resample(None):
         yield resampled.to_ndarray().reshape(-1)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import quiet_grpc  # noqa: F401  before anything imports gRPC
 from client_options import parsed_options
+from dry_run import dry_run
 from preparing import CANNOT_START, prepared
 from retrying import BACKOFF, Backoff
 from rttm_files import OutputError
@@ -47,9 +48,10 @@ def main(argv: Sequence[str] | None = None, backoff: Backoff = BACKOFF) -> int:
 def _worked(
     options: argparse.Namespace, backoff: Backoff, until_the_end: contextlib.ExitStack
 ) -> int:
+    work = dry_run if options.dry_run else diarized_and_scored
     run = prepared(options, backoff, until_the_end)
     try:
-        return OK if diarized_and_scored(options, run) else SOME_FAILED
+        return OK if work(options, run) else SOME_FAILED
     except (ServiceError, OutputError) as error:
         log.error("%s", error)
         return SOME_FAILED

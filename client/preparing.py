@@ -50,7 +50,7 @@ def _sink(options: argparse.Namespace, recordings: list[Recording]) -> Sink:
     if not options.output_directory:
         return JsonLines(NoFiles()) if options.json else StandardOutput(options.format[0])
     refuse_file_names(recordings, options.format)
-    folder = RttmFolder(options.output_directory, options.format)
+    folder = RttmFolder(options.output_directory, options.format, make=not options.dry_run)
     return JsonLines(folder) if options.json else folder
 
 

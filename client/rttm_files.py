@@ -42,6 +42,9 @@ class Sink(Protocol):
     def finished(self, recording_ids: Iterable[str]) -> dict[str, bytes]:
         """Read what an earlier run left for these recordings, by id."""
 
+    def files_of(self, recording_id: str) -> list[Path]:
+        """The files that a recording gets."""
+
     def foreign_files(self, recording_ids: Iterable[str]) -> list[str]:
         """Names of RTTM files there that belong to none of these recordings."""
 
@@ -55,6 +58,8 @@ class RttmFolder:
         Made, with its parents, where it is missing.
     tokens : Sequence[str]
         The formats of every recording's files; RTTM is written in any case.
+    make : bool
+        False to only look whether it could be made and written to.
 
     Raises
     ------
@@ -62,9 +67,16 @@ class RttmFolder:
         If it cannot be made or written to.
     """
 
-    def __init__(self, directory: Path, tokens: Sequence[str] = ()) -> None:
+    def __init__(self, directory: Path, tokens: Sequence[str] = (), make: bool = True) -> None:
         self.directory = directory
         self._tokens = [*(token for token in tokens if token != RTTM), RTTM]
+        if make:
+            self._make()
+        else:
+            self._look()
+
+    def _make(self) -> None:
+        directory = self.directory
         try:
             directory.mkdir(parents=True, exist_ok=True)
             probe = self._temporary_path()
@@ -74,6 +86,15 @@ class RttmFolder:
             raise OutputError(
                 f"cannot write to output directory {directory}: {error.strerror}"
             ) from error
+
+    def _look(self) -> None:
+        there = next(path for path in (self.directory, *self.directory.parents) if path.exists())
+        if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+            raise OutputError(f"cannot write to output directory {self.directory}")
+
+    def files_of(self, recording_id: str) -> list[Path]:
+        """The files that a recording gets, `rttm_<id>` last."""
+        return [self.directory / file_name(token, recording_id) for token in self._tokens]
 
     def begin(self) -> None:
         """Remove the joined file of an earlier run, so that none outlives an interrupted one."""
@@ -107,8 +128,7 @@ class RttmFolder:
         return found
 
     def _has_all(self, recording_id: str) -> bool:
-        names = (file_name(token, recording_id) for token in self._tokens)
-        return all((self.directory / name).is_file() for name in names)
+        return all(file.is_file() for file in self.files_of(recording_id))
 
     def foreign_files(self, recording_ids: Iterable[str]) -> list[str]:
         """Names that `rttm*` matches and that belong to none of these recordings, sorted."""

@@ -58,6 +58,13 @@ class Run:
         """Of the recordings without a good answer so far, in order."""
         return [recording.recording_id for recording in self.missing]
 
+    def warn_of_unscored(self, scorer: Scorer) -> int:
+        """Name the recordings without reference, and count them."""
+        unscored = scorer.without_reference(self.ids)
+        if unscored:
+            log.warning("not scored, no speech of theirs in the reference: %s", ", ".join(unscored))
+        return len(unscored)
+
 
 def diarized_and_scored(options: argparse.Namespace, run: Run) -> bool:
     """Send, write and score all; whether every recording was diarized, and scored if asked."""
@@ -78,6 +85,18 @@ def diarized_and_scored(options: argparse.Namespace, run: Run) -> bool:
     return scored and not run.failed_ids
 
 
+def service_of(options: argparse.Namespace, run: Run) -> Service:
+    """The service that the options name, asked for what the run needs."""
+    return Service(
+        options.url,
+        options.model_name,
+        options.timeout,
+        request_parameters(options),
+        run.access,
+        needed_outputs(run.tokens),
+    )
+
+
 def _outcomes(options: argparse.Namespace, run: Run) -> Generator[Outcome, None, None]:
     """Yield the outcome of every recording.
 
@@ -87,9 +106,7 @@ def _outcomes(options: argparse.Namespace, run: Run) -> Generator[Outcome, None,
     absent: list[Recording] = []
     for recording in run.missing:
         (present if recording.path.is_file() else absent).append(recording)
-    parameters = request_parameters(options)
-    asking = (options.url, options.model_name, options.timeout, parameters, run.access)
-    with Service(*asking, needed_outputs(run.tokens)) as service:
+    with service_of(options, run) as service:
         if present:
             service.check()
         run.sink.begin()
@@ -140,9 +157,7 @@ def _scored(run: Run, scorer: Scorer, print_scores: PrintScores) -> bool:
     if not run.rttms:
         log.error("no score: no recording was diarized")
         return False
-    unscored = scorer.without_reference(run.ids)
-    if unscored:
-        log.warning("not scored, no speech of theirs in the reference: %s", ", ".join(unscored))
+    n_scored = len(run.ids) - run.warn_of_unscored(scorer)
     missed = scorer.with_reference(run.failed_ids)
     if missed:
         log.warning("scored as missed altogether, since they failed: %s", ", ".join(missed))
@@ -151,7 +166,6 @@ def _scored(run: Run, scorer: Scorer, print_scores: PrintScores) -> bool:
     except ScoringError as error:
         log.error("no score: %s", error)
         return False
-    n_scored = len(run.ids) - len(unscored)
     log.info("scored: %d of %d recordings", n_scored, len(run.ids))
     print_scores(scores, n_scored)
     return True

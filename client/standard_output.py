@@ -7,6 +7,7 @@ the lines.
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -38,6 +39,10 @@ class NoFiles:
         """Return nothing."""
         return {}
 
+    def files_of(self, recording_id: str) -> list[Path]:
+        """Return nothing: there are no files."""
+        return []
+
     def foreign_files(self, recording_ids: Iterable[str]) -> list[str]:
         """Return nothing: there are no files."""
         return []
@@ -66,7 +71,8 @@ class JsonLines:
     def __init__(self, files: Sink) -> None:
         self._files = files
         self.begin, self.finish = files.begin, files.finish
-        self.finished, self.foreign_files = files.finished, files.foreign_files
+        self.finished, self.files_of = files.finished, files.files_of
+        self.foreign_files = files.foreign_files
 
     def put(self, recording_id: str, texts: Mapping[str, bytes]) -> None:
         """Print the document of an answer."""

@@ -24,6 +24,11 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--resume", action="store_true", help="skip recordings whose files are there already"
     )
+    group.add_argument(
+        "--dry_run",
+        action="store_true",
+        help="check everything, tell what would be sent and written; send no audio, write no file",
+    )
 
 
 def check_output(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:

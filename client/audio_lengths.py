@@ -1,0 +1,47 @@
+"""How long a recording is, told by its header: nothing is decoded."""
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import soundfile
+
+from audio_files import AudioError, packs_without_loss, refuse_too_large, through_av
+
+MOST_LENGTH_S = 1e6  # beyond it a header lies: one that a pipe left does not know the length
+
+
+def audio_length_s(path: Path) -> float | None:
+    """Read the length in seconds; None where the header does not know it.
+
+    Raises
+    ------
+    AudioError
+        If the file cannot be read, is no audio, or is too large to be sent.
+    """
+    try:
+        with path.open("rb") as file:
+            return _plausible(_length_s(path, file.fileno()))
+    except OSError as error:
+        raise AudioError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _length_s(path: Path, descriptor: int) -> float:
+    try:
+        with soundfile.SoundFile(descriptor, closefd=False) as sound:
+            if not packs_without_loss(sound):
+                refuse_too_large(path, path.stat().st_size)
+            return float(sound.frames / sound.samplerate)
+    except soundfile.LibsndfileError as error:
+        return through_av(path, str(error.error_string).rstrip("."), _container_length_s)
+
+
+def _container_length_s(av: ModuleType, container: Any) -> float:  # noqa: ANN401 - PyAV is optional
+    stream = container.streams.audio[0]
+    if stream.duration is not None:
+        return float(stream.duration * stream.time_base)
+    return float((container.duration or 0) / av.time_base)
+
+
+def _plausible(length_s: float) -> float | None:
+    return length_s if 0 < length_s <= MOST_LENGTH_S else None
