@@ -61,6 +61,13 @@ def _channels() -> Iterator[Case]:
         "channels", "wav, the second channel silent",
         lambda speech: encoded(beside_silence(speech)), Similar(),
     )  # fmt: skip
+    for n_channels in (1, 2):  # the same two speakers in each
+        yield by_file(
+            "channels", f"wav, {n_channels} separate", partial(_in_channels, n_channels),
+            Speakers(2 * n_channels, 2 * n_channels), channels="separate",
+        )  # fmt: skip
+    encode = partial(_in_channels, 2)
+    yield by_file("channels", "wav, the first of 2", encode, Same(), channels="first")
     yield Case("channels", "samples [1, N]", partial(_samples, 1), Same())
     yield Case("channels", "samples [2, N]", partial(_samples, 2), Same())
 

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 from soaking.case import Case, by_file
-from soaking.files import encoded
+from soaking.files import encoded, in_channels
 from soaking.verdicts import Refused
+
+MORE_THAN_SEPARATE = 65
 
 
 def refused_parameters() -> Iterator[Case]:
@@ -24,6 +26,12 @@ def refused_parameters() -> Iterator[Case]:
     yield _case("unknown parameter", "'speakers' is unknown", speakers=2)
     yield _case("unknown mode", "'mode': got", mode="fast")
     yield _case("exclusive that is text", "'exclusive': got", exclusive="yes")
+    yield _case("unknown choice of channels", "'channels': got", channels="left")
+    yield by_file(
+        "parameters", f"{MORE_THAN_SEPARATE} separate channels",
+        lambda speech: encoded(in_channels(speech[:1], MORE_THAN_SEPARATE)),
+        Refused(("'channels': got 'separate'",)), channels="separate",
+    )  # fmt: skip
 
 
 def _recording_ids() -> Iterator[Case]:

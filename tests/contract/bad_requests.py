@@ -42,6 +42,14 @@ def exclusive_that_is_text(run):
     return run.request(silence(1), {"exclusive": "yes"})
 
 
+def unknown_channels(run):
+    return run.request(silence(1), {"channels": "left"})
+
+
+def too_many_separate_channels(run):
+    return run.request(np.zeros((65, 160), np.float32), {"channels": "separate"})
+
+
 def two_files(run):
     files = np.array([encoded(silence(1))] * 2, np.object_)
     return Request(run.config, {"AUDIO": files}, dims_checked=False)

@@ -70,7 +70,7 @@ def mixed(n_seconds: float, *turns: tuple[float, float, float]) -> Wave:
 
 
 def encoded(samples: Wave, container: str = "WAV") -> bytes:
-    """The samples as a file of 16 bits per sample."""
+    """The samples, those of several channels a column each, as a file of 16 bits per sample."""
     file = io.BytesIO()
     soundfile.write(file, samples, SAMPLE_RATE_HZ, format=container, subtype="PCM_16")
     return file.getvalue()
@@ -128,10 +128,10 @@ def server_of_planted_models() -> FakeServer:
 
 
 def audio_input(audio: Wave | bytes) -> Arrays:
-    """The input tensor of `run` that takes samples, or the bytes of a file."""
+    """The input tensor of `run` that takes samples, a row per channel, or the bytes of a file."""
     if isinstance(audio, bytes):
         return {"AUDIO": np.array([audio], np.object_)}
-    return {"input": audio[None]}
+    return {"input": np.atleast_2d(audio)}
 
 
 @dataclass

@@ -19,7 +19,9 @@ from contract.bad_requests import (
     no_file,
     not_a_number,
     one_dimension,
+    too_many_separate_channels,
     two_files,
+    unknown_channels,
     unknown_mode,
     unknown_parameter,
 )
@@ -148,6 +150,7 @@ def test_info_says_how_the_answer_was_found(asked, mode, models, stages, n_windo
     assert info["models"] == models
     assert info["mode"] == mode
     assert info["exclusive"] is False
+    assert (info["channels"], info["n_channels"]) == ("mix", 1)
     assert info["n_speakers"] == 2
     assert info["n_windows"] == n_windows
     assert info["audio_s"] == 9.0
@@ -182,6 +185,14 @@ def test_the_default_recording_id_is_recording(run):
         (unknown_mode, "parameter 'mode': got 'fast', expected one of full, classic"),
         (mode_that_is_a_number, "parameter 'mode': got '1', expected one of full, classic"),
         (exclusive_that_is_text, "parameter 'exclusive': got 'yes', expected true or false"),
+        (
+            unknown_channels,
+            "parameter 'channels': got 'left', expected one of mix, first, separate",
+        ),
+        (
+            too_many_separate_channels,
+            "parameter 'channels': got 'separate' for audio of 65 channels, expected at most 64",
+        ),
         (two_files, "AUDIO: got shape [2]"),
         (no_file, "AUDIO: got shape [0]"),
         (one_dimension, "input: got shape [16000]"),

@@ -5,7 +5,9 @@ import io
 import numpy as np
 import soundfile
 
-from diarization.audio import DEFAULT_LIMITS, decode_blocks
+from diarization.audio import decode_blocks
+from diarization.channels import MIX
+from diarization.limits import DEFAULT_LIMITS
 
 
 def encoded(samples, rate_hz=16_000, kind=("WAV", "FLOAT")):
@@ -14,8 +16,8 @@ def encoded(samples, rate_hz=16_000, kind=("WAV", "FLOAT")):
     return file.getvalue()
 
 
-def decoded(file, block_s=600.0, limits=DEFAULT_LIMITS):
-    blocks = list(decode_blocks(file, block_s, limits))
+def decoded(file, block_s=600.0, limits=DEFAULT_LIMITS, selection=MIX):
+    blocks = list(decode_blocks(file, block_s, limits, selection))
     assert all(block.dtype == np.float32 and block.ndim == 1 for block in blocks)
     return np.concatenate([*blocks, np.empty(0, np.float32)])
 

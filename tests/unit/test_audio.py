@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarization.audio import decode_blocks, waveform_blocks
+from diarization.audio import decode_blocks
 from diarization.errors import InvalidRequestError
+from diarization.waveform import waveform_blocks
 from unit.made_audio import decoded, encoded, tone
 from unit.seeded import seeded
 

@@ -10,10 +10,11 @@ import pytest
 import soundfile
 
 import soaking  # noqa: F401 - makes the modules of client and library importable
-from diarization.audio import decode_blocks, waveform_blocks
+from diarization.audio import decode_blocks
 from diarization.config import LimitOptions
 from diarization.errors import InvalidAudioError, OverLimitError
 from diarization.limits import MOST_SAMPLES_PER_BYTE
+from diarization.waveform import waveform_blocks
 from soaking.files import flac_saying, ogg_saying
 from unit.made_audio import decoded, encoded, tone
 

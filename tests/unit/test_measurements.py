@@ -71,6 +71,20 @@ def test_decoding_counts_what_it_passes_on(clock):
     assert spent.stage_s == {"decode": 7.0, "total": 157.0}
 
 
+def test_several_passes_through_a_recording_take_their_time_and_make_it_no_longer(clock):
+    def blocks():
+        for n_samples in (16_000, 8000):
+            clock.now_s += 2
+            yield np.zeros(n_samples, np.float32)
+
+    spent = Measurements()
+    lengths = [len(block) for _ in range(3) for block in spent.decoding(blocks())]
+
+    assert lengths == [16_000, 8000] * 3
+    assert spent.audio_s == 1.5
+    assert spent.stage_s["decode"] == 12
+
+
 def test_decoding_goes_no_further_than_asked(clock):
     def blocks():
         yield np.zeros(16_000, np.float32)

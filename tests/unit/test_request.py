@@ -32,6 +32,7 @@ def test_nothing_asked_is_the_default():
     assert parse_request({}, Options()) == request({})
     assert request({}).recording_id == "recording"
     assert request({}).exclusive is False
+    assert request({}).channels == "mix"
     assert speakers(SpeakerBounds(2, 4)) == (2, 4)
 
 
@@ -39,7 +40,8 @@ def test_an_unknown_parameter_is_named_with_the_known_ones():
     text = refusal({"n_speakers": 2})
 
     assert "'n_speakers' is unknown" in text
-    assert "recording_id, mode, exclusive, num_speakers, min_speakers, max_speakers" in text
+    counts = "num_speakers, min_speakers, max_speakers"
+    assert f"recording_id, mode, exclusive, channels, {counts}" in text
 
 
 @pytest.mark.parametrize("name", ["", "Num_Speakers", "sequence", "triton", "timeouts", "id"])
@@ -100,7 +102,19 @@ def test_exclusive_is_true_or_false_and_nothing_like_it(value):
     )
 
 
-@pytest.mark.parametrize("name", ["mode", "exclusive"])
+@pytest.mark.parametrize("channels", ["mix", "first", "separate"])
+def test_the_channels_that_are_asked_are_kept(channels):
+    assert request({"channels": channels, "exclusive": True}).channels == channels
+
+
+@pytest.mark.parametrize("value", ["", "Mix", "second", "mix ", b"mix", 0, 1, True, None, ["mix"]])
+def test_an_unknown_choice_of_channels_is_named_with_the_known_ones(value):
+    assert refusal({"channels": value}) == (
+        f"parameter 'channels': got {str(value)!r}, expected one of mix, first, separate"
+    )
+
+
+@pytest.mark.parametrize("name", ["mode", "exclusive", "channels"])
 def test_a_long_wrong_text_is_not_sent_back_whole(name):
     assert len(refusal({name: "full" * 10_000})) < 200
 

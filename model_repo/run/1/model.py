@@ -5,15 +5,12 @@ The only place where errors become Triton's.
 
 import json
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import triton_python_backend_utils as pb_utils
 from threadpoolctl import threadpool_limits
 
-from diarization.arrays import Samples
-from diarization.audio import decode_blocks, waveform_blocks
 from diarization.bls import MODELS_OF_MODE, SPEAKER_MODEL, ServerModels
 from diarization.config import Options, parse_options
 from diarization.door import inside_the_door
@@ -28,7 +25,8 @@ from diarization.errors import (
 from diarization.measurements import Measurements
 from diarization.metrics import ServerMetrics
 from diarization.outputs import output_arrays
-from diarization.pipeline import diarize, warm_up
+from diarization.pipeline import diarize_recording, warm_up
+from diarization.recording import Recording, encoded_recording, waveform_recording
 from diarization.request import RequestOptions, parse_request
 from diarization.turns import Diarization
 
@@ -66,11 +64,12 @@ class TritonPythonModel:
     def _answer(self, request: Any) -> list[Any]:  # noqa: ANN401
         measurements = Measurements()
         asked = parse_request(json.loads(request.parameters() or "{}"), self.options)
-        audio = measurements.decoding(requested_audio(request, self.options))
+        recording = requested_recording(request, self.options).through(measurements.decoding)
         models = ServerModels(self.options.calls, measurements, request.is_cancelled)
-        found = diarize(audio, models, self.options, asked, measurements.stage)
+        found = diarize_recording(recording, models, self.options, asked, measurements.stage)
         info = {
             **request_info(found, asked, measurements),
+            "n_channels": recording.n_channels,
             "speaker_network": self.speaker_network,
         }
         arrays = output_arrays(found, asked.recording_id, info)
@@ -79,8 +78,8 @@ class TritonPythonModel:
         return outputs
 
 
-def requested_audio(request: Any, options: Options) -> Iterator[Samples]:  # noqa: ANN401
-    """Blocks of the recording, from whichever of the two inputs was sent."""
+def requested_recording(request: Any, options: Options) -> Recording:  # noqa: ANN401
+    """The recording, from whichever of the two inputs was sent."""
     sent = {name: pb_utils.get_input_tensor_by_name(request, name) for name in ("input", "AUDIO")}
     given = [name for name, tensor in sent.items() if tensor is not None]
     if len(given) != 1:
@@ -89,12 +88,12 @@ def requested_audio(request: Any, options: Options) -> Iterator[Samples]:  # noq
         )
     values = sent[given[0]].as_numpy()
     if given == ["input"]:
-        return waveform_blocks(values, options.sad.block_s, options.limits)
+        return waveform_recording(values, options.sad.block_s, options.limits)
     if values.size != 1:
         raise InvalidInputError(
             f"AUDIO: got shape {list(values.shape)}, expected [1]: the bytes of one file"
         )
-    return decode_blocks(values.item(), options.sad.block_s, options.limits)
+    return encoded_recording(values.item(), options.sad.block_s, options.limits)
 
 
 def request_info(
@@ -105,6 +104,7 @@ def request_info(
         "models": MODELS_OF_MODE[asked.mode],
         "mode": asked.mode,
         "exclusive": asked.exclusive,
+        "channels": asked.channels,
         "n_speakers": found.n_speakers,
         "n_windows": found.n_windows,
         "audio_s": round(measurements.audio_s, 3),

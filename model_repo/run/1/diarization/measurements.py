@@ -32,19 +32,23 @@ class Measurements:
             self._seconds[name] += time.perf_counter() - start
 
     def decoding(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
-        """Pass blocks on; count their samples, and the time they take towards stage `decode`."""
-        iterator = iter(blocks)
+        """Pass blocks on; count their samples, and the time they take towards stage `decode`.
+
+        Times of several passes through a recording add up; its length stays that of the longest.
+        """
+        iterator, n_samples = iter(blocks), 0
         while True:
             with self.stage("decode"):
                 block = next(iterator, None)
             if block is None:
                 return
-            self._n_samples += len(block)
+            n_samples += len(block)
+            self._n_samples = max(self._n_samples, n_samples)
             yield block
 
     @property
     def audio_s(self) -> float:
-        """Seconds of audio so far."""
+        """Length of the recording as far as it was decoded, seconds."""
         return self._n_samples / SAMPLE_RATE_HZ
 
     @property

@@ -1,4 +1,4 @@
-"""Diarization: blocks of audio in, turns out; `classic` and `full` are the two ways there."""
+"""Diarization: a recording in, turns out; `classic` and `full` are the two ways there."""
 
 from collections.abc import Iterable
 from contextlib import nullcontext
@@ -6,16 +6,37 @@ from contextlib import nullcontext
 import numpy as np
 
 from .arrays import Samples
+from .channels import SEPARATE, joined, selections
 from .classic import diarize_classic
 from .clustering import cluster
 from .config import Options
 from .fbank import FRAME_LENGTH, fbank
 from .full import diarize_full
 from .ports import Models, Stopwatch
+from .recording import Recording
 from .request import RequestOptions
 from .turns import Diarization
 
 PIPELINES = {"classic": diarize_classic, "full": diarize_full}
+
+
+def diarize_recording(
+    recording: Recording,
+    models: Models,
+    options: Options,
+    asked: RequestOptions,
+    stopwatch: Stopwatch = lambda _stage: nullcontext(),
+) -> Diarization:
+    """Find out who spoke when, in the channels asked for; further parameters as of `diarize`.
+
+    Channels that are listened to apart are gone through one after another, so that no more is held
+    than for one.
+    """
+    found = [
+        diarize(recording.blocks(selection), models, options, asked, stopwatch)
+        for selection in selections(asked.channels, recording.n_channels)
+    ]
+    return joined(found) if asked.channels == SEPARATE else found[0]
 
 
 def diarize(
@@ -25,7 +46,7 @@ def diarize(
     asked: RequestOptions,
     stopwatch: Stopwatch = lambda _stage: nullcontext(),
 ) -> Diarization:
-    """Find out who spoke when.
+    """Find out who spoke when in one signal.
 
     Audio is taken block by block; of the whole recording only windows, their embeddings and, in
     the full mode, the segmentation's posteriors are kept.

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from unicodedata import category
 
+from .channels import CHANNEL_CHOICES
 from .config import MODES, Options
 from .errors import InvalidParameterError
 from .stage_options import MAX_SPEAKERS_CEILING, SpeakerBounds
@@ -14,19 +15,34 @@ MOST_SHOWN = 40  # characters of a wrong value that its message repeats
 RESERVED_PREFIXES = ("sequence_", "triton_")  # Triton's own; it passes some of them on
 RESERVED_NAMES = frozenset({"priority", "timeout", "headers", "binary_data_output"})
 COUNT_NAMES = ("num_speakers", "min_speakers", "max_speakers")
-KNOWN_NAMES = ("recording_id", "mode", "exclusive", *COUNT_NAMES)
+KNOWN_NAMES = ("recording_id", "mode", "exclusive", "channels", *COUNT_NAMES)
 
 Parameters = Mapping[str, object]
 
 
 @dataclass(frozen=True)
 class RequestOptions:
-    """Checked parameters of one request; `exclusive`: at most one speaker at a time."""
+    """Checked parameters of one request.
+
+    Attributes
+    ----------
+    recording_id
+        File id in RTTM.
+    speakers
+        How many there may be; in each channel, where channels are listened to apart.
+    mode
+        "full" or "classic".
+    exclusive
+        At most one speaker at a time; in each channel, where channels are listened to apart.
+    channels
+        "mix": their mean; "first": the first one alone; "separate": every one apart.
+    """
 
     recording_id: str
     speakers: SpeakerBounds
     mode: str
     exclusive: bool = False
+    channels: str = CHANNEL_CHOICES[0]
 
 
 def parse_request(parameters: Parameters, options: Options) -> RequestOptions:
@@ -56,8 +72,9 @@ def parse_request(parameters: Parameters, options: Options) -> RequestOptions:
     return RequestOptions(
         _checked_id(parameters.get("recording_id", DEFAULT_RECORDING_ID)),
         _speaker_bounds(parameters, options.speakers),
-        _mode(parameters.get("mode", options.default.mode)),
+        _one_of(MODES, parameters, "mode", options.default.mode),
         _exclusive(parameters.get("exclusive", False)),
+        _one_of(CHANNEL_CHOICES, parameters, "channels", CHANNEL_CHOICES[0]),
     )
 
 
@@ -66,10 +83,11 @@ def _shown(value: object) -> str:
     return repr(str(value)[:MOST_SHOWN])
 
 
-def _mode(value: object) -> str:
-    if value not in MODES:
+def _one_of(choices: tuple[str, ...], parameters: Parameters, name: str, default: str) -> str:
+    value = parameters.get(name, default)
+    if value not in choices:
         raise InvalidParameterError(
-            f"parameter 'mode': got {_shown(value)}, expected one of {', '.join(MODES)}"
+            f"parameter '{name}': got {_shown(value)}, expected one of {', '.join(choices)}"
         )
     return str(value)
 

@@ -9,7 +9,7 @@ from .turns import Turn
 
 
 def format_rttm(turns: Iterable[Turn], recording_id: str) -> str:
-    """RTTM text of a recording, times in milliseconds, speakers SPEAKER_00, SPEAKER_01, ...
+    """RTTM text of a recording, times in milliseconds.
 
     Parameters
     ----------
@@ -28,6 +28,6 @@ def format_rttm(turns: Iterable[Turn], recording_id: str) -> str:
         start_ms, end_ms = round(turn.start_s * 1000), round(turn.end_s * 1000)
         times = f"{start_ms / 1000:.3f} {(end_ms - start_ms) / 1000:.3f}"
         lines.append(
-            f"SPEAKER {recording_id} 1 {times} <NA> <NA> SPEAKER_{turn.label:02d} <NA> <NA>\n"
+            f"SPEAKER {recording_id} {turn.channel} {times} <NA> <NA> {turn.speaker} <NA> <NA>\n"
         )
     return "".join(lines)

@@ -20,12 +20,23 @@ class Turn:
         Number of the speaker.
     confidence
         How sure it is that it is this speaker, of those found in the recording; 0 to 1.
+    channel
+        Number, from 1, of the channel in which it was heard; 1 where they were not told apart.
+    name
+        The speaker's, where it is another than SPEAKER_ and the label.
     """
 
     start_s: float
     end_s: float
     label: int
     confidence: float = 1.0
+    channel: int = 1
+    name: str | None = None
+
+    @property
+    def speaker(self) -> str:
+        """Name of the speaker: SPEAKER_00, SPEAKER_01, ... by label unless it has another."""
+        return self.name or f"SPEAKER_{self.label:02d}"
 
 
 @dataclass(frozen=True)
