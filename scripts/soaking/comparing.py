@@ -16,6 +16,7 @@ MOST_DIFFERENCE = 0.15  # share of the speech in which the speakers may differ
 STEP_S = 0.01
 ROUNDING_S = 1e-6
 SHOWN_CHARS = 200
+_NAME = re.compile(r"(?:CH(\d+)_)?SPEAKER_(\d+)")
 _SERVER_SIDE = re.compile(r'Traceback|File "|\.py\b|/model_repo|site-packages')
 
 
@@ -41,12 +42,19 @@ def unanswered(outcome: Outcome) -> str | None:
 
 def _written(turns: Sequence[Turn], recording_id: str) -> str:
     """The same turns as the library writes them."""
-    numbers = [int(turn.speaker.removeprefix("SPEAKER_")) for turn in turns]
-    rows = [
-        library_turns.Turn(turn.begin_s, turn.end_s, number)
-        for turn, number in zip(turns, numbers, strict=True)
-    ]
-    return library_rttm.format_rttm(rows, recording_id)
+    return library_rttm.format_rttm(map(_row, turns), recording_id)
+
+
+def _row(turn: Turn) -> library_turns.Turn:
+    """A turn for the library; where its name tells a channel, it stands in the line too."""
+    name = _NAME.fullmatch(turn.speaker)
+    if name is None:
+        raise ValueError(f"unexpected speaker {turn.speaker!r}")
+    channel, number = name.groups()
+    times = turn.begin_s, turn.end_s
+    if channel is None:
+        return library_turns.Turn(*times, int(number))
+    return library_turns.Turn(*times, int(number), channel=int(channel), name=turn.speaker)
 
 
 def not_same(turns: Sequence[Turn], expected: Sequence[Turn]) -> str | None:

@@ -87,6 +87,13 @@ def test_an_rttm_that_does_not_read_back_is_no_answer(text):
     assert "RTTM" in unanswered(Outcome("recording", "OK", text, 0.1))
 
 
+def test_a_speaker_named_by_channel_stands_on_that_channel():
+    text = rttm((0, 1, "CH2_SPEAKER_00"))
+    assert "RTTM does not read back" in unanswered(Outcome("recording", "OK", text, 0.1))
+    on_its_channel = text.replace("recording 1 ", "recording 2 ")
+    assert unanswered(Outcome("recording", "OK", on_its_channel, 0.1)) is None
+
+
 def test_an_error_is_no_answer():
     for verdict in (Same(), Similar(), NoTurns(), Speakers(1, 2)):
         assert "got UNAVAILABLE: full" in verdict.problem(
