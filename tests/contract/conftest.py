@@ -8,6 +8,8 @@ import server_process
 import triton_server
 from contract.client_fake_server import FakeTriton
 from contract.fake_launcher import witness, write_launcher
+from gateways import serving
+from web.settings import Settings
 
 
 @pytest.fixture
@@ -68,3 +70,15 @@ def out(tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def settings(triton, tmp_path):
+    """Of a gateway in front of the fake server."""
+    return Settings(tmp_path / "work", url=triton.url, rate_per_minute=0)
+
+
+@pytest.fixture
+def gateway(settings):
+    with serving(settings) as running:
+        yield running

@@ -1,0 +1,99 @@
+"""Turns that a person corrected: read and checked before they are kept."""
+
+import unicodedata
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from formats.result import Result, Turn
+from web.exports import rttm_name
+from web.problems import ProblemError
+
+MOST_TURNS = 100_000
+MOST_NAME_CHARACTERS = 100
+BY_HAND = 1.0  # confidence of a turn that a person set
+
+
+def _name(text: str) -> str:
+    """Take a speaker's name without white space around it."""
+    name = text.strip()
+    if not name or any(
+        unicodedata.category(letter)[0] in "CZ" and letter != " " for letter in name
+    ):
+        raise ValueError("expected a name of letters, without control characters")
+    return name
+
+
+class CorrectedTurn(BaseModel):
+    """One speaker talking."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    start_s: float = Field(ge=0, description="Seconds from the recording's start.")
+    end_s: float = Field(gt=0, description="Seconds from the recording's start, after `start_s`.")
+    speaker: Annotated[str, AfterValidator(_name)] = Field(
+        min_length=1, max_length=MOST_NAME_CHARACTERS, description="A name; blanks may be in it."
+    )
+    confidence: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="As in the result, for a turn that was kept; without it the turn counts as "
+        "set by a person, which is 1.",
+    )
+
+
+class Correction(BaseModel):
+    """All turns of a recording, in any order: they take the place of those before."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    turns: list[CorrectedTurn] = Field(max_length=MOST_TURNS)
+
+
+def corrected(original: Result, correction: Correction) -> Result:
+    """Put corrected turns, in order of begin, in the place of the original ones.
+
+    Raises
+    ------
+    ProblemError
+        422 if a turn ends before it begins or after the audio, or two names are one in RTTM.
+    """
+    turns = sorted(
+        (_turn(turn) for turn in correction.turns),
+        key=lambda turn: (turn.start_ms, turn.end_ms, turn.speaker),
+    )
+    end_ms = max(original.audio_ms or 0, *(turn.end_ms for turn in original.turns), 0)
+    problems = [
+        {"field": f"turns.{number}", "message": message}
+        for number, turn in enumerate(correction.turns)
+        if (message := _problem(_turn(turn), end_ms))
+    ]
+    problems += _one_name_twice({turn.speaker for turn in turns})
+    if problems:
+        raise ProblemError(422, problems[0]["message"], errors=problems[:100])
+    return Result(original.recording_id, tuple(turns), original.audio_ms, original.mode)
+
+
+def _turn(turn: CorrectedTurn) -> Turn:
+    confidence = BY_HAND if turn.confidence is None else turn.confidence
+    return Turn(round(turn.start_s * 1000), round(turn.end_s * 1000), turn.speaker, confidence)
+
+
+def _problem(turn: Turn, audio_ms: int) -> str | None:
+    if turn.end_ms <= turn.start_ms:
+        return f"a turn from {turn.start_ms} to {turn.end_ms} ms, expected one of 1 ms or more"
+    if turn.end_ms > audio_ms:
+        return f"a turn ends at {turn.end_ms} ms, expected at most the audio's {audio_ms} ms"
+    return None
+
+
+def _one_name_twice(names: set[str]) -> list[dict[str, str]]:
+    seen: dict[str, str] = {}
+    problems = []
+    for name in sorted(names):
+        other = seen.setdefault(rttm_name(name), name)
+        if other != name:
+            message = f"the speakers {other!r} and {name!r} would be one in RTTM, rename one"
+            problems.append({"field": "turns", "message": message})
+    return problems

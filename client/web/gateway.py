@@ -1,0 +1,145 @@
+"""All that the routes need, put together once."""
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from service import Service, ServiceError
+from web.estimates import Load, Pace, remaining_s
+from web.guards import refuse_without_key
+from web.jobs import Job
+from web.limits import TokenBuckets, client_name
+from web.metrics import Metrics
+from web.problems import ProblemError, later
+from web.running import Runner
+from web.settings import Settings
+from web.store import JobStore
+from web.work_folder import WorkFolder
+
+log = logging.getLogger("diarization_web")
+
+SWEEP_EVERY_S = 30.0
+BUSY_WAIT_S = 10.0  # a guess: when to come again where all places are taken
+
+
+class Gateway:
+    """The gateway's parts.
+
+    Parameters
+    ----------
+    settings : Settings
+        All that it was told.
+    clock : Callable[[], float]
+        Seconds since the epoch, by which jobs expire.
+
+    Raises
+    ------
+    WorkFolderError
+        If the work folder cannot be used.
+    """
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.folder = WorkFolder(settings.work_dir)
+        self.store = JobStore(self.folder, settings.keep_s, clock)
+        self.runner = Runner(settings, self.store)
+        self.pace = Pace()
+        self.metrics = Metrics(self.store.counts, self.store.stored_bytes)
+        self.store.on_end = self._ended
+        self._buckets = TokenBuckets(settings.rate_per_minute)
+        self._n_uploads = 0
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Begin to work, first on what an earlier gateway left."""
+        for job in self.store.load():
+            self.runner.submit(job)
+        self.runner.start()
+
+    def stop(self) -> None:
+        """Break off all work, and leave the folder to the next gateway."""
+        self.runner.stop()
+        self.store.close()
+
+    async def sweep_for_ever(self) -> None:
+        """Remove jobs when their time is over, whether somebody asks for them or not."""
+        while True:
+            await asyncio.sleep(SWEEP_EVERY_S)
+            try:
+                await asyncio.to_thread(self.store.expire)
+            except OSError:
+                log.exception("cannot remove what has expired")
+
+    def refuse_unwanted(self, request: Request) -> None:
+        """Refuse an upload before any of it is read.
+
+        Raises
+        ------
+        ProblemError
+            429 from a client that comes too often, 401 without a key.
+        """
+        client = client_name(request.client.host if request.client else None)
+        wait_s = self._buckets.take(client)
+        if wait_s:
+            raise later(429, "too many uploads from this address", wait_s)
+        refuse_without_key(request.headers, self.settings.api_keys)
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold a place for an upload; ProblemError 503 where there is none."""
+        settings = self.settings
+        with self._lock:
+            n_taken = self._n_uploads + self.runner.n_waiting
+            if n_taken >= settings.most_waiting + settings.n_at_once:
+                raise later(503, "too many recordings wait already", BUSY_WAIT_S)
+            if self.store.stored_bytes() >= settings.most_stored_bytes:
+                raise later(503, "too many recordings are kept, until some expire", BUSY_WAIT_S)
+            self._n_uploads += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._n_uploads -= 1
+
+    def remaining_s(self, job: Job) -> float | None:
+        """Estimate when a job will be done; None where its length is not known, or it has ended."""
+        if job.has_ended or job.audio_s is None:
+            return None
+        now_s = self.clock()
+        working, before = self.runner.before(job)
+        running_s = None if job.started_s is None else now_s - job.started_s
+        load = Load(
+            [(each.audio_s or 0.0, now_s - (each.started_s or now_s)) for each in working],
+            [each.audio_s or 0.0 for each in before],
+        )
+        return remaining_s(self.pace, job.audio_s, running_s, load, self.settings.n_at_once)
+
+    def check_triton(self) -> None:
+        """Ask whether the model is ready; ProblemError 503 where it is not."""
+        settings = self.settings
+        try:
+            with Service(settings.url, settings.model_name, 1, {}, settings.access) as service:
+                service.check()
+        except ServiceError as error:
+            log.warning("not ready: %s", error)
+            raise ProblemError(503, "the diarization server is not ready") from error
+
+    def _ended(self, job: Job) -> None:
+        self.metrics.job(job)
+        if job.state == "done":
+            self.pace.learn(job.audio_s, job.work_s)
+
+
+def _gateway(request: Request) -> Gateway:
+    found: Gateway = request.app.state.gateway
+    return found
+
+
+TheGateway = Annotated[Gateway, Depends(_gateway)]

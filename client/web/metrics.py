@@ -1,0 +1,101 @@
+"""The gateway's own Prometheus metrics; Triton has others, of its own."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from web.jobs import ENDED, Job, State
+
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_REQUEST_BUCKETS_S = (0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300, 1800)
+_JOB_BUCKETS_S = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
+
+
+class Metrics:
+    """Counts what happens, in a registry of its own.
+
+    Parameters
+    ----------
+    jobs : Callable[[], Mapping[State, int]]
+        How many jobs are in each state, asked when the metrics are.
+    stored_bytes : Callable[[], int]
+        Bytes of uploads on disk, likewise.
+    """
+
+    def __init__(
+        self, jobs: Callable[[], Mapping[State, int]], stored_bytes: Callable[[], int]
+    ) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(_Now(jobs, stored_bytes))
+        common: dict[str, Any] = {"namespace": "diarization_web", "registry": self._registry}
+        self._requests = Counter(
+            "requests", "Requests answered.", ("method", "route", "status"), **common
+        )
+        self._request_s = Histogram(
+            "request_seconds",
+            "Seconds from a request's first byte to its answer's last.",
+            ("method", "route"),
+            buckets=_REQUEST_BUCKETS_S,
+            **common,
+        )
+        self._upload_bytes = Counter("upload_bytes", "Bytes of files that arrived.", **common)
+        self._ended = Counter("jobs_ended", "Jobs that ended.", ("state",), **common)
+        self._audio_s = Counter("audio_seconds", "Seconds of audio diarized.", **common)
+        self._job_s = Histogram(
+            "job_seconds",
+            "Seconds that a job waited, and was worked on.",
+            ("part",),
+            buckets=_JOB_BUCKETS_S,
+            **common,
+        )
+        for state in ENDED:
+            self._ended.labels(str(state))
+
+    def request(self, method: str, route: str, status: int, taken_s: float) -> None:
+        """Count a request."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._request_s.labels(method, route).observe(taken_s)
+
+    def upload(self, n_bytes: int) -> None:
+        """Count a file that arrived."""
+        self._upload_bytes.inc(n_bytes)
+
+    def job(self, job: Job) -> None:
+        """Count a job that ended."""
+        self._ended.labels(str(job.state)).inc()
+        if job.started_s is not None:
+            self._job_s.labels("queue").observe(max(job.started_s - job.created_s, 0))
+            self._job_s.labels("work").observe(job.work_s)
+        if job.state == State.DONE:
+            self._audio_s.inc(job.audio_s or 0)
+
+    def text(self) -> bytes:
+        """Write all metrics as Prometheus reads them."""
+        return generate_latest(self._registry)
+
+
+class _Now(Collector):
+    """What there is at the moment."""
+
+    def __init__(
+        self, jobs: Callable[[], Mapping[State, int]], stored_bytes: Callable[[], int]
+    ) -> None:
+        self._jobs = jobs
+        self._stored_bytes = stored_bytes
+
+    def collect(self) -> Iterable[Metric]:
+        """Count now."""
+        jobs = GaugeMetricFamily(
+            "diarization_web_jobs",
+            "Jobs kept, by state; queued are those that wait.",
+            labels=["state"],
+        )
+        counts = self._jobs()
+        for state in State:
+            jobs.add_metric([str(state)], counts.get(state, 0))
+        stored = GaugeMetricFamily("diarization_web_stored_bytes", "Bytes of uploads on disk.")
+        stored.add_metric([], self._stored_bytes())
+        return [jobs, stored]

@@ -1,0 +1,157 @@
+"""/v1/jobs/{job_id}: progress, result, audio, corrected turns, and the end of a job."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import FileResponse, JSONResponse, Response
+from pydantic import ValidationError
+
+from web.answering import NO_STORE, result_response
+from web.corrections import Correction, corrected
+from web.documents import JobDocument, job_document
+from web.error_handlers import wrong_values
+from web.formats_asked import Token
+from web.gateway import Gateway, TheGateway
+from web.jobs import Job, State
+from web.negotiation import chosen
+from web.openapi import CONTENT_DISPOSITION, json_body, problems, result_content
+from web.probing import MEDIA_TYPES
+from web.problems import ProblemError
+from web.routes_diarize import failure
+from web.uploads import limited_body
+
+MOST_CORRECTION_BYTES = 20_000_000  # a turn is about 100 bytes
+
+router = APIRouter(prefix="/v1/jobs/{job_id}")
+
+JobId = Annotated[str, Path(description="The job's id, as the upload's answer told it.")]
+_RESULT = {
+    "description": "Who spoke when; corrected, where a person has done so.",
+    "content": result_content(),
+    "headers": CONTENT_DISPOSITION,
+}
+
+
+@router.get(
+    "",
+    summary="Tell how far a job is",
+    response_model=None,
+    responses={200: {"model": JobDocument}, **problems(404, 422)},
+)
+async def get_job(job_id: JobId, gateway: TheGateway) -> Response:
+    """Tell state and progress. Ask about once a second while it is not done."""
+    job = await run_in_threadpool(gateway.store.find, job_id)
+    return JSONResponse(job_document(gateway, job), headers=NO_STORE)
+
+
+@router.delete(
+    "",
+    summary="Cancel or remove a job",
+    status_code=204,
+    response_class=Response,
+    responses=problems(404, 422),
+)
+async def remove_job(job_id: JobId, gateway: TheGateway) -> Response:
+    """Cancel a job that has not ended; its files are removed, and it stays as `cancelled`.
+
+    One that has ended is removed altogether.
+    """
+    job = await run_in_threadpool(gateway.store.find, job_id)
+    if job.has_ended:
+        await run_in_threadpool(gateway.store.forget, job)
+    else:
+        await run_in_threadpool(gateway.runner.cancel, job)
+    return Response(status_code=204)
+
+
+@router.get(
+    "/result",
+    summary="Get a job's result",
+    response_class=Response,
+    responses={200: _RESULT, **problems(404, 406, 409, 422, 502, 503)},
+)
+async def get_result(
+    request: Request,
+    job_id: JobId,
+    gateway: TheGateway,
+    asked: Annotated[Token | None, Query(alias="format")] = None,
+) -> Response:
+    """Get who spoke when, in the format that `format` or `Accept` chooses."""
+    format_ = chosen(request.headers.get("accept"), asked)
+    job = await _done(gateway, job_id)
+    return result_response(await run_in_threadpool(gateway.store.kept, job), format_)
+
+
+@router.put(
+    "/turns",
+    summary="Correct a job's turns",
+    response_class=Response,
+    responses={200: _RESULT, **problems(400, 404, 406, 408, 409, 413, 422, 502, 503)},
+    openapi_extra=json_body("Correction"),
+)
+async def correct_turns(request: Request, job_id: JobId, gateway: TheGateway) -> Response:
+    """Put corrected turns, with speakers' names, in the place of those before.
+
+    They are kept at once; all results from now on are made of them.
+    """
+    job = await _done(gateway, job_id)
+    body = b"".join([piece async for piece in limited_body(request, MOST_CORRECTION_BYTES)])
+    try:
+        correction = await run_in_threadpool(Correction.model_validate_json, body)
+    except ValidationError as error:
+        raise wrong_values(error) from error
+    return await run_in_threadpool(_corrected, gateway, job, correction)
+
+
+def _corrected(gateway: Gateway, job: Job, correction: Correction) -> Response:
+    result = corrected(gateway.store.kept(job).original, correction)
+    gateway.store.correct(job, result)
+    return result_response(gateway.store.kept(job), chosen(None, "json"))
+
+
+@router.delete(
+    "/turns",
+    summary="Forget corrected turns",
+    status_code=204,
+    response_class=Response,
+    responses=problems(404, 409, 422, 502, 503),
+)
+async def forget_correction(job_id: JobId, gateway: TheGateway) -> Response:
+    """Go back to the turns that were found."""
+    job = await _done(gateway, job_id)
+    await run_in_threadpool(gateway.store.correct, job, None)
+    return Response(status_code=204)
+
+
+@router.get(
+    "/audio",
+    summary="Get a job's recording",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "The file as it was sent.",
+            "content": {
+                kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES
+            },
+        },
+        206: {"description": "The range of it that was asked for."},
+        **problems(400, 404, 409, 416, 422),
+    },
+)
+async def get_audio(job_id: JobId, gateway: TheGateway) -> Response:
+    """Get the recording, whole or in ranges, as players want it."""
+    job = await run_in_threadpool(gateway.store.find, job_id)
+    if job.state == State.CANCELLED:
+        raise failure(job)
+    path = gateway.store.audio(job)
+    if not await run_in_threadpool(path.is_file):
+        raise ProblemError(404, "no such job: it was removed or has expired")
+    return FileResponse(path, headers=NO_STORE, media_type=job.media_type)
+
+
+async def _done(gateway: Gateway, job_id: str) -> Job:
+    job = await run_in_threadpool(gateway.store.find, job_id)
+    if job.state != State.DONE:
+        raise failure(job)
+    return job

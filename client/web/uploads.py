@@ -1,0 +1,123 @@
+"""Bodies of requests: streamed, counted while they come, and never longer than is allowed."""
+
+import asyncio
+import contextlib
+import errno
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from web.multipart_form import FormReader
+from web.problems import ProblemError
+
+MOST_OVERHEAD_BYTES = 65_536  # of a form, around its file
+IDLE_S = 60.0  # a client that sends nothing for so long has gone
+FORM = "multipart/form-data"
+
+
+@dataclass
+class Upload:
+    """A file that has arrived, its name at the client's, and the other fields of its form."""
+
+    path: Path
+    n_bytes: int
+    file_name: str
+    fields: dict[str, str] = field(default_factory=dict)
+
+    def discard(self) -> None:
+        """Remove the file, unless it has been moved."""
+        self.path.unlink(missing_ok=True)
+
+
+async def received_form(request: Request, folder: Path, most_bytes: int) -> Upload:
+    """Stream a form with one `file` to disk.
+
+    Parameters
+    ----------
+    request : Request
+        With the form as its body, of which nothing was read so far.
+    folder : Path
+        Gets the file, under a name that we choose.
+    most_bytes : int
+        Size of the largest file.
+
+    Raises
+    ------
+    ProblemError
+        400 where the form cannot be read, 408 where nothing comes any more, 413 where it is too
+        large, 415 where it is no form, 422 where a field is missing or twice, 507 where the disk
+        is full. No file is left then.
+    """
+    boundary = _boundary(request)
+    handle, name = tempfile.mkstemp(dir=folder)
+    try:
+        with open(handle, "wb") as file:  # noqa: PTH123  an open descriptor, not a path
+            form = FormReader(file, most_bytes)
+            parser = MultipartParser(boundary, form.callbacks())
+            async for chunk in limited_body(request, most_bytes + MOST_OVERHEAD_BYTES):
+                await run_in_threadpool(parser.write, chunk)
+        return Upload(Path(name), form.n_bytes, form.finished(), form.fields)
+    except FormParserError as error:
+        _remove(name)
+        raise ProblemError(400, f"the body is no {FORM} as it should be: {error}") from error
+    except OSError as error:
+        _remove(name)
+        raise _disk_problem(error) from error
+    except BaseException:
+        _remove(name)
+        raise
+
+
+async def limited_body(request: Request, most_bytes: int) -> AsyncIterator[bytes]:
+    """Yield a body piece by piece; ProblemError 413 as soon as it is longer, 408 where it stops."""
+    _refuse_declared(request, most_bytes)
+    n_bytes = 0
+    pieces = request.stream()
+    while True:
+        try:
+            piece = await asyncio.wait_for(anext(pieces), IDLE_S)
+        except StopAsyncIteration:
+            return
+        except TimeoutError as error:
+            raise ProblemError(408, f"nothing of the body came for {IDLE_S:g} s") from error
+        n_bytes += len(piece)
+        if n_bytes > most_bytes:
+            raise too_large(most_bytes)
+        if piece:
+            yield piece
+
+
+def too_large(most_bytes: int) -> ProblemError:
+    """Refuse a body by its size."""
+    return ProblemError(413, f"the body is too large, expected at most {most_bytes} bytes")
+
+
+def _refuse_declared(request: Request, most_bytes: int) -> None:
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared) > most_bytes:
+        raise too_large(most_bytes)
+
+
+def _boundary(request: Request) -> bytes:
+    kind, parameters = parse_options_header(request.headers.get("content-type", ""))
+    boundary = parameters.get(b"boundary")
+    if kind != FORM.encode() or not boundary:
+        raise ProblemError(415, f"expected Content-Type {FORM} with a boundary")
+    return boundary
+
+
+def _disk_problem(error: OSError) -> Exception:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ProblemError(507, "there is no room for the file, try again later")
+    return error
+
+
+def _remove(name: str) -> None:
+    with contextlib.suppress(OSError):
+        Path(name).unlink()

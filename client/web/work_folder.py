@@ -1,0 +1,146 @@
+"""The folder of uploads, jobs and results: nobody else's, and one gateway's at a time."""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_UPLOADS, _JOBS, _LOCK = "uploads", "jobs", "lock"
+_AUDIO, _RECORD, _ANSWER, _CORRECTION = "audio", "job.json", "answer.json", "correction.json"
+_OWNER_ONLY = 0o700
+_OTHERS = 0o077
+
+
+class WorkFolderError(OSError):
+    """The folder cannot be used; the message is one sentence."""
+
+
+class WorkFolder:
+    """Files of jobs, below names that we made up: nothing that a client says becomes a path.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where it is missing. What uploads that broke off have left there is removed.
+
+    Raises
+    ------
+    WorkFolderError
+        If it cannot be made, others may read it, or another gateway uses it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        try:
+            folder.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
+            _refuse_shared(folder)
+            self._lock = (folder / _LOCK).open("wb")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder / _UPLOADS, ignore_errors=True)
+            for name in (_UPLOADS, _JOBS):
+                (folder / name).mkdir(exist_ok=True)
+        except BlockingIOError as error:
+            raise WorkFolderError(f"another gateway uses {folder}, see --work_dir") from error
+        except OSError as error:
+            raise WorkFolderError(f"cannot use {folder}: {error.strerror or error}") from error
+
+    @property
+    def uploads(self) -> Path:
+        """Where uploads arrive."""
+        return self._folder / _UPLOADS
+
+    def audio(self, job_id: str) -> Path:
+        """Where a job's upload is."""
+        return self._job(job_id) / _AUDIO
+
+    def take(self, job_id: str, upload: Path) -> None:
+        """Make a job's folder, and move its upload there."""
+        self._job(job_id).mkdir()
+        upload.rename(self.audio(job_id))
+
+    def remove(self, job_id: str) -> None:
+        """Remove all that a job has."""
+        shutil.rmtree(self._job(job_id), ignore_errors=True)
+
+    def remove_content(self, job_id: str) -> None:
+        """Remove what a job was made of and what came of it; its record stays."""
+        for name in (_AUDIO, _ANSWER, _CORRECTION):
+            (self._job(job_id) / name).unlink(missing_ok=True)
+
+    def records(self) -> Iterator[dict[str, Any] | None]:
+        """Read the records of all jobs; folders without one are removed."""
+        for folder in sorted((self._folder / _JOBS).iterdir()):
+            record = _read(folder / _RECORD)
+            if record is None or record.get("id") != folder.name:
+                shutil.rmtree(folder, ignore_errors=True)
+            else:
+                yield record
+
+    def write_record(self, job_id: str, record: dict[str, Any]) -> None:
+        """Keep a job's record."""
+        _write(self._job(job_id) / _RECORD, record)
+
+    def write_answer(self, job_id: str, answer: dict[str, Any]) -> None:
+        """Keep what Triton answered."""
+        _write(self._job(job_id) / _ANSWER, answer)
+
+    def read_answer(self, job_id: str) -> dict[str, Any] | None:
+        """Read what Triton answered, or None."""
+        return _read(self._job(job_id) / _ANSWER)
+
+    def write_correction(self, job_id: str, correction: dict[str, Any] | None) -> None:
+        """Keep what a person made of the answer; None forgets it."""
+        path = self._job(job_id) / _CORRECTION
+        if correction is None:
+            path.unlink(missing_ok=True)
+        else:
+            _write(path, correction)
+
+    def read_correction(self, job_id: str) -> dict[str, Any] | None:
+        """Read what a person made of the answer, or None."""
+        return _read(self._job(job_id) / _CORRECTION)
+
+    def close(self) -> None:
+        """Let another gateway use it."""
+        self._lock.close()
+
+    def _job(self, job_id: str) -> Path:
+        return self._folder / _JOBS / job_id
+
+
+def _refuse_shared(folder: Path) -> None:
+    """Refuse a folder of somebody else, as anyone can make one in /tmp before us."""
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+        raise WorkFolderError(f"{folder} belongs to somebody else, expected a folder of your own")
+    if status.st_mode & _OTHERS:
+        raise WorkFolderError(f"others may read {folder}: `chmod 700` it, or name another")
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    """Write a file whole or not at all, also where the power fails."""
+    handle, part = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(json.dumps(content).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        Path(part).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(part).unlink()
+        raise
