@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None, backoff: Backoff = BACKOFF) -> int:
     `backoff` is how long a recording waits until it is sent again.
     """
     options = parsed_options(argv)
-    set_up_logging(options.verbose)
+    set_up_logging(options.verbose, options.quiet)
     try:
         with contextlib.ExitStack() as until_the_end:
             return _worked(options, backoff, until_the_end)

@@ -3,16 +3,20 @@
 import argparse
 import contextlib
 import functools
+from collections.abc import Mapping
 
 from access import AccessError, access
 from answer_texts import refuse_file_names
+from audio_files import AudioError
+from audio_lengths import audio_length_s
 from md_eval import ScoringError, find_md_eval
 from named_inputs import STANDARD_INPUT_ID, named_recordings
 from option_groups.formats import refuse_list
+from progress import Progress
 from retrying import Backoff, Retries
 from rttm_files import OutputError, RttmFolder, Sink
 from run import Run
-from run_report import RunReport, log
+from run_report import RunReport, is_for_a_person, log
 from scoring import Scorer, read_reference
 from standard_input import spooled
 from standard_output import LINES_FORMAT, JsonLines, NoFiles, StandardOutput
@@ -41,9 +45,27 @@ def prepared(
     sink = _sink(options, recordings)
     ids = [recording.recording_id for recording in recordings]
     rttms = sink.finished(ids) if options.resume else {}
-    report = RunReport(len(recordings), n_earlier=len(rttms))
+    report = _report(options, recordings, rttms)
     retries = Retries(options.retry_for, backoff)
     return Run(recordings, _tokens(options), sink, scorer, guard, report, retries, rttms)
+
+
+def _report(
+    options: argparse.Namespace, recordings: list[Recording], rttms: Mapping[str, bytes]
+) -> RunReport:
+    """A report that looks at all lengths where somebody looks at them."""
+    if options.dry_run or not is_for_a_person(options.quiet):
+        return RunReport(len(recordings), len(rttms))
+    lengths_s = {
+        each.recording_id: _length_s(each) for each in recordings if each.recording_id not in rttms
+    }
+    return RunReport(len(recordings), len(rttms), Progress(lengths_s, options.jobs))
+
+
+def _length_s(recording: Recording) -> float | None:
+    with contextlib.suppress(AudioError):  # told when it is to be sent
+        return audio_length_s(recording.path)
+    return None
 
 
 def _sink(options: argparse.Namespace, recordings: list[Recording]) -> Sink:

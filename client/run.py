@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import functools
 import sys
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -113,14 +114,19 @@ def _outcomes(options: argparse.Namespace, run: Run) -> Generator[Outcome, None,
         for recording in absent:
             yield Failure(recording, f"{recording.path} is no file")
         with noted_interrupt() as interrupted:
-            yield from diarize_all(
-                service, present, _loaded, options.jobs, interrupted, run.retries
-            )
+
+            def stopped() -> bool:
+                run.report.tick()  # this is asked all the time
+                return interrupted()
+
+            load = functools.partial(_loaded, run.report)
+            yield from diarize_all(service, present, load, options.jobs, stopped, run.retries)
 
 
-def _loaded(recording: Recording) -> bytes:
+def _loaded(report: RunReport, recording: Recording) -> bytes:
     audio = encoded_bytes(recording.path)
     log.debug("%s: sending %d bytes of %s", recording.recording_id, len(audio), recording.path)
+    report.sent(recording.recording_id, len(audio))
     return audio
 
 

@@ -1,16 +1,27 @@
-"""What the user sees of a run: a progress bar on a terminal, plain log lines elsewhere.
+"""What the user sees of a run: a bar and a summary on a terminal, plain log lines elsewhere.
 
-Both go to standard error.
+All on standard error.
 """
 
+import contextlib
 import logging
+import os
 import sys
+import time
+from collections.abc import Callable
+from typing import Any
 
 from tqdm import tqdm
 
 from outcome import Answer, Failure
+from progress import Progress, progress_text
+from summary import Screen, list_summary, recording_summary
 
 log = logging.getLogger("diarization_client")
+# The text says what is done and left; tqdm's own figures would be of percents.
+_BAR = "{percentage:3.0f} % |{bar}| {desc}"
+_PERCENT = 100
+DEFAULT_COLUMNS = 80
 
 
 class _AboveTheBar(logging.Handler):
@@ -21,13 +32,21 @@ class _AboveTheBar(logging.Handler):
         tqdm.write(self.format(record), file=sys.stderr)
 
 
-def set_up_logging(verbose: bool) -> None:
-    """Send log lines to standard error; `verbose` adds what is sent and the service's timings."""
+def set_up_logging(verbose: bool, quiet: bool = False) -> None:
+    """Send log lines to standard error.
+
+    `verbose` adds what is sent and the service's timings; `quiet` leaves errors alone.
+    """
     handler = _AboveTheBar()
     handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
     log.handlers = [handler]
     log.propagate = False
-    log.setLevel(logging.DEBUG if verbose else logging.INFO)
+    log.setLevel(logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO)
+
+
+def is_for_a_person(quiet: bool) -> bool:
+    """Whether somebody looks on who wants a bar and a summary."""
+    return sys.stderr.isatty() and not quiet
 
 
 class RunReport:
@@ -39,57 +58,122 @@ class RunReport:
         How many recordings the run has.
     n_earlier : int
         How many of them were done by an earlier run, and have no outcome in this one.
+    progress : Progress | None
+        Of the others, where a bar and a summary are wanted.
+    clock : Callable[[], float]
+        Seconds that only go forward.
     """
 
-    def __init__(self, n_recordings: int, n_earlier: int = 0) -> None:
+    def __init__(
+        self,
+        n_recordings: int,
+        n_earlier: int = 0,
+        progress: Progress | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._n_recordings = n_recordings
         self._n_earlier = n_earlier
-        self._n_done = 0
+        self._answers: list[Answer] = []
         self._failures: list[Failure] = []
-        self._show_bar = sys.stderr.isatty()
+        self._progress = progress
+        self._clock = clock
+        self._started_s = clock()
         self._bar = tqdm(
-            total=n_recordings,
-            initial=n_earlier,
-            unit="recording",
+            total=_PERCENT,
+            bar_format=_BAR,
             file=sys.stderr,
-            disable=not self._show_bar,
+            disable=progress is None,
+            leave=False,
+            **_bar_width(),
         )
+        self.tick()
+
+    def tick(self) -> None:
+        """Bring the bar up to date; to be called a few times a second."""
+        if self._progress:
+            standing = self._progress.now()
+            self._bar.n = standing.fraction * _PERCENT
+            self._bar.set_description_str(progress_text(standing))
+
+    def sent(self, recording_id: str, n_bytes: int) -> None:
+        """Note that a recording is handed to gRPC."""
+        if self._progress:
+            self._progress.sent(recording_id, n_bytes)
+            self.tick()
 
     def done(self, answer: Answer) -> None:
         """Tell one answer; beside a bar only to those who want it verbose."""
-        self._n_done += 1
-        self._bar.update()
+        self._answers.append(answer)
+        recording_id = answer.recording.recording_id
+        if self._progress:
+            self._progress.answered(recording_id, answer.audio_s)
+            self.tick()
         log.log(
-            logging.DEBUG if self._show_bar else logging.INFO,
+            logging.DEBUG if self._progress else logging.INFO,
             "%s: %s%d speaker(s), took %.1f s",
-            answer.recording.recording_id,
+            recording_id,
             "" if answer.audio_s is None else f"{answer.audio_s:.1f} s of audio, ",
             answer.n_speakers,
             answer.elapsed_s,
         )
-        log.debug("%s: INFO %s", answer.recording.recording_id, dict(answer.info))
+        log.debug("%s: INFO %s", recording_id, dict(answer.info))
 
     def failed(self, failure: Failure) -> None:
         """Tell one failure."""
         self._failures.append(failure)
-        self._bar.update()
+        if self._progress:
+            self._progress.failed(failure.recording.recording_id)
+            self.tick()
         log.error("%s", _sentence(failure))
 
     def close(self, interrupted: bool = False) -> None:
         """End the bar and sum up."""
         self._bar.close()
-        n_failed = len(self._failures)
-        counts = f"{self._n_done} done, {n_failed} failed"
+        n_done, n_failed = len(self._answers), len(self._failures)
+        counts = f"{n_done} done, {n_failed} failed"
         if self._n_earlier:
             counts += f", {self._n_earlier} done by an earlier run"
         if interrupted:
-            n_left = self._n_recordings - self._n_earlier - self._n_done - n_failed
+            n_left = self._n_recordings - self._n_earlier - n_done - n_failed
             log.error("interrupted: %s, %d left", counts, n_left)
             return
-        log.info("%s", counts)
+        if self._progress:
+            tqdm.write("\n".join(self._summary()), file=sys.stderr)
+        else:
+            log.info("%s", counts)
         if n_failed and self._n_recordings > 1:
             failed_ids = ", ".join(each.recording.recording_id for each in self._failures)
             log.error("failed: %s", failed_ids)
+
+    def _summary(self) -> list[str]:
+        if self._n_recordings == 1 and self._answers:
+            return recording_summary(self._answers[0], _screen())
+        elapsed_s = self._clock() - self._started_s
+        return list_summary(self._answers, len(self._failures), self._n_earlier, elapsed_s)
+
+
+def _screen() -> Screen:
+    """What the terminal can show; https://no-color.org says how people do without colours."""
+    try:
+        "█".encode(sys.stderr.encoding or "ascii")
+    except UnicodeEncodeError:
+        in_unicode = False
+    else:
+        in_unicode = True
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") in (None, "dumb")
+    return Screen(_terminal_columns() or DEFAULT_COLUMNS, in_unicode, not plain)
+
+
+def _bar_width() -> dict[str, Any]:
+    """That of the terminal, as it is changed; tqdm shows nothing where one has no width."""
+    return {"dynamic_ncols": True} if _terminal_columns() else {"ncols": DEFAULT_COLUMNS}
+
+
+def _terminal_columns() -> int:
+    # Not of standard output, as shutil has it: that may be a pipe.
+    with contextlib.suppress(OSError):
+        return os.get_terminal_size(sys.stderr.fileno()).columns
+    return 0
 
 
 def _sentence(failure: Failure) -> str:

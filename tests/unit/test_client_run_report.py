@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from outcome import Answer, Failure
-from run_report import RunReport, log, set_up_logging
+from progress import Progress
+from run_report import RunReport, is_for_a_person, log, set_up_logging
 from wav_scp import Recording
 
 TWO_SPEAKERS = b"".join(
@@ -16,6 +17,8 @@ RECORDING = Recording("a", Path("a.wav"), 2)
 
 
 class Terminal(io.StringIO):
+    encoding = "utf-8"
+
     def isatty(self):
         return True
 
@@ -47,19 +50,108 @@ def test_without_a_terminal_there_are_plain_lines_and_no_bar(capsys):
     ]
 
 
-def test_on_a_terminal_there_is_a_bar_and_only_failures_have_lines(monkeypatch):
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    set_up_logging(verbose=False)
-    report = RunReport(2)
-    report.done(Answer(RECORDING, TWO_SPEAKERS, {}, 1.25))
+@pytest.fixture
+def at_terminal(monkeypatch):
+    """A function to be called by the test itself: pytest sets standard error before each."""
+
+    def replace():
+        terminal = Terminal()
+        monkeypatch.setattr(sys, "stderr", terminal)
+        set_up_logging(verbose=False)
+        return terminal
+
+    return replace
+
+
+def test_for_a_person_there_is_a_bar_and_only_failures_have_lines(at_terminal):
+    terminal = at_terminal()
+    report = RunReport(2, progress=Progress({"a": 30.0, "b": 60.0}, jobs=1))
+    report.sent("a", 3_000_000)
+    report.done(Answer(RECORDING, TWO_SPEAKERS, {"audio_s": 30.0}, 1.25))
     report.failed(Failure(Recording("b", Path("b.wav"), 3), "no"))
     report.close()
 
     shown = terminal.getvalue()
-    assert "2/2" in shown
+    assert "0:00:00 of 0:01:30 audio, 0/2 done, estimating, 3.0 MB sent" in shown
+    assert " 33 % |" in shown
+    assert "0:00:30 of 0:01:30 audio, 1/2 done, ~" in shown
     assert "took" not in shown
     assert "ERROR: b: line 3: no\n" in shown
+
+
+def test_for_a_person_a_list_ends_in_a_table(at_terminal):
+    terminal = at_terminal()
+    times_s = iter([100.0, 110.0])
+    progress = Progress({"a": 30.0, "b": None}, jobs=1)
+    report = RunReport(3, 1, progress, clock=lambda: next(times_s))
+    report.done(Answer(RECORDING, TWO_SPEAKERS, {"audio_s": 30.0}, 1.25))
+    report.failed(Failure(Recording("b", Path("b.wav")), "no"))
+    report.close()
+
+    assert terminal.getvalue().splitlines()[-5:] == [
+        "recordings  1 done, 1 failed, 1 done by an earlier run",
+        "audio       0:00:30",
+        "speakers    2.0 per recording, 2 to 2",
+        "time        0:00:10, 3.0 times as fast as real time",
+        "ERROR: failed: b",
+    ]
+
+
+def test_for_a_person_one_recording_ends_in_its_speakers(at_terminal):
+    terminal = at_terminal()
+    report = RunReport(1, progress=Progress({"a": 30.0}, jobs=1))
+    report.done(Answer(RECORDING, TWO_SPEAKERS, {"audio_s": 30.0}, 1.25))
+    report.close()
+
+    head, *speakers = terminal.getvalue().splitlines()[-3:]
+    assert head.endswith("a: 0:00:30 of audio, 2 speakers, 4 turns, took 1.2 s")
+    assert [line.split()[:3] for line in speakers] == [
+        ["SPEAKER_00", "0:00:02", "50%"],
+        ["SPEAKER_01", "0:00:02", "50%"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variables", "coloured"),
+    [
+        ({"TERM": "xterm"}, True),
+        ({"TERM": "xterm", "NO_COLOR": ""}, True),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+        ({"TERM": "dumb"}, False),
+    ],
+)
+def test_colours_are_for_terminals_that_want_them(variables, coloured, at_terminal, monkeypatch):
+    terminal = at_terminal()
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    report = RunReport(1, progress=Progress({"a": 30.0}, jobs=1))
+    report.done(Answer(RECORDING, TWO_SPEAKERS, {"audio_s": 30.0}, 1.25))
+    report.close()
+
+    assert ("\x1b[36m" in terminal.getvalue()) == coloured
+
+
+def test_quiet_tells_errors_only(capsys):
+    set_up_logging(verbose=False, quiet=True)
+    report = RunReport(2)
+    report.done(Answer(RECORDING, TWO_SPEAKERS, {"audio_s": 30.0}, 1.25))
+    report.failed(Failure(Recording("b", Path("b.wav"), 3), "no"))
+    log.warning("files of other runs stay")
+    report.close()
+
+    assert capsys.readouterr().err.splitlines() == ["ERROR: b: line 3: no", "ERROR: failed: b"]
+
+
+@pytest.mark.parametrize(("quiet", "expected"), [(False, True), (True, False)])
+def test_a_bar_is_for_those_at_a_terminal_who_want_it(quiet, expected, at_terminal):
+    at_terminal()
+
+    assert is_for_a_person(quiet) == expected
+
+
+def test_a_file_is_no_person(capsys):
+    assert not is_for_a_person(quiet=False)
 
 
 def test_verbose_tells_the_services_own_timings(capsys):
