@@ -1,12 +1,14 @@
 """The bytes that are sent for a recording: the file as it is, wherever the server can decode it.
 
 The server reads what libsndfile reads. What libsndfile cannot (m4a, mp4, webm) is decoded here by
-PyAV, where that is installed, to 16 kHz mono FLAC. Long uncompressed files are packed to FLAC
-without loss: an upload takes several times its size in the server's memory.
+PyAV, where that is installed, to 16 kHz FLAC, mono unless the channels are needed. Long
+uncompressed files are packed to FLAC without loss: an upload takes several times its size in the
+server's memory.
 """
 
 import io
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -41,7 +43,9 @@ class AudioError(ValueError):
     """A file cannot be sent; the message is one sentence naming it."""
 
 
-def encoded_bytes(path: Path, pack_from_bytes: int = PACK_FROM_BYTES) -> bytes:
+def encoded_bytes(
+    path: Path, pack_from_bytes: int = PACK_FROM_BYTES, *, keep_channels: bool = False
+) -> bytes:
     """Read `path` as an encoded file that the service can decode.
 
     Parameters
@@ -50,6 +54,8 @@ def encoded_bytes(path: Path, pack_from_bytes: int = PACK_FROM_BYTES) -> bytes:
         Any audio file.
     pack_from_bytes : int
         Uncompressed files of this size or more are packed to FLAC, every sample the same.
+    keep_channels : bool
+        Whether to send all channels of what has to be decoded here, too, instead of their mean.
 
     Raises
     ------
@@ -57,14 +63,14 @@ def encoded_bytes(path: Path, pack_from_bytes: int = PACK_FROM_BYTES) -> bytes:
         If the file cannot be read, is no audio, or is too large for one request.
     """
     try:
-        audio = _read(path, pack_from_bytes)
+        audio = _read(path, pack_from_bytes, keep_channels)
     except OSError as error:
         raise AudioError(f"cannot read {path}: {error.strerror or error}") from error
     refuse_too_large(path, len(audio))
     return audio
 
 
-def _read(path: Path, pack_from_bytes: int) -> bytes:
+def _read(path: Path, pack_from_bytes: int, keep_channels: bool) -> bytes:
     n_bytes = path.stat().st_size
     with path.open("rb") as file:
         try:
@@ -73,7 +79,8 @@ def _read(path: Path, pack_from_bytes: int) -> bytes:
                 if n_bytes >= pack_from_bytes and packs_without_loss(sound):
                     return _packed(sound)
         except soundfile.LibsndfileError as error:
-            return through_av(path, str(error.error_string).rstrip("."), _decoded)
+            reason = str(error.error_string).rstrip(".")
+            return through_av(path, reason, partial(_decoded, keep_channels))
         refuse_too_large(path, n_bytes)
         file.seek(0)
         return file.read()
@@ -137,16 +144,23 @@ def through_av(path: Path, reason: str, work: Callable[[ModuleType, Any], Result
         raise AudioError(f"neither libsndfile nor PyAV can read {path}: {error}") from error
 
 
-def _decoded(av: ModuleType, container: Any) -> bytes:  # noqa: ANN401 - PyAV is optional
-    """Decode the first audio stream to 16 kHz mono FLAC."""
-    return _flac(_av_blocks(av, container), SERVICE_RATE_HZ, 1, "PCM_16")
+def _decoded(keep_channels: bool, av: ModuleType, container: Any) -> bytes:  # noqa: ANN401 - PyAV is optional
+    """Decode the first audio stream to 16 kHz FLAC, all its channels or mono."""
+    stream = container.streams.audio[0]
+    layout, n_channels = "mono", 1
+    if keep_channels:
+        layout, n_channels = stream.layout, stream.layout.nb_channels
+    if n_channels > _FLAC_MAX_CHANNELS:
+        raise ValueError(f"it has {n_channels} channels, expected at most {_FLAC_MAX_CHANNELS}")
+    resampler = av.AudioResampler(format="s16", layout=layout, rate=SERVICE_RATE_HZ)
+    blocks = (block.reshape(-1, n_channels) for block in _resampled(resampler, container, stream))
+    return _flac(blocks, SERVICE_RATE_HZ, n_channels, "PCM_16")
 
 
-def _av_blocks(av: ModuleType, container: Any) -> Iterator[NDArray[np.int16]]:  # noqa: ANN401
-    """Yield the samples of the first audio stream at 16 kHz mono, int16 (n,), block by block."""
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=SERVICE_RATE_HZ)
-    for frame in container.decode(container.streams.audio[0]):
+def _resampled(resampler: Any, container: Any, stream: Any) -> Iterator[NDArray[np.int16]]:  # noqa: ANN401
+    """Yield the samples of an audio stream, int16, the channels of each one after another."""
+    for frame in container.decode(stream):
         for resampled in resampler.resample(frame):
-            yield resampled.to_ndarray().reshape(-1)
+            yield resampled.to_ndarray()
     for resampled in resampler.resample(None):
-        yield resampled.to_ndarray().reshape(-1)
+        yield resampled.to_ndarray()

@@ -40,6 +40,13 @@ class Answer:
         return float(length_s) if isinstance(length_s, int | float) else None
 
     @property
+    def n_separate(self) -> int | None:
+        """Number of channels, where the service diarized each on its own; else None."""
+        n_channels = self.info.get("n_channels")
+        apart = self.info.get("channels") == "separate" and isinstance(n_channels, int)
+        return n_channels if apart else None
+
+    @property
     def n_speakers(self) -> int:
         """Number of speakers, counted in the RTTM."""
         lines = [line.split() for line in self.rttm.splitlines()]

@@ -14,7 +14,7 @@ from formats.result import FormatError
 from in_flight import diarize_all
 from interrupt import noted_interrupt
 from md_eval import Score, ScoringError
-from option_groups.request import request_parameters
+from option_groups.request import needs_channels, request_parameters
 from outcome import Answer, Failure, Outcome
 from retrying import Retries
 from rttm_files import OutputError, Sink
@@ -119,12 +119,12 @@ def _outcomes(options: argparse.Namespace, run: Run) -> Generator[Outcome, None,
                 run.report.tick()  # this is asked all the time
                 return interrupted()
 
-            load = functools.partial(_loaded, run.report)
+            load = functools.partial(_loaded, run.report, needs_channels(options))
             yield from diarize_all(service, present, load, options.jobs, stopped, run.retries)
 
 
-def _loaded(report: RunReport, recording: Recording) -> bytes:
-    audio = encoded_bytes(recording.path)
+def _loaded(report: RunReport, keep_channels: bool, recording: Recording) -> bytes:
+    audio = encoded_bytes(recording.path, keep_channels=keep_channels)
     log.debug("%s: sending %d bytes of %s", recording.recording_id, len(audio), recording.path)
     report.sent(recording.recording_id, len(audio))
     return audio

@@ -10,14 +10,15 @@ RATE_HZ = 48_000  # one of the few that both codecs take
 
 
 def write_media(path, samples, rate_hz=16_000):
-    """Write int16 samples (n,) as `path`, in the format of its ending; returns the path."""
+    """Write int16 samples (n,) or (n, 2) as `path`, in the format of its ending; returns it."""
+    layout = "mono" if samples.ndim == 1 else "stereo"
     container, codec = KINDS[path.suffix[1:]]
-    frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+    frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout=layout)
     frame.sample_rate, frame.time_base = rate_hz, Fraction(1, rate_hz)
     with av.open(str(path), "w", format=container) as file:
-        stream = file.add_stream(codec, rate=RATE_HZ, layout="mono")
+        stream = file.add_stream(codec, rate=RATE_HZ, layout=layout)
         frame_size = stream.codec_context.frame_size or None
-        resampler = av.AudioResampler(stream.format.name, "mono", RATE_HZ, frame_size)
+        resampler = av.AudioResampler(stream.format.name, layout, RATE_HZ, frame_size)
         for resampled in [*resampler.resample(frame), *resampler.resample(None)]:
             file.mux(stream.encode(resampled))
         file.mux(stream.encode(None))

@@ -17,7 +17,7 @@ def text(result: Result) -> str:
         "audio_s": result.length_ms / 1000,
         "mode": result.mode,
         "speakers": [_speaker(result, name) for name in result.speakers],
-        "turns": [_turn(turn) for turn in result.turns],
+        "turns": [_turn(result, turn) for turn in result.turns],
     }
     return json.dumps(document, ensure_ascii=False) + "\n"
 
@@ -27,10 +27,11 @@ def _speaker(result: Result, name: str) -> dict[str, object]:
     return {"speaker": name, "talk_s": talk_ms / 1000}
 
 
-def _turn(turn: Turn) -> dict[str, object]:
-    return {
+def _turn(result: Result, turn: Turn) -> dict[str, object]:
+    fields: dict[str, object] = {
         "start_s": turn.start_ms / 1000,
         "end_s": turn.end_ms / 1000,
         "speaker": turn.speaker,
         "confidence": turn.confidence,
     }
+    return fields if result.n_separate is None else {**fields, "channel": turn.channel}

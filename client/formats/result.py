@@ -12,12 +12,16 @@ class FormatError(ValueError):
 
 @dataclass(frozen=True)
 class Turn:
-    """One speaker talking; `confidence`, 0 to 1, is None where nobody asked for it."""
+    """One speaker talking; `confidence`, 0 to 1, is None where nobody asked for it.
+
+    `channel`, from 1, is the one in which it was heard; 1 where channels were not told apart.
+    """
 
     start_ms: int
     end_ms: int
     speaker: str
     confidence: float | None = None
+    channel: int = 1
 
 
 @dataclass(frozen=True)
@@ -34,12 +38,15 @@ class Result:
         Length of the audio, where the service told it.
     mode : str | None
         `full` or `classic`, where the service told it.
+    n_separate : int | None
+        Number of channels, where each was diarized on its own; None where they were not.
     """
 
     recording_id: str
     turns: tuple[Turn, ...]
     audio_ms: int | None = None
     mode: str | None = None
+    n_separate: int | None = None
 
     @property
     def speakers(self) -> list[str]:
@@ -97,6 +104,7 @@ def _turn(line: str, confidence: float | None) -> Turn:
         if len(fields) < _N_RTTM_FIELDS or fields[0] != "SPEAKER":
             raise ValueError
         start_ms, length_ms = (round(float(field) * 1000) for field in fields[3:5])
+        channel = int(fields[2])
     except (ValueError, OverflowError) as error:
         raise FormatError(f"the answer's RTTM holds {line!r}, expected a SPEAKER line") from error
-    return Turn(start_ms, start_ms + length_ms, fields[7], confidence)
+    return Turn(start_ms, start_ms + length_ms, fields[7], confidence, channel)

@@ -4,5 +4,7 @@ from formats.result import Result, seconds
 
 
 def text(result: Result) -> str:
-    """Write one line, channel 1 from 0 to the audio's end."""
-    return f"{result.recording_id} 1 0.000 {seconds(result.length_ms)}\n"
+    """Write a line per channel, from 0 to the audio's end; channel 1 where they are not apart."""
+    end = seconds(result.length_ms)
+    channels = range(1, (result.n_separate or 1) + 1)
+    return "".join(f"{result.recording_id} {channel} 0.000 {end}\n" for channel in channels)

@@ -10,6 +10,7 @@ SPEAKER_COUNTS = {
     "num_speakers": "exact number of speakers, where it is known",
     "max_speakers": "most speakers to find (default: the service's)",
 }
+_FURTHER = ("mode", "exclusive", "channels")
 
 
 def add_request(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +24,13 @@ def add_request(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         default=None,
         help="at most one speaker at a time, for transcripts",
+    )
+    add(
+        "--channels",
+        choices=("mix", "first", "separate"),
+        help="what to listen to: the mean of all channels, the first one, or every one on its own, "
+        "as calls with a side on each want it: speakers are then CH1_SPEAKER_00 and so on, and "
+        "numbers of speakers hold for every channel (default: mix)",
     )
 
 
@@ -38,5 +46,10 @@ def check_request(parser: argparse.ArgumentParser, options: argparse.Namespace) 
 
 def request_parameters(options: argparse.Namespace) -> dict[str, int | str | bool]:
     """What goes with every recording: nothing that was not asked for."""
-    asked = {name: getattr(options, name) for name in ("mode", "exclusive", *SPEAKER_COUNTS)}
+    asked = {name: getattr(options, name) for name in (*_FURTHER, *SPEAKER_COUNTS)}
     return {name: value for name, value in asked.items() if value is not None}
+
+
+def needs_channels(options: argparse.Namespace) -> bool:
+    """Whether the service has to get every channel, not their mean."""
+    return options.channels in ("first", "separate")

@@ -9,7 +9,7 @@ import grpc
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 COUNTS = {"num_speakers", "min_speakers", "max_speakers"}
-ALLOWED_PARAMETERS = {"recording_id", "mode", "exclusive", *COUNTS}
+ALLOWED_PARAMETERS = {"recording_id", "mode", "exclusive", "channels", *COUNTS}
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,32 @@ def test_every_recording_gets_a_file_of_every_format(triton, wav_scp, out):
     ]
 
 
+def test_separate_channels_are_told_by_every_format(triton, wav, out):
+    rttm = "".join(
+        f"SPEAKER talk {channel} {channel}.000 1.000 <NA> <NA> CH{channel}_SPEAKER_00 <NA> <NA>\n"
+        for channel in (1, 2)
+    )
+    info = {"audio_s": 3.0, "mode": "full", "channels": "separate", "n_channels": 2}
+    triton.reply = lambda _: {"RTTM": rttm, "INFO": json.dumps(info), "CONFIDENCE": [0.5, 0.25]}
+
+    code = run(
+        triton, "--audio_file", wav, "--channels=separate", "--output_directory", out,
+        "--format", ALL,
+    )  # fmt: skip
+
+    assert code == 0
+    assert (out / "rttm").read_text() == rttm
+    document = json.loads((out / "talk.json").read_text())
+    assert [turn["channel"] for turn in document["turns"]] == [1, 2]
+    assert (out / "talk.csv").read_text().splitlines()[
+        2
+    ] == "talk,2.000,3.000,CH2_SPEAKER_00,0.25,2"
+    assert (out / "talk.uem").read_text() == "talk 1 0.000 3.000\ntalk 2 0.000 3.000\n"
+    for token in ("srt", "vtt", "TextGrid", "audacity.txt"):
+        text = (out / f"talk.{token}").read_text()
+        assert text.index("CH1_SPEAKER_00") < text.index("CH2_SPEAKER_00")
+
+
 def test_rttm_is_written_into_a_folder_in_any_case(triton, wav, out):
     run(triton, "--audio_file", wav, "--output_directory", out, "--format=srt")
 

@@ -1,12 +1,16 @@
 """The client against a server that speaks Triton's gRPC protocol: requests, files, exit codes."""
 
+import io
 import subprocess
 import threading
 
+import numpy as np
 import pytest
+import soundfile
 
 import client
 from contract.client_fake_server import RefusalError, one_turn
+from made_media import write_media
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +49,26 @@ def test_the_mode_and_one_speaker_at_a_time_are_sent_as_asked_for(triton, wav):
     run(triton, "--audio_file", wav("talk.wav"), "--mode=classic", "--exclusive")
 
     assert triton.calls[0].parameters == {"mode": "classic", "exclusive": True}
+
+
+@pytest.mark.parametrize("channels", ["mix", "first", "separate"])
+def test_the_channels_are_sent_as_asked_for(triton, wav, channels):
+    run(triton, "--audio_file", wav("talk.wav"), f"--channels={channels}")
+
+    assert triton.calls[0].parameters == {"channels": channels}
+
+
+@pytest.mark.parametrize(
+    ("flags", "n_channels"),
+    [([], 1), (["--channels=mix"], 1), (["--channels=first"], 2), (["--channels=separate"], 2)],
+)
+def test_what_is_decoded_here_is_sent_with_the_channels_that_are_needed(
+    triton, tmp_path, flags, n_channels
+):
+    path = write_media(tmp_path / "call.m4a", np.zeros((16_000, 2), np.int16))
+
+    assert run(triton, "--audio_file", path, *flags) == 0
+    assert soundfile.info(io.BytesIO(triton.calls[0].audio)).channels == n_channels
 
 
 def test_speaker_counts_that_are_not_given_are_not_sent(triton, wav):

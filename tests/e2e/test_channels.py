@@ -3,6 +3,7 @@
 The sides hold the other voice too where both talk at once, so they are told to have one speaker.
 """
 
+import json
 import subprocess
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import soundfile
 import tritonclient.grpc as grpcclient
 
-from e2e.calls import audio_tensor, der_percent, diarize, wav_bytes
+from e2e.calls import audio_tensor, der_percent, diarize, run_client, wav_bytes
 from md_eval import find_md_eval
 
 RATE_HZ = 16_000
@@ -160,3 +161,35 @@ def test_a_wrong_choice_is_refused_and_names_the_right_ones(server, wav):
     assert refusal.value.message() == (
         "parameter 'channels': got 'both', expected one of mix, first, separate"
     )
+
+
+def test_the_client_writes_and_scores_both_sides(server, wav, reference, tmp_path):
+    done = run_client(
+        server, f"--audio_file={wav}", "--channels=separate", "--num_speakers=1",
+        f"--output_directory={tmp_path}", "--format=json,csv,uem", f"--reference={reference}",
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert der_percent(done.stdout) < MOST_DER_PERCENT
+    rttm = (tmp_path / "rttm").read_text()
+    assert md_eval_der(rttm, reference, tmp_path) == der_percent(done.stdout)
+    rows = [line.split() for line in rttm.splitlines()]
+    document = json.loads((tmp_path / "call.json").read_text())
+    assert [turn["channel"] for turn in document["turns"]] == [int(row[2]) for row in rows]
+    assert [turn["speaker"] for turn in document["turns"]] == [row[7] for row in rows]
+    assert (tmp_path / "call.uem").read_text() == "call 1 0.000 30.000\ncall 2 0.000 30.000\n"
+
+
+def test_the_client_scores_both_sides_against_a_reference_of_one_channel(
+    server, wav, sample, tmp_path
+):
+    one_channel = tmp_path / "mono.rttm"
+    one_channel.write_text(sample.with_suffix(".rttm").read_text().replace("sample 1", "call 1"))
+
+    done = run_client(
+        server, f"--audio_file={wav}", "--channels=separate", "--num_speakers=1",
+        f"--reference={one_channel}",
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert der_percent(done.stderr) < MOST_DER_PERCENT

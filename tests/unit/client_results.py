@@ -16,6 +16,17 @@ OVERLAPPING = Result(
     3_600_000,
     "full",
 )
+APART = Result(
+    "call",
+    (
+        Turn(0, 1_000, "CH1_SPEAKER_00", 0.5),
+        Turn(500, 1_600, "CH2_SPEAKER_00", 0.25, 2),
+        Turn(1_700, 1_800, "CH2_SPEAKER_01", 0.75, 2),
+    ),
+    2_000,
+    "full",
+    n_separate=2,
+)
 SILENT = Result("silence", (), 30_000, "classic")
 
 
@@ -32,18 +43,26 @@ def ids():
 
 @st.composite
 def results(draw):
-    """Turns of up to three speakers; those of one speaker touch at most, as the server's do."""
+    """Turns of up to three speakers; those of one speaker touch at most, as the server's do.
+
+    Where channels are apart, each speaker has one of them.
+    """
     n_speakers = draw(st.integers(0, 3))
+    n_separate = draw(st.none() | st.integers(1, 3))
     turns = []
     for number in range(n_speakers):
         borders = draw(st.sets(st.integers(0, LONGEST_MS), min_size=2, max_size=10))
         ordered = sorted(borders)
         shares = draw(st.lists(st.integers(0, 10_000), min_size=10, max_size=10))
         step = draw(st.sampled_from([1, 2]))  # 1: each turn begins where the one before ended
+        channel = draw(st.integers(1, n_separate or 1))
+        name = f"SPEAKER_{number:02d}"
+        name = f"CH{channel}_{name}" if n_separate else name
         turns += [
-            Turn(ordered[n], ordered[n + 1], f"SPEAKER_{number:02d}", shares[n] / 10_000)
+            Turn(ordered[n], ordered[n + 1], name, shares[n] / 10_000, channel)
             for n in range(0, len(ordered) - 1, step)
         ]
     turns.sort(key=lambda turn: (turn.start_ms, turn.end_ms, turn.speaker))
     audio_ms = max([turn.end_ms for turn in turns], default=0) + draw(st.integers(0, 5_000))
-    return Result(draw(ids()), tuple(turns), audio_ms, draw(st.sampled_from(["full", "classic"])))
+    mode = draw(st.sampled_from(["full", "classic"]))
+    return Result(draw(ids()), tuple(turns), audio_ms, mode, n_separate)

@@ -19,7 +19,7 @@ from diarization.turns import Turn as ServerTurn
 from formats import FORMATS
 from formats.result import FormatError, Result, Turn, turns_in_rttm
 from formats.textgrid import NO_SPEECH_TIER
-from unit.client_results import OVERLAPPING, SILENT, results, turns_of
+from unit.client_results import APART, OVERLAPPING, SILENT, results, turns_of
 from unit.seeded import seeded
 
 SCHEMA = json.loads((Path(formats.__file__).parent / "turns.schema.json").read_text())
@@ -36,8 +36,14 @@ def written(token, result):
 
 def any_result(test):
     """Give the test planted results and drawn ones."""
-    planted = example(result=OVERLAPPING)(example(result=SILENT)(test))
-    return seeded()(given(result=results())(planted))
+    for planted in (OVERLAPPING, APART, SILENT):
+        test = example(result=planted)(test)
+    return seeded()(given(result=results())(test))
+
+
+def channels_of(result):
+    """What every turn is expected to tell of its channel: nothing where they are not apart."""
+    return [turn.channel if result.n_separate else None for turn in result.turns]
 
 
 def read_json(text):
@@ -61,6 +67,7 @@ def test_json_fits_its_schema_and_says_all_of_it(result):
     assert [turn["confidence"] for turn in document["turns"]] == [
         turn.confidence for turn in result.turns
     ]
+    assert [turn.get("channel") for turn in document["turns"]] == channels_of(result)
 
 
 def test_json_sums_the_talk_of_every_speaker_by_first_appearance():
@@ -78,6 +85,14 @@ def test_the_schema_is_one_and_refuses_what_it_does_not_describe():
     document["turns"][0]["confidence"] = 1.5
 
     with pytest.raises(jsonschema.ValidationError, match=r"1\.5 is greater than the maximum"):
+        jsonschema.Draft202012Validator(SCHEMA).validate(document)
+
+
+def test_channels_count_from_1():
+    document = json.loads(written("json", APART))
+    document["turns"][0]["channel"] = 0
+
+    with pytest.raises(jsonschema.ValidationError, match="0 is less than the minimum"):
         jsonschema.Draft202012Validator(SCHEMA).validate(document)
 
 
@@ -129,6 +144,15 @@ def test_csv_has_a_row_per_turn(result):
     )
     assert {row["recording_id"] for row in rows} <= {result.recording_id}
     assert [float(row["confidence"]) for row in rows] == [turn.confidence for turn in result.turns]
+    told = [int(row["channel"]) if "channel" in row else None for row in rows]
+    assert told == channels_of(result)
+
+
+def test_csv_of_separate_channels_has_a_column_more_at_its_end():
+    header, _, second, _ = written("csv", APART).splitlines()
+
+    assert header == "recording_id,start_s,end_s,speaker,confidence,channel"
+    assert second == "call,0.500,1.600,CH2_SPEAKER_00,0.25,2"
 
 
 def test_csv_without_turns_is_its_header():
@@ -154,6 +178,18 @@ def test_uem_is_the_whole_recording(read_from, result):
     assert name == result.recording_id
     whole = [(0, result.audio_ms)] if result.audio_ms else []  # an empty stretch is not kept
     assert [(stretch.start, ms(stretch.end)) for stretch in stretches] == whole
+
+
+@pytest.mark.parametrize(
+    ("n_separate", "text"),
+    [
+        (None, "a 1 0.000 1.500\n"),
+        (1, "a 1 0.000 1.500\n"),
+        (3, "a 1 0.000 1.500\na 2 0.000 1.500\na 3 0.000 1.500\n"),
+    ],
+)
+def test_uem_has_a_line_for_every_separate_channel(n_separate, text):
+    assert written("uem", Result("a", (), 1_500, "full", n_separate)) == text
 
 
 def open_grid(path):
@@ -204,14 +240,22 @@ def test_json_needs_the_mode():
 @any_result
 def test_the_servers_rttm_is_read_as_pyannote_reads_it(read_from, result):
     served = [
-        ServerTurn(start_ms / 1000, end_ms / 1000, int(speaker[-2:]))
-        for start_ms, end_ms, speaker in turns_of(result)
+        ServerTurn(
+            turn.start_ms / 1000,
+            turn.end_ms / 1000,
+            int(turn.speaker[-2:]),
+            channel=turn.channel,
+            name=turn.speaker if result.n_separate else None,
+        )
+        for turn in result.turns
     ]
     rttm = format_rttm(served, result.recording_id)
 
-    read = [(turn.start_ms, turn.end_ms, turn.speaker) for turn in turns_in_rttm(rttm)]
+    turns = turns_in_rttm(rttm)
+    read = [(turn.start_ms, turn.end_ms, turn.speaker) for turn in turns]
 
     assert read == turns_of(result)
+    assert [turn.channel for turn in turns] == [turn.channel for turn in result.turns]
     annotations = read_from(load_rttm, rttm)
     assert set(annotations) == ({result.recording_id} if served else set())
     for annotation in annotations.values():
@@ -235,6 +279,7 @@ def test_rttm_is_read_to_the_millisecond():
         "SPKR-INFO a 1 0 1 <NA> <NA> x <NA> <NA>",
         "SPEAKER a 1 inf 1 <NA> <NA> x <NA> <NA>",
         "SPEAKER a 1 x 1 <NA> <NA> x <NA> <NA>",
+        "SPEAKER a left 0 1 <NA> <NA> x <NA> <NA>",
     ],
 )
 def test_what_is_no_turn_is_named(line):

@@ -41,6 +41,7 @@ def test_upstreams_line_is_understood_as_typed():
         (["--audio_file", "a", "--jobs", "0"], "whole number of at least 1, got '0'"),
         (["--audio_file", "a", "--num_speakers", "2.5"], "got '2.5'"),
         (["--audio_file", "a", "--num_speakers", "²"], "got '²'"),
+        (["--audio_file", "a", "--channels", "left"], "invalid choice: 'left'"),
         (["--audio_file", "a", "--timeout", "0"], "seconds above 0 and at most 1e+06, got '0'"),
         (["--audio_file", "a", "--timeout", "nan"], "got 'nan'"),
         (["--audio_file", "a", "--timeout", "soon"], "got 'soon'"),

@@ -68,6 +68,29 @@ def test_the_collar_forgives_what_lies_within_a_quarter_second(scores):
     assert found[1].der == pytest.approx(100 * 0.6 / 20)
 
 
+SIDES = rttm((0, 10, "anna")) + rttm((8, 18, "ben"), channel="2")
+SEPARATE = rttm((0, 10, "CH1_SPEAKER_00")) + rttm((8, 18, "CH2_SPEAKER_00"), channel="2")
+
+
+def test_separate_channels_are_scored_each_against_its_own(scores):
+    exchanged = rttm((8, 18, "CH1_SPEAKER_00")) + rttm((0, 10, "CH2_SPEAKER_00"), channel="2")
+
+    assert without_collar(scores(SIDES, a=SEPARATE)) == (0, 0, 0, 0)
+    # What comes before and after a channel's reference is not counted as false alarm.
+    assert without_collar(scores(SIDES, a=exchanged)) == (80, 80, 0, 0)
+
+
+def test_a_mixed_answer_to_a_reference_of_two_channels_misses_the_second(scores):
+    assert without_collar(scores(SIDES, a=rttm((0, 10, "x"))))[:2] == (50, 50)
+
+
+@pytest.mark.parametrize("channel", ["1", "2", "A"])
+def test_separate_channels_are_put_together_on_the_one_of_the_reference(scores, channel):
+    reference = rttm((0, 10, "anna"), (8, 18, "ben"), channel=channel)
+
+    assert without_collar(scores(reference, a=SEPARATE)) == (0, 0, 0, 0)
+
+
 def test_no_answer_at_all_is_all_missed(scores):
     assert without_collar(scores(TWO_TURNS, a="")) == (100, 100, 0, 0)
 
