@@ -1,9 +1,10 @@
 """The client's command line, put together of its groups."""
 
 import argparse
+import shutil
 from collections.abc import Sequence
 
-from help_text import EPILOG
+from help_text import DESCRIPTION, EPILOG
 from option_groups.console import add_console
 from option_groups.guarded import add_access
 from option_groups.output import add_output, check_output
@@ -11,6 +12,8 @@ from option_groups.recordings import add_recordings, check_recordings
 from option_groups.request import add_request, check_request
 from option_groups.scores import add_scores
 from option_groups.service import add_service
+
+MOST_COLUMNS = 100
 
 
 def parsed_options(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -23,13 +26,22 @@ def parsed_options(argv: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal, but lines stay short enough to be read."""
+
+    def __init__(self, prog: str) -> None:
+        columns = min(shutil.get_terminal_size().columns, MOST_COLUMNS)
+        super().__init__(prog, max_help_position=30, width=columns - 2)
+
+
 def client_parser() -> argparse.ArgumentParser:
     """All options, in the order of --help."""
     parser = argparse.ArgumentParser(
         prog="client.py",
-        description="Send recordings to the diarization service; get who spoke when, as RTTM.",
+        usage="%(prog)s (--audio_file PATH [PATH ...] | --wavscp PATH) [option ...]",
+        description=DESCRIPTION,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
         allow_abbrev=False,
     )
     for add_group in (

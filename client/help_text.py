@@ -1,15 +1,38 @@
-"""What --help tells below the options."""
+"""What --help tells above and below the options, within 100 columns."""
+
+DESCRIPTION = """\
+Send recordings to the diarization service; get who spoke when, as RTTM and more.
+
+examples:
+  python client.py --audio_file talk.wav
+      who spoke when, as RTTM on standard output
+  python client.py --audio_file calls/ --output_directory out --format json,srt
+      every audio file of a folder; out/ gets rttm_<id>, <id>.json and <id>.srt
+  python client.py --wavscp wav.scp --output_directory out --resume --reference ref.rttm
+      a list; what an earlier run has finished is kept; all is scored (DER)
+  python client.py --wavscp wav.scp --output_directory out --dry_run
+      what that would send and write, and what would go wrong
+  cat talk.wav | python client.py --audio_file - --json | python -m json.tool --json-lines
+      from a pipe to a pipe, one JSON document per recording
+"""
 
 EPILOG = """\
 Without --output_directory the RTTM lines go to standard output, a recording at a time, in order
 of completion, or those of one other --format: of a list only rttm, json and uem, whose texts can
-follow each other. Everything else goes to standard error.
+follow each other. Everything else goes to standard error: at a terminal a bar in hours of audio,
+where ~ marks what is guessed, and a summary; elsewhere plain lines. NO_COLOR is respected.
+
+--json prints a line per recording as it ends: the document of --format json, or the recording_id
+and error of one that failed; then a line of scores, where --reference is given.
 
 exit codes:
   0    every recording was diarized (and scored, where --reference is given)
   1    some recordings failed, the service cannot be reached or refuses access, or there is no score
   2    wrong usage, a wrong list, or files that cannot be read or written: nothing was sent
   130  interrupted by Ctrl-C: what had finished is written, the joined rttm is not
+
+--audio_file takes of a folder the files in it that have an audio file's ending, of a quoted pattern
+every file it matches (** goes through folders). Two files of one id are refused.
 
 wav.scp holds lines of '<recording id> <path>'. Paths may hold spaces; blank lines and lines that
 start with # are skipped; Kaldi pipes are refused. A recording id has no white space, control
@@ -24,9 +47,9 @@ Files of --format: rttm_<id> (always, for scores and the joined rttm), <id>.json
 start with rttm, or with their ending are longer than file names may be, are refused then.
 
 --resume keeps every recording whose rttm_<id> and files of --format are all there, and asks for
-the others only. It does not look
-at what made that file: other options, another mode, another server or an audio file that has
-changed since. A failed recording has no file, so the same line with --resume tries it again.
+the others only. It does not look at what made that file: other options, another mode, another
+server or an audio file that has changed since. A failed recording has no file, so the same line
+with --resume tries it again.
 
 --header, e.g. 'triton-grpc-protocol-<key>: <value>' for a server with --grpc-restricted-protocol,
 goes with every call. Other users can see command lines: @FILE keeps a key out of them.

@@ -1,9 +1,12 @@
 """Options that tell where the service is, and how patient and how eager to be with it."""
 
 import argparse
+import os
 
 from option_groups.values import count, duration_s, patience_s
 
+URL_VARIABLE = "DIARIZATION_URL"
+DEFAULT_URL = "localhost:8001"
 # One hour of audio takes about a minute on 2 CPU cores; 4 of them in flight share those cores, and
 # a busy machine needs twice as long.
 DEFAULT_TIMEOUT_S = 600.0
@@ -14,8 +17,14 @@ DEFAULT_RETRY_FOR_S = 120.0  # a server that is restarted is back within half a 
 def add_service(parser: argparse.ArgumentParser) -> None:
     """Add the group."""
     add = parser.add_argument_group("service").add_argument
-    add("-u", "--url", default="localhost:8001", help="gRPC host:port (default: %(default)s)")
-    add("--model_name", default="run", help="model to ask (default: %(default)s)")
+    add(
+        "-u",
+        "--url",
+        metavar="HOST:PORT",
+        default=os.environ.get(URL_VARIABLE) or DEFAULT_URL,
+        help=f"gRPC address (default: ${URL_VARIABLE}, else {DEFAULT_URL})",
+    )
+    add("--model_name", metavar="NAME", default="run", help="model to ask (default: %(default)s)")
     add(
         "--jobs",
         metavar="N",
