@@ -19,6 +19,7 @@ from rttm_files import OutputError
 from run import diarized_and_scored
 from run_report import log, set_up_logging
 from service import ServiceError
+from voices.voice import VoicesError
 
 OK, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -52,7 +53,7 @@ def _worked(
     run = prepared(options, backoff, until_the_end)
     try:
         return OK if work(options, run) else SOME_FAILED
-    except (ServiceError, OutputError) as error:
+    except (ServiceError, OutputError, VoicesError) as error:
         log.error("%s", error)
         return SOME_FAILED
     except KeyboardInterrupt:

@@ -12,6 +12,7 @@ from option_groups.recordings import add_recordings, check_recordings
 from option_groups.request import add_request, check_request
 from option_groups.scores import add_scores
 from option_groups.service import add_service
+from option_groups.voices import add_voices, check_voices
 
 MOST_COLUMNS = 100
 
@@ -23,6 +24,7 @@ def parsed_options(argv: Sequence[str] | None) -> argparse.Namespace:
     check_recordings(parser, options)
     check_output(parser, options)
     check_request(parser, options)
+    check_voices(parser, options)
     return options
 
 
@@ -48,6 +50,7 @@ def client_parser() -> argparse.ArgumentParser:
         add_recordings,
         add_output,
         add_request,
+        add_voices,
         add_service,
         add_access,
         add_scores,

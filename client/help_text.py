@@ -27,7 +27,8 @@ and error of one that failed; then a line of scores, where --reference is given.
 
 exit codes:
   0    every recording was diarized (and scored, where --reference is given)
-  1    some recordings failed, the service cannot be reached or refuses access, or there is no score
+  1    some recordings failed, the service cannot be reached or refuses access, there is no score,
+       or the voices are of another speaker network than the service's
   2    wrong usage, a wrong list, or files that cannot be read or written: nothing was sent
   130  interrupted by Ctrl-C: what had finished is written, the joined rttm is not
 
@@ -50,6 +51,11 @@ start with rttm, or with their ending are longer than file names may be, are ref
 the others only. It does not look at what made that file: other options, another mode, another
 server or an audio file that has changed since. A failed recording has no file, so the same line
 with --resume tries it again.
+
+--voices names who is enrolled, in all files; where the service's speaker network is not the one
+that they were enrolled with, the run ends. --link_speakers writes every file at once with the names
+that the recording has alone, and again at the end. What it needs for --resume is in the output
+directory, in .link.db, which holds voices: personal data, mode 0600.
 
 --header, e.g. 'triton-grpc-protocol-<key>: <value>' for a server with --grpc-restricted-protocol,
 goes with every call. Other users can see command lines: @FILE keeps a key out of them.

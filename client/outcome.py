@@ -1,12 +1,15 @@
 """What comes of one recording: an answer of the service, or a failure with its reason."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from wav_scp import Recording
 
-_SPEAKER_COLUMN = 7
+SPEAKER_COLUMN = 7  # of RTTM
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,10 @@ class Answer:
         Seconds from sending to the answer's arrival.
     confidences : Sequence[float] | None
         Of every turn, 0 to 1, where they were asked for.
+    labels : Sequence[int] | None
+        Of every turn, its speaker's row in `embeddings`, where they were asked for.
+    embeddings : NDArray[np.float32] | None
+        shape=(n_speakers, dim), where they were asked for.
     """
 
     recording: Recording
@@ -32,6 +39,8 @@ class Answer:
     info: Mapping[str, Any]
     elapsed_s: float
     confidences: Sequence[float] | None = None
+    labels: Sequence[int] | None = None
+    embeddings: NDArray[np.float32] | None = field(default=None, compare=False)
 
     @property
     def audio_s(self) -> float | None:
@@ -50,7 +59,7 @@ class Answer:
     def n_speakers(self) -> int:
         """Number of speakers, counted in the RTTM."""
         lines = [line.split() for line in self.rttm.splitlines()]
-        return len({fields[_SPEAKER_COLUMN] for fields in lines if len(fields) > _SPEAKER_COLUMN})
+        return len({fields[SPEAKER_COLUMN] for fields in lines if len(fields) > SPEAKER_COLUMN})
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,14 @@ from run_report import RunReport, is_for_a_person, log
 from scoring import Scorer, read_reference
 from standard_input import spooled
 from standard_output import LINES_FORMAT, JsonLines, NoFiles, StandardOutput
+from voices.known import KnownVoices
+from voices.link_memory import LinkMemory
+from voices.naming import Naming
+from voices.store import VoiceStore
+from voices.voice import VoicesError
 from wav_scp import ListError, Recording, read_wav_scp
 
-CANNOT_START = (ListError, ScoringError, OutputError, AccessError)
+CANNOT_START = (ListError, ScoringError, OutputError, AccessError, VoicesError)
 
 
 def prepared(
@@ -43,11 +48,13 @@ def prepared(
     if options.reference:
         scorer = Scorer(find_md_eval(options.md_eval), read_reference(options.reference))
     sink = _sink(options, recordings)
+    naming = _naming(options)
     ids = [recording.recording_id for recording in recordings]
-    rttms = sink.finished(ids) if options.resume else {}
+    rttms = naming.finished(recordings, sink.finished(ids)) if options.resume else {}
     report = _report(options, recordings, rttms)
     retries = Retries(options.retry_for, backoff)
-    return Run(recordings, _tokens(options), sink, scorer, guard, report, retries, rttms)
+    tokens = _tokens(options)
+    return Run(recordings, tokens, sink, scorer, guard, report, retries, rttms, naming)
 
 
 def _report(
@@ -74,6 +81,19 @@ def _sink(options: argparse.Namespace, recordings: list[Recording]) -> Sink:
     refuse_file_names(recordings, options.format)
     folder = RttmFolder(options.output_directory, options.format, make=not options.dry_run)
     return JsonLines(folder) if options.json else folder
+
+
+def _naming(options: argparse.Namespace) -> Naming:
+    """Read who is enrolled; the folder for links is there by now."""
+    known = memory = None
+    if options.voices:
+        voices = VoiceStore(options.voices).voices()
+        if not voices:
+            raise VoicesError(f"{options.voices} holds no voice, expected some made by enroll.py")
+        known = KnownVoices(voices, options.voice_threshold)
+    if options.link_speakers:
+        memory = LinkMemory(options.output_directory)
+    return Naming(known, memory, options.voice_threshold)
 
 
 def _tokens(options: argparse.Namespace) -> list[str]:

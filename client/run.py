@@ -22,6 +22,8 @@ from run_report import RunReport, log
 from scoring import Scorer
 from service import Service
 from standard_output import print_scores_line
+from voices.database import FileError
+from voices.naming import Naming
 from wav_scp import Recording
 
 PrintScores = Callable[[Sequence[Score], int], None]
@@ -43,6 +45,7 @@ class Run:
     report: RunReport
     retries: Retries
     rttms: dict[str, bytes]
+    naming: Naming
 
     @property
     def ids(self) -> list[str]:
@@ -72,6 +75,7 @@ def diarized_and_scored(options: argparse.Namespace, run: Run) -> bool:
     with contextlib.closing(_outcomes(options, run)) as outcomes:
         for outcome in outcomes:
             _take(outcome, run)
+    _link(run)
     run.report.close()
     foreign = run.sink.foreign_files(run.ids)
     if foreign:
@@ -94,7 +98,7 @@ def service_of(options: argparse.Namespace, run: Run) -> Service:
         options.timeout,
         request_parameters(options),
         run.access,
-        needed_outputs(run.tokens),
+        [*needed_outputs(run.tokens), *run.naming.outputs],
     )
 
 
@@ -135,8 +139,9 @@ def _take(outcome: Outcome, run: Run) -> None:
     recording = outcome.recording
     if isinstance(outcome, Answer):
         try:
+            outcome = run.naming.named(outcome)
             run.sink.put(recording.recording_id, texts_of(outcome, run.tokens))
-        except (FormatError, OutputError) as error:
+        except (FormatError, OutputError, FileError) as error:
             outcome = Failure(recording, str(error))
         else:
             run.rttms[recording.recording_id] = outcome.rttm
@@ -144,9 +149,20 @@ def _take(outcome: Outcome, run: Run) -> None:
             return
     run.report.failed(outcome)
     try:
+        run.naming.drop(recording.recording_id)
         run.sink.drop(recording.recording_id, outcome.reason)
-    except OutputError as error:
+    except (OutputError, FileError) as error:
         log.warning("%s", error)
+
+
+def _link(run: Run) -> None:
+    """Write what was answered, in this run or an earlier one, once more with linked names."""
+    done = [each for each in run.recordings if each.recording_id in run.rttms]
+    for answer in run.naming.linked(done):
+        name = answer.recording.recording_id
+        run.sink.put(name, texts_of(answer, run.tokens))
+        run.rttms[name] = answer.rttm
+        run.report.renamed(answer)
 
 
 def _scores_printer(options: argparse.Namespace) -> PrintScores:

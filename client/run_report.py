@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from tqdm import tqdm
@@ -73,7 +74,7 @@ class RunReport:
     ) -> None:
         self._n_recordings = n_recordings
         self._n_earlier = n_earlier
-        self._answers: list[Answer] = []
+        self._answers: dict[str, Answer] = {}
         self._failures: list[Failure] = []
         self._progress = progress
         self._clock = clock
@@ -103,8 +104,8 @@ class RunReport:
 
     def done(self, answer: Answer) -> None:
         """Tell one answer; beside a bar only to those who want it verbose."""
-        self._answers.append(answer)
         recording_id = answer.recording.recording_id
+        self._answers[recording_id] = answer
         if self._progress:
             self._progress.answered(recording_id, answer.audio_s)
             self.tick()
@@ -117,6 +118,12 @@ class RunReport:
             answer.elapsed_s,
         )
         log.debug("%s: INFO %s", recording_id, dict(answer.info))
+
+    def renamed(self, answer: Answer) -> None:
+        """Sum up with the names that the speakers of an answer have in the end."""
+        recording_id = answer.recording.recording_id
+        if earlier := self._answers.get(recording_id):
+            self._answers[recording_id] = replace(earlier, rttm=answer.rttm)
 
     def failed(self, failure: Failure) -> None:
         """Tell one failure."""
@@ -146,10 +153,11 @@ class RunReport:
             log.error("failed: %s", failed_ids)
 
     def _summary(self) -> list[str]:
-        if self._n_recordings == 1 and self._answers:
-            return recording_summary(self._answers[0], _screen())
+        answers = list(self._answers.values())
+        if self._n_recordings == 1 and answers:
+            return recording_summary(answers[0], _screen())
         elapsed_s = self._clock() - self._started_s
-        return list_summary(self._answers, len(self._failures), self._n_earlier, elapsed_s)
+        return list_summary(answers, len(self._failures), self._n_earlier, elapsed_s)
 
 
 def _screen() -> Screen:

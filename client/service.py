@@ -49,7 +49,7 @@ class Service:
     access : Access
         Headers for every call, and the connection's encryption.
     outputs : Sequence[str]
-        What is asked for beside RTTM and INFO: CONFIDENCE or nothing.
+        What is asked for beside RTTM and INFO: CONFIDENCE, LABELS, EMBEDDINGS.
     """
 
     def __init__(
@@ -163,7 +163,15 @@ def _answer(recording: Recording, result: InferResult | None, elapsed_s: float) 
             return Failure(recording, "the answer holds no RTTM, expected one string of it")
         info = _parsed_info(_text(result, "INFO"))
         text = _ended_by_line_feed(rttm)
-        return Answer(recording, text, info, elapsed_s, _confidences(result))
+        return Answer(
+            recording,
+            text,
+            info,
+            elapsed_s,
+            _confidences(result),
+            _labels(result),
+            None if result is None else result.as_numpy("EMBEDDINGS"),
+        )
     except Exception as error:
         return Failure(recording, f"the answer cannot be read: {error}")
 
@@ -178,6 +186,12 @@ def _confidences(result: InferResult | None) -> list[float] | None:
     """Take the confidence of every turn, or None where nobody asked for it."""
     values = None if result is None else result.as_numpy("CONFIDENCE")
     return None if values is None else [round(float(value), 4) for value in values.reshape(-1)]
+
+
+def _labels(result: InferResult | None) -> list[int] | None:
+    """Take the label of every turn, or None where nobody asked for them."""
+    rows = None if result is None else result.as_numpy("LABELS")
+    return None if rows is None else [int(label) for *_, label in rows.reshape(-1, 3)]
 
 
 def _ended_by_line_feed(text: bytes) -> bytes:

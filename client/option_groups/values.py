@@ -33,6 +33,17 @@ def patience_s(text: str) -> float:
     return given_s
 
 
+def cosine(text: str) -> float:
+    """Read a cosine that can part voices."""
+    try:
+        given = float(text)
+    except ValueError:
+        given = math.nan
+    if not -1 < given < 1:
+        raise argparse.ArgumentTypeError(f"expected a number above -1 and below 1, got {text!r}")
+    return given
+
+
 def _seconds(text: str) -> float:
     try:
         return float(text)

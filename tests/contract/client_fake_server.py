@@ -6,6 +6,7 @@ from concurrent import futures
 from dataclasses import dataclass
 
 import grpc
+import numpy as np
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 COUNTS = {"num_speakers", "min_speakers", "max_speakers"}
@@ -38,8 +39,8 @@ def one_turn(call):
 class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
     """Records every request; answers with `reply(call)`: RTTM, or a dict of outputs.
 
-    An output is a string, or a list of numbers. Where it is RTTM alone, CONFIDENCE is 0.75 for
-    every line where it is asked for.
+    An output is a string, or numbers: a list of them or an array. Where it is RTTM alone,
+    CONFIDENCE is 0.75 for every line where it is asked for.
 
     `headers` holds those of every call, of the question whether the model is ready too.
     """
@@ -120,9 +121,10 @@ def _with_what_else_is_asked(rttm, call):
 def _response(outputs):
     response = service_pb2.ModelInferResponse(model_name="run", model_version="1")
     for name, value in outputs.items():
-        if isinstance(value, list):
-            response.outputs.add(name=name, datatype="FP32", shape=[len(value)])
-            response.raw_output_contents.append(struct.pack(f"<{len(value)}f", *value))
+        if not isinstance(value, str):
+            numbers = np.asarray(value, "<f4")
+            response.outputs.add(name=name, datatype="FP32", shape=numbers.shape)
+            response.raw_output_contents.append(numbers.tobytes())
             continue
         response.outputs.add(name=name, datatype="BYTES", shape=[1])
         content = value.encode()

@@ -1,0 +1,113 @@
+"""The file of enrolled voices: a row for each recording of a person."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from voices.database import Kind, reading, writing
+from voices.voice import Origin, Voice, VoicesError
+
+VOICES = Kind(
+    what="a file of voices made by enroll.py",
+    application_id=0x564F4943,  # "VOIC"
+    version=1,
+    schema="""
+CREATE TABLE voices (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    network TEXT NOT NULL,
+    dimension INTEGER NOT NULL,
+    centroid BLOB NOT NULL,
+    file_name TEXT NOT NULL,
+    audio_sha256 TEXT NOT NULL,
+    speech_s REAL NOT NULL,
+    model_name TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    enrolled_at TEXT NOT NULL,
+    UNIQUE (audio_sha256, network, mode)
+)""",
+)
+_LITTLE_ENDIAN = np.dtype("<f4")
+_UNIT_WITHIN = 1e-3
+_COLUMNS = (
+    "name, network, dimension, centroid, file_name, audio_sha256, speech_s, model_name, mode, "
+    "enrolled_at"
+)
+
+
+class VoiceStore:
+    """The voices in one file; every method may raise VoicesError, and leaves all as it was then."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def voices(self) -> list[Voice]:
+        """Read all, by name, then in the order of their enrolment."""
+        with reading(self.path, VOICES) as connection:
+            rows = connection.execute(f"SELECT {_COLUMNS} FROM voices ORDER BY name, id").fetchall()
+        return [self._voice(row) for row in rows]
+
+    def add(self, voices: Sequence[Voice], replace: bool = False) -> None:
+        """Keep these voices, all or none; `replace` removes what their names had before.
+
+        A recording that is enrolled already under the same name is kept in its newer form; under
+        another name it is refused: a recording is one person's.
+        """
+        with writing(self.path, VOICES) as connection:
+            if replace:
+                for name in dict.fromkeys(voice.name for voice in voices):
+                    connection.execute("DELETE FROM voices WHERE name = ?", (name,))
+            for voice in voices:
+                self._refuse_other_name(connection, voice)
+                _insert(connection, voice)
+
+    def remove(self, name: str) -> int:
+        """Forget a name; returns how many recordings of it there were."""
+        with reading(self.path, VOICES):
+            pass  # a file that is missing or not ours is not made
+        with writing(self.path, VOICES) as connection:
+            return connection.execute("DELETE FROM voices WHERE name = ?", (name,)).rowcount
+
+    def _refuse_other_name(self, connection: sqlite3.Connection, voice: Voice) -> None:
+        found = connection.execute(
+            "SELECT name FROM voices WHERE audio_sha256 = ? AND name <> ?",
+            (voice.origin.audio_sha256, voice.name),
+        ).fetchone()
+        if found:
+            raise VoicesError(
+                f"{voice.origin.file_name} is enrolled as {found[0]!r} in {self.path}, expected a "
+                f"recording of {voice.name!r}: --remove {found[0]} first if it was a mistake"
+            )
+
+    def _voice(self, row: Sequence[object]) -> Voice:
+        name, network, dimension, blob, *origin = row
+        centroid = np.frombuffer(bytes(blob), _LITTLE_ENDIAN)  # type: ignore[call-overload]
+        # Not "outside", which NaN never is.
+        if len(centroid) != dimension or not abs(np.linalg.norm(centroid) - 1) <= _UNIT_WITHIN:
+            raise VoicesError(f"{self.path} is damaged: a centroid of {name!r} is no direction")
+        return Voice(str(name), str(network), centroid.astype(np.float32), Origin(*origin))  # type: ignore[arg-type]
+
+
+def names_in(voices: Iterable[Voice]) -> list[str]:
+    """Names, each once, in order."""
+    return list(dict.fromkeys(voice.name for voice in voices))
+
+
+def _insert(connection: sqlite3.Connection, voice: Voice) -> None:
+    origin = voice.origin
+    values = (
+        voice.name,
+        voice.network,
+        len(voice.centroid),
+        voice.centroid.astype(_LITTLE_ENDIAN).tobytes(),
+        origin.file_name,
+        origin.audio_sha256,
+        origin.speech_s,
+        origin.model_name,
+        origin.mode,
+        origin.enrolled_at,
+    )
+    marks = ", ".join("?" * len(values))
+    connection.execute(f"INSERT OR REPLACE INTO voices ({_COLUMNS}) VALUES ({marks})", values)

@@ -1,0 +1,219 @@
+"""The file of enrolled voices: what goes in comes out, what does not belong is refused."""
+
+import os
+import sqlite3
+import stat
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unit.planted_voices import voice
+from voices.database import FileError
+from voices.names import usable_name
+from voices.store import VOICES, VoiceStore
+from voices.voice import VoicesError
+
+N_AT_ONCE = 8
+
+
+@pytest.fixture
+def store(tmp_path):
+    return VoiceStore(tmp_path / "voices.db")
+
+
+def names(store):
+    return [each.name for each in store.voices()]
+
+
+def test_voices_come_out_as_they_went_in(store):
+    ana, ben = voice("Ana", [3, 4, 0]), voice("Ben", [0, 0, 1], network="résnet", file="b.wav")
+
+    store.add([ben, ana])
+
+    assert store.voices() == [ana, ben]
+    np.testing.assert_array_equal(store.voices()[0].centroid, np.array([0.6, 0.8, 0], np.float32))
+    assert store.voices()[0].centroid.dtype == np.float32
+
+
+def test_the_file_says_what_it_is(store):
+    store.add([voice("Ana", [1, 0])])
+
+    with sqlite3.connect(store.path) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("SELECT name, dimension FROM voices").fetchall() == [("Ana", 2)]
+    connection.close()
+
+
+def test_nobody_else_may_read_the_file_whatever_the_umask_says(store):
+    before = os.umask(0)
+    try:
+        store.add([voice("Ana", [1, 0])])
+    finally:
+        os.umask(before)
+
+    assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
+
+
+def test_several_recordings_of_a_name_are_kept_one_by_one(store):
+    store.add([voice("Ana", [1, 0], file="1.wav")])
+    store.add([voice("Ana", [1, 1], file="2.wav")])
+
+    assert [each.origin.file_name for each in store.voices()] == ["1.wav", "2.wav"]
+
+
+def test_a_recording_enrolled_again_is_kept_once(store):
+    store.add([voice("Ana", [1, 0])])
+    store.add([voice("Ana", [0, 1])])
+
+    (kept,) = store.voices()
+    np.testing.assert_array_equal(kept.centroid, [0, 1])
+
+
+def test_a_recording_enrolled_under_another_name_is_refused_and_nothing_of_that_call_is_kept(store):
+    store.add([voice("Ana", [1, 0], file="1.wav")])
+
+    with pytest.raises(VoicesError, match=r"1\.wav is enrolled as 'Ana' in .*, expected a record"):
+        store.add([voice("Ben", [0, 1], file="2.wav"), voice("Ben", [1, 0], file="1.wav")])
+
+    assert names(store) == ["Ana"]
+
+
+def test_replacing_forgets_what_that_name_had_and_no_other(store):
+    store.add([voice("Ana", [1, 0], file="1.wav"), voice("Ben", [0, 1], file="2.wav")])
+
+    store.add([voice("Ana", [1, 1], file="3.wav")], replace=True)
+
+    assert [each.origin.file_name for each in store.voices()] == ["3.wav", "2.wav"]
+
+
+def test_a_removed_name_is_gone_from_the_bytes_of_the_file_too(store):
+    store.add([voice("Rumpelstilzchen", [1, 0], file="1.wav"), voice("Ben", [0, 1])])
+
+    assert store.remove("Rumpelstilzchen") == 1
+    assert store.remove("Rumpelstilzchen") == 0
+    assert names(store) == ["Ben"]
+    assert b"Rumpelstilzchen" not in store.path.read_bytes()
+
+
+def test_enrolments_at_the_same_time_all_arrive(store):
+    voices = [voice(f"person{n}", [1, n], file=f"{n}.wav") for n in range(N_AT_ONCE)]
+
+    with ProcessPoolExecutor(N_AT_ONCE) as processes:
+        list(processes.map(store.add, [[each] for each in voices]))
+
+    assert names(store) == [each.name for each in voices]
+
+
+def test_a_missing_file_is_no_empty_one(store):
+    with pytest.raises(VoicesError, match=r"voices\.db is no file, expected a file of voices made"):
+        store.voices()
+    with pytest.raises(VoicesError, match="is no file"):
+        store.remove("Ana")
+    assert not store.path.exists()
+
+
+def test_what_is_no_database_is_refused_and_left_as_it_is(store):
+    store.path.write_bytes(b"RIFF, more or less" * 100)
+
+    with pytest.raises(VoicesError, match=r"cannot be read .*, expected a file of voices made by"):
+        store.voices()
+    with pytest.raises(VoicesError, match="cannot be read"):
+        store.add([voice("Ana", [1, 0])])
+    assert store.path.read_bytes() == b"RIFF, more or less" * 100
+
+
+def test_another_programs_database_is_refused(store):
+    with sqlite3.connect(store.path) as connection:
+        connection.execute("CREATE TABLE bookmarks (url TEXT)")
+    connection.close()
+
+    with pytest.raises(VoicesError, match="is another program's or another kind of file, expected"):
+        store.voices()
+    with pytest.raises(VoicesError, match="another program's"):
+        store.add([voice("Ana", [1, 0])])
+
+
+def test_a_newer_version_is_refused(store):
+    store.add([voice("Ana", [1, 0])])
+    with sqlite3.connect(store.path) as connection:
+        connection.execute("PRAGMA user_version = 2")
+    connection.close()
+
+    with pytest.raises(VoicesError, match="has version 2, expected at most 1: a newer client"):
+        store.voices()
+
+
+@pytest.mark.parametrize(
+    "centroid", [b"\0\0\0\0\0\0\0\0", b"\0\0\x80\x3f", np.array([np.nan, 0], "<f4").tobytes()]
+)
+def test_a_damaged_centroid_is_refused(centroid, store):
+    store.add([voice("Ana", [1, 0])])
+    with sqlite3.connect(store.path) as connection:
+        connection.execute("UPDATE voices SET centroid = ?", (centroid,))
+    connection.close()
+
+    with pytest.raises(VoicesError, match="is damaged: a centroid of 'Ana' is no direction"):
+        store.voices()
+
+
+def test_a_folder_that_nobody_may_write_to_is_one_sentence():
+    with pytest.raises(FileError, match=r"cannot use /proc/self/voices\.db: "):
+        VoiceStore(Path("/proc/self/voices.db")).add([voice("Ana", [1, 0])])
+
+
+def test_an_empty_file_is_filled(store):
+    store.path.touch()
+
+    store.add([voice("Ana", [1, 0])])
+
+    assert names(store) == ["Ana"]
+    assert VOICES.version == 1
+
+
+@pytest.mark.parametrize(
+    ("given_name", "kept"),
+    [
+        ("Ana", "Ana"),
+        ("Ana María", "Ana_María"),
+        (" Ana \t B. ", "Ana_B."),
+        ("Mari\u0301a", "Mar\u00eda"),  # as files on some systems are named
+        ("王小明", "王小明"),
+        ("Voice actor", "Voice_actor"),
+    ],
+)
+def test_names_fit_rttm(given_name, kept):
+    assert usable_name(given_name) == kept
+
+
+@pytest.mark.parametrize(
+    ("given_name", "words"),
+    [
+        ("", "got an empty name"),
+        (" \n", "got an empty name"),
+        ("a\x00b", "expected no control character"),
+        ("a\udcff", "expected no control character"),
+        ("é" * 101, "has 202 bytes, expected at most 200"),
+        ("SPEAKER_00", "which strangers get"),
+        ("CH1 speaker 00", "which strangers get"),
+        ("VOICE_012", "which strangers get"),
+        ("<NA>", "which strangers get"),
+    ],
+)
+def test_names_that_rttm_or_strangers_need_are_refused(given_name, words):
+    with pytest.raises(ValueError, match=words):
+        usable_name(given_name)
+
+
+@settings(max_examples=200)
+@given(st.text())
+def test_a_usable_name_is_one_field_and_stays_as_it_is(text):
+    try:
+        name = usable_name(text)
+    except ValueError:
+        return
+    assert name.split() == [name]
+    assert usable_name(name) == name
