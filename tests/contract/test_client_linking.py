@@ -196,12 +196,19 @@ def test_a_resumed_run_on_another_network_ends_and_keeps_what_is_there(
     assert rttms(out) == {"a": ["VOICE_000", "VOICE_001"], "c": ["VOICE_002"], "d": []}
 
 
-def test_linking_needs_a_folder(triton, wav_scp, capfd):
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], "--link_speakers needs --output_directory"),
+        (["--output_directory=out", "--json"], "names voices when all is answered, and --json"),
+    ],
+)
+def test_linking_needs_files_to_write_again(options, words, triton, wav_scp, capfd):
     with pytest.raises(SystemExit) as caught:
-        run(triton, "--wavscp", wav_scp("a"), "--link_speakers")
+        run(triton, "--wavscp", wav_scp("a"), "--link_speakers", *options)
 
     assert caught.value.code == 2
-    assert "--link_speakers needs --output_directory" in capfd.readouterr().err
+    assert words in capfd.readouterr().err
 
 
 def test_linking_a_run_without_voices_in_info_is_refused(triton, wav_scp, out, capfd):

@@ -111,6 +111,20 @@ def test_for_a_person_one_recording_ends_in_its_speakers(at_terminal):
     ]
 
 
+def test_the_summary_has_the_names_that_speakers_have_in_the_end(at_terminal):
+    terminal = at_terminal()
+    report = RunReport(1, progress=Progress({"a": 30.0}, jobs=1))
+    report.done(Answer(RECORDING, TWO_SPEAKERS, {"audio_s": 30.0}, 1.25))
+    linked = TWO_SPEAKERS.replace(b"SPEAKER_01", b"Ana")
+    report.renamed(Answer(RECORDING, linked, {}, 0.0))
+    report.renamed(Answer(Recording("of an earlier run", Path("b.wav")), linked, {}, 0.0))
+    report.close()
+
+    head, *speakers = terminal.getvalue().splitlines()[-3:]
+    assert head.endswith("took 1.2 s")
+    assert [line.split()[0] for line in speakers] == ["SPEAKER_00", "Ana"]
+
+
 @pytest.mark.parametrize(
     ("variables", "coloured"),
     [
