@@ -9,19 +9,16 @@ file lies there (another locale may order the recordings otherwise, which no sco
 
 import contextlib
 import os
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from answer_texts import RTTM_PREFIX, file_name
 from formats import RTTM
+from whole_files import OutputError as OutputError
+from whole_files import temporary_path, write_whole
 
 JOINED = "rttm"
-
-
-class OutputError(OSError):
-    """An answer cannot be put where it belongs; the message is one sentence."""
 
 
 class Sink(Protocol):
@@ -79,7 +76,7 @@ class RttmFolder:
         directory = self.directory
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            probe = self._temporary_path()
+            probe = temporary_path(directory)
             probe.touch(exist_ok=False)
             probe.unlink()
         except OSError as error:
@@ -135,25 +132,8 @@ class RttmFolder:
         own = {JOINED, *(RTTM_PREFIX + recording_id for recording_id in recording_ids)}
         return sorted(path.name for path in self.directory.glob("rttm*") if path.name not in own)
 
-    def _temporary_path(self) -> Path:
-        # Not a name that rttm* matches, and none that grows with the id, which may be as long as
-        # file names get.
-        return self.directory / f".part-{uuid.uuid4().hex}"
-
     def _write(self, name: str, content: bytes) -> None:
-        temporary = self._temporary_path()
-        try:
-            with temporary.open("xb") as file:
-                file.write(content)
-                file.flush()
-                # Else a power cut may leave the new name without its content.
-                os.fsync(file.fileno())
-            temporary.replace(self.directory / name)
-        except OSError as error:
-            raise OutputError(f"cannot write {self.directory / name}: {error.strerror}") from error
-        finally:
-            with contextlib.suppress(OSError):  # mostly it is gone already: it was moved
-                temporary.unlink()
+        write_whole(self.directory / name, content)
 
     def _remove(self, name: str) -> None:
         path = self.directory / name

@@ -6,17 +6,15 @@ and after the last reference turn are not counted, as in every md-eval score mad
 file.
 """
 
-import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from md_eval import Score, ScoringError, run_md_eval
+from rttm_lines import RttmError, is_turn, read_rttm
 
 COLLARS_S = (0.25, 0.0)
-_MIN_FIELDS = 9  # md-eval's own rule
 _CHANNEL_COLUMN = 2
-_SECONDS = re.compile(r"\d+(\.\d*)?|\.\d+")
 
 
 def read_reference(path: Path) -> dict[str, list[str]]:
@@ -32,18 +30,11 @@ def read_reference(path: Path) -> dict[str, list[str]]:
     ScoringError
         If nothing can be read there, a line is no RTTM, or two files speak of one recording.
     """
-    files = sorted(path.glob("*.rttm")) if path.is_dir() else [path]
-    if not files:
-        raise ScoringError(f"reference folder {path} holds no *.rttm file")
-    lines: dict[str, list[str]] = {}
-    origin: dict[str, Path] = {}
-    for file in files:
-        for recording_id, line in _rttm_lines(file):
-            first = origin.setdefault(recording_id, file)
-            if first != file:
-                raise ScoringError(f"both {first} and {file} hold a reference of {recording_id!r}")
-            lines.setdefault(recording_id, []).append(line)
-    return {name: own for name, own in lines.items() if any(map(_is_turn, own))}
+    try:
+        lines = read_rttm(path, "reference")
+    except RttmError as error:
+        raise ScoringError(str(error)) from error
+    return {name: own for name, own in lines.items() if any(map(is_turn, own))}
 
 
 class Scorer:
@@ -105,7 +96,7 @@ class Scorer:
         turns = [
             line.split() for line in rttm.decode(errors="replace").splitlines() if line.strip()
         ]
-        reference = filter(_is_turn, self._reference[recording_id])
+        reference = filter(is_turn, self._reference[recording_id])
         channels = {line.split()[_CHANNEL_COLUMN] for line in reference}
         if len(channels) == 1:
             turns = [[*turn[:_CHANNEL_COLUMN], *channels, *turn[3:]] for turn in turns]
@@ -114,27 +105,3 @@ class Scorer:
 
 def _write(path: Path, lines: list[str]) -> None:
     path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
-
-
-def _rttm_lines(file: Path) -> list[tuple[str, str]]:
-    """Read (recording id, line) from an RTTM file, blank lines and comments left out."""
-    try:
-        content = file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ScoringError(f"cannot read reference {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ScoringError(f"reference {file} is not UTF-8 text") from error
-    lines = []
-    for number, line in enumerate(content.split("\n"), start=1):
-        fields = line.split()
-        if not fields or fields[0].startswith(("#", ";")):
-            continue
-        timed = all(map(_SECONDS.fullmatch, fields[3:5]))
-        if len(fields) < _MIN_FIELDS or (_is_turn(line) and not timed):
-            raise ScoringError(f"{file} line {number}: expected RTTM, got {line.strip()!r}")
-        lines.append((fields[1], " ".join(fields)))
-    return lines
-
-
-def _is_turn(line: str) -> bool:
-    return line.split(maxsplit=1)[0].upper() == "SPEAKER"

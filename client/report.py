@@ -1,0 +1,119 @@
+"""Make one HTML page of a recording and its RTTM, to look at and to listen to.
+
+`python report.py --help` tells the options and exit codes. No server is asked.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from audio_files import AudioError
+from formats.result import Result, Turn
+from report_page.document import Outline
+from report_page.making import heard, page_of
+from rttm_lines import RttmError, read_rttm, turns_of
+from wav_scp import ListError, single_recording
+from whole_files import OutputError, write_whole
+
+OK, FAILED, USAGE = 0, 1, 2
+_ROUNDED_MS = 1000
+_MOST_NAMED = 3
+EPILOG = """\
+examples:
+  report.py talk.wav rttm_talk
+  report.py talk.wav rttm_talk --reference=talk.ref.rttm --output=talk.html
+
+The id is that of the one recording in RTTM; of several, that with the audio file's name is taken.
+
+exit codes:
+  0  the page is written
+  1  the page cannot be written
+  2  wrong usage, or files that cannot be read or do not fit together
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run with these command-line arguments; returns the exit code."""
+    options = _parser().parse_args(argv)
+    try:
+        recording_id, text = _page(options.audio, options.rttm, options.reference)
+    except (AudioError, ListError, RttmError) as error:
+        print(f"ERROR: {error}", file=sys.stderr)
+        return USAGE
+    output = options.output or _beside(options.rttm) / f"{recording_id}.html"
+    try:
+        write_whole(output, text.encode())
+    except OutputError as error:
+        print(f"ERROR: {error}", file=sys.stderr)
+        return FAILED
+    print(output)
+    return OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="report.py",
+        description="Make one HTML page of a recording and its RTTM.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("audio", metavar="AUDIO", type=Path, help="the recording")
+    add("rttm", metavar="RTTM", type=Path, help="who spoke when: an RTTM file")
+    add("--reference", metavar="PATH", type=Path, help="true RTTM, file or folder, to mark errors")
+    add("--output", metavar="FILE", type=Path, help="default: <id>.html beside RTTM")
+    return parser
+
+
+def _page(audio: Path, rttm: Path, reference: Path | None) -> tuple[str, str]:
+    """Read all there is; the recording's id and its page."""
+    by_name = single_recording(str(audio)).recording_id
+    recording_id, lines = _own(read_rttm(rttm, "RTTM"), by_name, rttm)
+    result = Result(recording_id, turns_of(lines))
+    true_turns = None
+    if reference:
+        names = (recording_id, by_name)
+        references = read_rttm(reference, "reference")
+        name = next((name for name in names if name in references), None)
+        if name is None:
+            raise RttmError(f"reference {reference} has no line of recording {recording_id!r}")
+        true_turns = turns_of(references[name])
+    outline, sound = heard(audio)
+    _refuse_beyond(result.turns, outline, rttm)
+    _refuse_beyond(true_turns or (), outline, reference)
+    return recording_id, page_of(result, true_turns, outline, sound)
+
+
+def _own(recordings: Mapping[str, list[str]], by_name: str, rttm: Path) -> tuple[str, list[str]]:
+    """The id and lines of this recording among all of the file."""
+    if not recordings:
+        return by_name, []  # nobody speaks
+    if len(recordings) == 1:
+        return next(iter(recordings.items()))
+    if by_name not in recordings:
+        some = ", ".join(sorted(recordings)[:_MOST_NAMED])
+        raise RttmError(
+            f"{rttm} holds {len(recordings)} recordings ({some}, ...), expected {by_name!r} among "
+            "them, the audio file's name, or one recording alone"
+        )
+    return by_name, recordings[by_name]
+
+
+def _refuse_beyond(turns: Sequence[Turn], outline: Outline, origin: Path | None) -> None:
+    """Refuse turns of another recording; a second too long is cut off, as many tools round."""
+    last_ms = max((turn.end_ms for turn in turns), default=0)
+    if last_ms > outline.audio_ms + _ROUNDED_MS:
+        raise RttmError(
+            f"{origin} has a turn up to {last_ms / 1000:.3f} s, expected none beyond the "
+            f"recording's end at {outline.audio_ms / 1000:.3f} s: is it of another recording?"
+        )
+
+
+def _beside(rttm: Path) -> Path:
+    return rttm if rttm.is_dir() else rttm.parent
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"use strict";
+// Which lanes there are and what lies in them; no elements here.
+
+const ERROR_KINDS = [
+  ["missed", "Missed"],
+  ["false_alarm", "False alarm"],
+  ["confusion", "Confusion"],
+];
+
+/**
+ * All lanes, from above: a speaker's, below it the lane of the true speaker that matches, then true
+ * speakers without match, overlap, errors. A lane is {kind, label, note, voice, pieces}, a piece
+ * {start_s, end_s, text, index}; `index` is the turn's own in its list, of speakers' lanes only.
+ */
+function lanesOf(view, turns) {
+  const reference = view.reference ?? [];
+  const match = view.match ?? {};
+  const colours = voices(turns, []);
+  const lanes = [];
+  for (const [speaker, voice] of colours) {
+    lanes.push(speakerLane(speaker, voice, turns));
+    if (Object.hasOwn(match, speaker)) lanes.push(trueLane(match[speaker], voice, reference));
+  }
+  const matched = new Set(Object.values(match));
+  for (const name of new Set(reference.map((turn) => turn.speaker))) {
+    if (!matched.has(name)) lanes.push(trueLane(name, null, reference));
+  }
+  const overlap = overlaps(turns);
+  if (overlap.length) lanes.push(lane("overlap", "Overlap", null, overlap));
+  for (const [kind, label] of view.errors ? ERROR_KINDS : []) {
+    lanes.push(lane(kind, label, null, errorPieces(view.errors, kind, label)));
+  }
+  return lanes;
+}
+
+function lane(kind, label, voice, pieces) {
+  const total_s = pieces.reduce((sum, piece) => sum + (piece.end_s - piece.start_s) * piece.n, 0);
+  return { kind, label, voice, pieces, note: seconds(total_s) };
+}
+
+function speakerLane(speaker, voice, turns) {
+  return lane("speaker", speaker, voice, turnPieces(speaker, turns));
+}
+
+function trueLane(speaker, voice, reference) {
+  return lane("reference", `Reference ${speaker}`, voice, turnPieces(speaker, reference));
+}
+
+function turnPieces(speaker, turns) {
+  const pieces = turns.map((turn, index) => ({ ...turn, index, n: 1, text: turnText(turn) }));
+  return pieces.filter((piece) => piece.speaker === speaker).sort((a, b) => a.start_s - b.start_s);
+}
+
+function turnText(turn) {
+  const times = `${clock(turn.start_s, 2)} – ${clock(turn.end_s, 2)}`;
+  const known = typeof turn.confidence === "number";
+  const sureness = known ? `, confidence ${percent(turn.confidence)}` : "";
+  return `${turn.speaker}, ${times} (${seconds(turn.end_s - turn.start_s)}${sureness})`;
+}
+
+function errorPieces(errors, kind, label) {
+  return errors
+    .filter((error) => error.kind === kind)
+    .map((error) => ({ ...error, n: error.n_speakers, text: errorText(error, label) }));
+}
+
+function errorText(error, label) {
+  const times = `${clock(error.start_s, 2)} – ${clock(error.end_s, 2)}`;
+  const true_names = error.true.join(" and ") || "nobody";
+  const found_names = error.found.join(" and ") || "nobody";
+  return `${label}, ${times}: ${true_names} talks, found ${found_names}`;
+}
+
+/** Stretches in which two or more different speakers talk. */
+function overlaps(turns) {
+  const changes = turns.flatMap((turn) => [
+    [turn.start_s, 1, turn.speaker],
+    [turn.end_s, -1, turn.speaker],
+  ]);
+  changes.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+  const open = new Map();
+  const found = [];
+  let since_s = null;
+  for (const [time_s, step, speaker] of changes) {
+    open.set(speaker, (open.get(speaker) ?? 0) + step);
+    if (!open.get(speaker)) open.delete(speaker);
+    if (open.size > 1 && since_s === null) since_s = time_s;
+    if (open.size < 2 && since_s !== null) {
+      if (time_s > since_s) found.push({ start_s: since_s, end_s: time_s, n: 1 });
+      since_s = null;
+    }
+  }
+  return found.map((each) => ({ ...each, text: `Overlap, ${clock(each.start_s, 2)} – ${clock(each.end_s, 2)}` }));
+}
+
+/** Pieces from `start_s` to `end_s`; those less than `gap_s` apart, where many are, as one. */
+function visibleBlocks(pieces, start_s, end_s, gap_s) {
+  const blocks = [];
+  for (const piece of pieces) {
+    if (piece.end_s < start_s) continue;
+    if (piece.start_s > end_s) break;
+    const last = blocks.at(-1);
+    const isThin = piece.end_s - piece.start_s < gap_s || (last && last.end_s - last.start_s < gap_s);
+    if (last && isThin && piece.start_s - last.end_s < gap_s) {
+      last.end_s = Math.max(last.end_s, piece.end_s);
+      last.pieces.push(piece);
+    } else {
+      blocks.push({ start_s: piece.start_s, end_s: piece.end_s, pieces: [piece] });
+    }
+  }
+  return blocks;
+}

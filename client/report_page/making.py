@@ -1,0 +1,61 @@
+"""From a recording and its turns to the finished page."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from audio_files import SERVICE_RATE_HZ
+from formats.result import Result, Turn
+from report_page.document import Outline, document, within
+from report_page.embedding import encoded
+from report_page.page import page
+from report_page.peaks import peaks
+from report_page.resampling import Samples
+from report_page.sound import sound_blocks
+
+MOST_EMBEDDED_BYTES = 300_000_000  # a browser's text ends at about 500 MB; 9 hours or more
+
+
+def report_of(audio: Path, result: Result, reference: Sequence[Turn] | None = None) -> str:
+    """Write the page of one recording.
+
+    Parameters
+    ----------
+    audio : Path
+        The recording.
+    result : Result
+        Its turns.
+    reference : Sequence[Turn] | None
+        The true turns, where they are known.
+
+    Raises
+    ------
+    AudioError
+        If the recording cannot be read.
+    """
+    outline, sound = heard(audio)
+    return page_of(result, reference, outline, sound)
+
+
+def page_of(
+    result: Result, reference: Sequence[Turn] | None, outline: Outline, sound: bytes
+) -> str:
+    """Write the page of what is read already; sound that is too long for a page is left out."""
+    carried = sound if len(sound) <= MOST_EMBEDDED_BYTES else b""
+    turns = within(result.turns, outline.audio_ms)
+    return page(document(result, outline, reference), turns, carried)
+
+
+def heard(audio: Path) -> tuple[Outline, bytes]:
+    """Read a recording once: what its waveform looks like, and the sound for the page."""
+    measured: list[bytes] = []
+    n_samples = 0
+
+    def watched() -> Iterator[Samples]:
+        nonlocal n_samples
+        for block in sound_blocks(audio):
+            measured.append(peaks(block).tobytes())
+            n_samples += len(block)
+            yield block
+
+    sound = encoded(watched())
+    return Outline(round(n_samples * 1000 / SERVICE_RATE_HZ), b"".join(measured)), sound

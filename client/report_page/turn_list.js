@@ -1,0 +1,86 @@
+"use strict";
+// All turns as a list for keyboards and screen readers: arrows choose, Enter plays.
+
+let n_lists = 0; // ids must differ where a page holds several
+
+class TurnList extends EventTarget {
+  /** Events: `choose` {index, play}. */
+  constructor() {
+    super();
+    this.prefix = `turn-list-${n_lists++}`;
+    this.list = element("div", { class: "turn-list", role: "listbox", tabindex: 0, "aria-label": "Turns" });
+    this.list.addEventListener("click", (event) => {
+      const option = event.target.closest("[role=option]");
+      if (option) this.#choose(Number(option.dataset.index), true);
+    });
+    this.list.addEventListener("keydown", (event) => this.#pressed(event));
+  }
+
+  show(turns) {
+    this.turns = turns;
+    this.selected = -1;
+    const colours = voices(turns);
+    this.list.removeAttribute("aria-activedescendant");
+    this.list.replaceChildren(...turns.map((turn, index) => this.#option(turn, index, colours)));
+  }
+
+  #option(turn, index, colours) {
+    const confidence = typeof turn.confidence === "number" ? percent(turn.confidence) : "";
+    const cell = (name, text) => element("span", { class: name }, text);
+    return element(
+      "div",
+      {
+        role: "option",
+        id: `${this.prefix}-${index}`,
+        "aria-selected": "false",
+        "data-index": index,
+        class: `turn ${voiceClass(colours.get(turn.speaker))}`,
+      },
+      element("span", { class: "swatch", "aria-hidden": "true" }),
+      cell("name", turn.speaker),
+      cell("times", `${clock(turn.start_s, 2)} – ${clock(turn.end_s, 2)}`),
+      cell("length", seconds(turn.end_s - turn.start_s)),
+      cell("confidence", confidence && `${confidence} sure`),
+    );
+  }
+
+  select(index) {
+    this.list.children[this.selected]?.setAttribute("aria-selected", "false");
+    this.selected = index;
+    const option = this.list.children[index];
+    if (!option) return;
+    option.setAttribute("aria-selected", "true");
+    this.list.setAttribute("aria-activedescendant", option.id);
+    this.#scrollTo(option);
+  }
+
+  /** Not scrollIntoView: that would scroll the page too. */
+  #scrollTo(option) {
+    const above = option.offsetTop - this.list.offsetTop;
+    const { scrollTop, clientHeight } = this.list;
+    if (above < scrollTop) this.list.scrollTop = above;
+    if (above + option.offsetHeight > scrollTop + clientHeight) {
+      this.list.scrollTop = above + option.offsetHeight - clientHeight;
+    }
+  }
+
+  #pressed(event) {
+    const last = this.turns.length - 1;
+    const moves = {
+      ArrowDown: Math.min(this.selected + 1, last),
+      ArrowUp: Math.max(this.selected - 1, 0),
+      Home: 0,
+      End: last,
+    };
+    if (event.ctrlKey || event.altKey || event.metaKey || last < 0) return;
+    if (event.key in moves) this.#choose(moves[event.key], false);
+    else if (event.key === "Enter" && this.selected >= 0) this.#choose(this.selected, true);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  #choose(index, play) {
+    this.dispatchEvent(new CustomEvent("choose", { detail: { index, play } }));
+  }
+}
