@@ -7,7 +7,7 @@ server's memory.
 """
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -68,6 +68,11 @@ def encoded_bytes(
         raise AudioError(f"cannot read {path}: {error.strerror or error}") from error
     refuse_too_large(path, len(audio))
     return audio
+
+
+def needs_channels(parameters: Mapping[str, object]) -> bool:
+    """Whether a request with these parameters needs all channels, not their mean."""
+    return parameters.get("channels", "mix") != "mix"
 
 
 def _read(path: Path, pack_from_bytes: int, keep_channels: bool) -> bytes:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from access import Access
 from answer_texts import needed_outputs, texts_of
-from audio_files import encoded_bytes
+from audio_files import encoded_bytes, needs_channels
 from formats.result import FormatError
 from in_flight import diarize_all
 from interrupt import noted_interrupt
 from md_eval import Score, ScoringError
-from option_groups.request import needs_channels, request_parameters
+from option_groups.request import request_parameters
 from outcome import Answer, Failure, Outcome
 from retrying import Retries
 from rttm_files import OutputError, Sink
@@ -111,6 +111,7 @@ def _outcomes(options: argparse.Namespace, run: Run) -> Generator[Outcome, None,
     absent: list[Recording] = []
     for recording in run.missing:
         (present if recording.path.is_file() else absent).append(recording)
+    keep_channels = needs_channels(request_parameters(options))
     with service_of(options, run) as service:
         if present:
             service.check()
@@ -123,7 +124,7 @@ def _outcomes(options: argparse.Namespace, run: Run) -> Generator[Outcome, None,
                 run.report.tick()  # this is asked all the time
                 return interrupted()
 
-            load = functools.partial(_loaded, run.report, needs_channels(options))
+            load = functools.partial(_loaded, run.report, keep_channels)
             yield from diarize_all(service, present, load, options.jobs, stopped, run.retries)
 
 

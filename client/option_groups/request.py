@@ -48,8 +48,3 @@ def request_parameters(options: argparse.Namespace) -> dict[str, int | str | boo
     """What goes with every recording: nothing that was not asked for."""
     asked = {name: getattr(options, name) for name in (*_FURTHER, *SPEAKER_COUNTS)}
     return {name: value for name, value in asked.items() if value is not None}
-
-
-def needs_channels(options: argparse.Namespace) -> bool:
-    """Whether the service has to get every channel, not their mean."""
-    return options.channels in ("first", "separate")

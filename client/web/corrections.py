@@ -1,6 +1,7 @@
 """Turns that a person corrected: read and checked before they are kept."""
 
 import unicodedata
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -41,6 +42,9 @@ class CorrectedTurn(BaseModel):
         description="As in the result, for a turn that was kept; without it the turn counts as "
         "set by a person, which is 1.",
     )
+    channel: int = Field(
+        default=1, ge=1, description="As in the result, where its channels are separate."
+    )
 
 
 class Correction(BaseModel):
@@ -57,34 +61,39 @@ def corrected(original: Result, correction: Correction) -> Result:
     Raises
     ------
     ProblemError
-        422 if a turn ends before it begins or after the audio, or two names are one in RTTM.
+        422 if a turn ends before it begins or after the audio, or is on a channel that there is
+        not, or two names are one in RTTM.
     """
     turns = sorted(
         (_turn(turn) for turn in correction.turns),
-        key=lambda turn: (turn.start_ms, turn.end_ms, turn.speaker),
+        key=lambda turn: (turn.start_ms, turn.end_ms, turn.channel, turn.speaker),
     )
+    n_channels = original.n_separate or 1
     end_ms = max(original.audio_ms or 0, *(turn.end_ms for turn in original.turns), 0)
     problems = [
         {"field": f"turns.{number}", "message": message}
         for number, turn in enumerate(correction.turns)
-        if (message := _problem(_turn(turn), end_ms))
+        if (message := _problem(_turn(turn), end_ms, n_channels))
     ]
     problems += _one_name_twice({turn.speaker for turn in turns})
     if problems:
         raise ProblemError(422, problems[0]["message"], errors=problems[:100])
-    return Result(original.recording_id, tuple(turns), original.audio_ms, original.mode)
+    return replace(original, turns=tuple(turns))
 
 
 def _turn(turn: CorrectedTurn) -> Turn:
     confidence = BY_HAND if turn.confidence is None else turn.confidence
-    return Turn(round(turn.start_s * 1000), round(turn.end_s * 1000), turn.speaker, confidence)
+    times = round(turn.start_s * 1000), round(turn.end_s * 1000)
+    return Turn(*times, turn.speaker, confidence, turn.channel)
 
 
-def _problem(turn: Turn, audio_ms: int) -> str | None:
+def _problem(turn: Turn, audio_ms: int, n_channels: int) -> str | None:
     if turn.end_ms <= turn.start_ms:
         return f"a turn from {turn.start_ms} to {turn.end_ms} ms, expected one of 1 ms or more"
     if turn.end_ms > audio_ms:
         return f"a turn ends at {turn.end_ms} ms, expected at most the audio's {audio_ms} ms"
+    if turn.channel > n_channels:
+        return f"a turn on channel {turn.channel}, expected at most {n_channels}"
     return None
 
 

@@ -46,6 +46,7 @@ def kept_answer(answer: Answer) -> dict[str, Any]:
         "turns": [asdict(turn) for turn in result.turns],
         "audio_ms": result.audio_ms,
         "mode": result.mode,
+        "n_separate": result.n_separate,
     }
 
 
@@ -57,7 +58,7 @@ def kept_correction(result: Result) -> dict[str, Any]:
 def rttm(result: Result) -> str:
     """Write corrected turns as RTTM; white space in a name, which RTTM cannot hold, becomes `_`."""
     return "".join(
-        f"SPEAKER {result.recording_id} 1 {seconds(turn.start_ms)} "
+        f"SPEAKER {result.recording_id} {turn.channel} {seconds(turn.start_ms)} "
         f"{seconds(turn.end_ms - turn.start_ms)} <NA> <NA> {rttm_name(turn.speaker)} <NA> <NA>\n"
         for turn in result.turns
     )
@@ -70,4 +71,4 @@ def rttm_name(speaker: str) -> str:
 
 def _result(recording_id: str, kept: Mapping[str, Any]) -> Result:
     turns = tuple(Turn(**turn) for turn in kept["turns"])
-    return Result(recording_id, turns, kept["audio_ms"], kept["mode"])
+    return Result(recording_id, turns, kept["audio_ms"], kept["mode"], kept["n_separate"])

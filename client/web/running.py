@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import replace
 
 from answer_texts import needed_outputs
-from audio_files import AudioError, encoded_bytes
+from audio_files import AudioError, encoded_bytes, needs_channels
 from formats import TOKENS
 from formats.result import FormatError
 from in_flight import Deliver, diarize_all
@@ -177,7 +177,8 @@ class _Sending:
     def load(self, recording: Recording) -> bytes:
         self._job.state = State.UPLOADING
         try:
-            return encoded_bytes(recording.path)
+            keep_channels = needs_channels(self._job.options)
+            return encoded_bytes(recording.path, keep_channels=keep_channels)
         except AudioError:
             self.unreadable = True
             raise

@@ -3,7 +3,9 @@
 The sides hold the other voice too where both talk at once, so they are told to have one speaker.
 """
 
+import csv
 import json
+import re
 import subprocess
 
 import numpy as np
@@ -13,6 +15,7 @@ import tritonclient.grpc as grpcclient
 
 from e2e.calls import audio_tensor, der_percent, diarize, run_client, wav_bytes
 from md_eval import find_md_eval
+from triton_server import ROOT
 
 RATE_HZ = 16_000
 LENGTH_S = 30.0
@@ -178,6 +181,25 @@ def test_the_client_writes_and_scores_both_sides(server, wav, reference, tmp_pat
     assert [turn["channel"] for turn in document["turns"]] == [int(row[2]) for row in rows]
     assert [turn["speaker"] for turn in document["turns"]] == [row[7] for row in rows]
     assert (tmp_path / "call.uem").read_text() == "call 1 0.000 30.000\ncall 2 0.000 30.000\n"
+
+
+def test_the_page_of_formats_shows_what_the_server_answers_to_this_call(server, wav):
+    done = run_client(
+        server, f"--audio_file={wav}", "--channels=separate", "--num_speakers=1", "--format=csv"
+    )  # fmt: skip
+    page = (ROOT / "docs" / "formats.md").read_text()
+    shown = re.search(r"^recording_id,.*,channel\n(?:call,.*\n)+", page, re.M)[0]
+    (page_s, page_said), (now_s, now_said) = map(rows_of, (shown, done.stdout))
+
+    assert now_said == page_said
+    np.testing.assert_allclose(now_s, page_s, atol=0.02)
+
+
+def rows_of(table):
+    """Times, and speaker and channel, of every row of a CSV."""
+    rows = list(csv.DictReader(table.splitlines()))
+    times = [[float(row[name]) for name in ("start_s", "end_s")] for row in rows]
+    return np.array(times), [(row["speaker"], row["channel"]) for row in rows]
 
 
 def test_the_client_scores_both_sides_against_a_reference_of_one_channel(

@@ -21,13 +21,39 @@ def example(token):
     return re.search(rf"^## {token}\n.*?^```\w*\n(.*?)^```$", PAGE.read_text(), re.M | re.S)[1]
 
 
+def example_apart(token):
+    """The first block of code after this format's name in the section on separate channels."""
+    section = PAGE.read_text().partition("\n## Separate channels\n")[2]
+    return re.search(rf"^`{token}`.*?^```\n(.*?)^```$", section, re.M | re.S)[1]
+
+
 @pytest.fixture(scope="module")
 def shown():
     """The recording of the page."""
-    rows = list(csv.DictReader(io.StringIO(example("csv"))))
-    turns = tuple(Turn(*times_ms(row), row["speaker"], float(row["confidence"])) for row in rows)
-    recording_id, _, _, length_s = example("uem").split()
-    return Result(recording_id, turns, round(float(length_s) * 1000), "full")
+    return result_in(example("csv"), example("uem"))
+
+
+@pytest.fixture(scope="module")
+def shown_apart():
+    """The call of the page, whose channels are separate."""
+    return result_in(example_apart("csv"), example_apart("uem"))
+
+
+def result_in(table, uem):
+    rows = list(csv.DictReader(io.StringIO(table)))
+    turns = tuple(
+        Turn(
+            *times_ms(row),
+            row["speaker"],
+            float(row["confidence"]),
+            int(row.get("channel", 1)),
+        )
+        for row in rows
+    )
+    *_, last = uem.splitlines()
+    recording_id, n_channels, _, length_s = last.split()
+    n_separate = int(n_channels) if "channel" in rows[0] else None
+    return Result(recording_id, turns, round(float(length_s) * 1000), "full", n_separate)
 
 
 def times_ms(row):
@@ -37,7 +63,13 @@ def times_ms(row):
 def text(token, result):
     if token == "rttm":
         turns = [
-            ServerTurn(turn.start_ms / 1000, turn.end_ms / 1000, int(turn.speaker[-2:]))
+            ServerTurn(
+                turn.start_ms / 1000,
+                turn.end_ms / 1000,
+                int(turn.speaker[-2:]),
+                channel=turn.channel,
+                name=turn.speaker if result.n_separate else None,
+            )
             for turn in result.turns
         ]
         return format_rttm(turns, result.recording_id)
@@ -46,8 +78,18 @@ def text(token, result):
 
 @pytest.mark.parametrize("token", TOKENS)
 def test_the_example_is_what_is_written(token, shown):
-    begin, cut, _ = example(token).partition(CUT)
-    whole = text(token, shown)
+    shows(example(token), token, shown)
+
+
+@pytest.mark.parametrize("token", ["rttm", "json", "csv", "uem"])
+def test_the_example_of_separate_channels_is_what_is_written(token, shown_apart):
+    assert shown_apart.n_separate == 2
+    shows(example_apart(token), token, shown_apart)
+
+
+def shows(block, token, result):
+    begin, cut, _ = block.partition(CUT)
+    whole = text(token, result)
     if token == "json":
         begin = begin.replace("\n", " ")  # the page breaks its one line
 
