@@ -1,18 +1,36 @@
-"""The texts of one answer in all formats asked for, and the names of their files."""
+"""The texts of one answer in all formats asked for, its page too, and the names of their files."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 
+from audio_files import AudioError
 from formats import FORMATS, RTTM
 from formats.result import FormatError, Result, turns_in_rttm
 from outcome import Answer
+from report_page.making import report_of
+from rttm_lines import turns_of
 from wav_scp import ListError, Recording
 
 RTTM_PREFIX = "rttm_"
+REPORT = "report"  # stands among the formats, but is asked for by --report
+_ENDINGS = {**{token: each.ending for token, each in FORMATS.items()}, REPORT: ".html"}
+_REPORT_OUTPUTS = ("CONFIDENCE",)
 _MAX_NAME_BYTES = 255
 
 
-def texts_of(answer: Answer, tokens: Sequence[str]) -> dict[str, bytes]:
+def texts_of(
+    answer: Answer, tokens: Sequence[str], reference: Sequence[str] | None = None
+) -> dict[str, bytes]:
     """Write the answer in these formats.
+
+    Parameters
+    ----------
+    answer : Answer
+        What the service said.
+    tokens : Sequence[str]
+        Of FORMATS, and REPORT.
+    reference : Sequence[str] | None
+        RTTM lines of what is true, for the report, where they are known.
 
     Returns
     -------
@@ -23,25 +41,38 @@ def texts_of(answer: Answer, tokens: Sequence[str]) -> dict[str, bytes]:
     Raises
     ------
     FormatError
-        If the answer lacks what a format needs.
+        If the answer lacks what a format needs, or the recording cannot be read for the report.
     """
     further = [token for token in tokens if token != RTTM]
     texts = {RTTM: answer.rttm}
     if further:
         result = result_of(answer)
-        texts.update((token, FORMATS[token].text(result).encode()) for token in further)
+        for token in further:
+            is_report = token == REPORT
+            text = _report(answer, result, reference) if is_report else FORMATS[token].text(result)
+            texts[token] = text.encode()
     return texts
+
+
+def _report(answer: Answer, result: Result, reference: Sequence[str] | None) -> str:
+    try:
+        return report_of(
+            answer.recording.path, result, None if reference is None else turns_of(reference)
+        )
+    except AudioError as error:
+        raise FormatError(f"no report: {error}") from error
 
 
 def needed_outputs(tokens: Iterable[str]) -> list[str]:
     """Names of the service's outputs that these formats need beside RTTM and INFO."""
-    outputs = (output for token in tokens if token != RTTM for output in FORMATS[token].outputs)
-    return list(dict.fromkeys(outputs))
+    further = [token for token in tokens if token != RTTM]
+    outputs = [_REPORT_OUTPUTS if token == REPORT else FORMATS[token].outputs for token in further]
+    return list(dict.fromkeys(itertools.chain.from_iterable(outputs)))
 
 
 def file_name(token: str, recording_id: str) -> str:
     """Name a recording's file in this format."""
-    return RTTM_PREFIX + recording_id if token == RTTM else recording_id + FORMATS[token].ending
+    return RTTM_PREFIX + recording_id if token == RTTM else recording_id + _ENDINGS[token]
 
 
 def refuse_file_names(recordings: Iterable[Recording], tokens: Sequence[str]) -> None:
@@ -65,16 +96,17 @@ def refuse_file_names(recordings: Iterable[Recording], tokens: Sequence[str]) ->
 
 def _name_problem(token: str, recording_id: str) -> str | None:
     n_bytes = len(recording_id.encode())
-    most_bytes = _MAX_NAME_BYTES - len(FORMATS[token].ending)
+    most_bytes = _MAX_NAME_BYTES - len(_ENDINGS[token])
+    option = "--report" if token == REPORT else f"--format {token}"
     if n_bytes > most_bytes:
         return (
             f"recording id {recording_id[:40]!r}... has {n_bytes} bytes, expected at most "
-            f"{most_bytes} with --format {token}: file names end at {_MAX_NAME_BYTES}"
+            f"{most_bytes} with {option}: file names end at {_MAX_NAME_BYTES}"
         )
     if recording_id.startswith(RTTM):
         return (
             f"recording id {recording_id!r} starts with {RTTM!r}, expected another start with "
-            f"--format {token}: `cat {RTTM}*` would take {file_name(token, recording_id)} for RTTM"
+            f"{option}: `cat {RTTM}*` would take {file_name(token, recording_id)} for RTTM"
         )
     return None
 

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping
 
 from access import AccessError, access
-from answer_texts import refuse_file_names
+from answer_texts import REPORT, refuse_file_names
 from audio_files import AudioError
 from audio_lengths import audio_length_s
 from md_eval import ScoringError, find_md_eval
@@ -78,8 +78,9 @@ def _length_s(recording: Recording) -> float | None:
 def _sink(options: argparse.Namespace, recordings: list[Recording]) -> Sink:
     if not options.output_directory:
         return JsonLines(NoFiles()) if options.json else StandardOutput(options.format[0])
-    refuse_file_names(recordings, options.format)
-    folder = RttmFolder(options.output_directory, options.format, make=not options.dry_run)
+    tokens = _file_tokens(options)
+    refuse_file_names(recordings, tokens)
+    folder = RttmFolder(options.output_directory, tokens, make=not options.dry_run)
     return JsonLines(folder) if options.json else folder
 
 
@@ -96,9 +97,13 @@ def _naming(options: argparse.Namespace) -> Naming:
     return Naming(known, memory, options.voice_threshold)
 
 
+def _file_tokens(options: argparse.Namespace) -> list[str]:
+    return [*options.format, *([REPORT] if options.report else [])]
+
+
 def _tokens(options: argparse.Namespace) -> list[str]:
     """Formats of files, and that of lines."""
-    return list(dict.fromkeys([*options.format, *([LINES_FORMAT] if options.json else [])]))
+    return list(dict.fromkeys([*_file_tokens(options), *([LINES_FORMAT] if options.json else [])]))
 
 
 def _recordings(

@@ -62,6 +62,12 @@ class Run:
         """Of the recordings without a good answer so far, in order."""
         return [recording.recording_id for recording in self.missing]
 
+    def texts(self, answer: Answer) -> dict[str, bytes]:
+        """Write an answer in all formats; errors are marked in reports where there is a scorer."""
+        name = answer.recording.recording_id
+        reference = self.scorer.lines_of(name) if self.scorer else None
+        return texts_of(answer, self.tokens, reference)
+
     def warn_of_unscored(self, scorer: Scorer) -> int:
         """Name the recordings without reference, and count them."""
         unscored = scorer.without_reference(self.ids)
@@ -141,7 +147,7 @@ def _take(outcome: Outcome, run: Run) -> None:
     if isinstance(outcome, Answer):
         try:
             outcome = run.naming.named(outcome)
-            run.sink.put(recording.recording_id, texts_of(outcome, run.tokens))
+            run.sink.put(recording.recording_id, run.texts(outcome))
         except (FormatError, OutputError, FileError) as error:
             outcome = Failure(recording, str(error))
         else:
@@ -161,7 +167,7 @@ def _link(run: Run) -> None:
     done = [each for each in run.recordings if each.recording_id in run.rttms]
     for answer in run.naming.linked(done):
         name = answer.recording.recording_id
-        run.sink.put(name, texts_of(answer, run.tokens))
+        run.sink.put(name, run.texts(answer))
         run.rttms[name] = answer.rttm
         run.report.renamed(answer)
 

@@ -56,6 +56,10 @@ class Scorer:
         """Pick the recordings that can be scored, in the order given."""
         return [name for name in recording_ids if name in self._reference]
 
+    def lines_of(self, recording_id: str) -> list[str] | None:
+        """RTTM lines of a recording's reference, or None where it has none."""
+        return self._reference.get(recording_id)
+
     def without_reference(self, recording_ids: Iterable[str]) -> list[str]:
         """Pick the recordings that cannot be scored, in the order given."""
         return [name for name in recording_ids if name not in self._reference]

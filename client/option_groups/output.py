@@ -17,6 +17,12 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     )
     add_format(group)
     group.add_argument(
+        "--report",
+        action="store_true",
+        help="a page <id>.html per recording to look at and listen to, with errors marked where "
+        "--reference is given",
+    )
+    group.add_argument(
         "--json",
         action="store_true",
         help="a line of JSON on standard output for every recording as it ends, failed ones too",
@@ -35,4 +41,6 @@ def check_output(parser: argparse.ArgumentParser, options: argparse.Namespace) -
     """End the program with exit code 2 where the options do not go together."""
     if options.resume and not options.output_directory:
         parser.error("--resume needs --output_directory, where the finished files are")
+    if options.report and not options.output_directory:
+        parser.error("--report needs --output_directory, where the pages go")
     settle_format(parser, options)

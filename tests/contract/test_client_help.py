@@ -49,7 +49,7 @@ def test_every_example_works(example, triton, folder):
 
 
 def test_there_are_a_few_examples():
-    assert len(EXAMPLES) == 5
+    assert len(EXAMPLES) == 6
 
 
 @pytest.mark.parametrize("columns", ["100", "300"])
