@@ -1,10 +1,8 @@
 """The client at a terminal: a bar in audio time, and what it says at the end."""
 
 import os
-import pty
 import subprocess
 import sys
-import termios
 import threading
 from pathlib import Path
 
@@ -12,37 +10,10 @@ import pytest
 
 import client
 from contract.client_fake_server import one_turn
+from pseudo_terminal import Terminal
 
 CLIENT = Path(client.__file__)
 HZ = 16_000
-
-
-class Terminal:
-    """A pseudo-terminal that a process has as standard error; what it shows is collected."""
-
-    def __init__(self):
-        self._leader, self.end = pty.openpty()
-        termios.tcsetwinsize(self.end, (40, 120))
-        self._shown = b""
-
-    @property
-    def shown(self):
-        return self._shown.decode(errors="replace")
-
-    def show(self, text=None):
-        """Read until this text is shown, or until nobody writes any more."""
-        while text is None or text not in self.shown:
-            try:
-                block = os.read(self._leader, 65_536)
-            except OSError:  # the other end is closed
-                block = b""
-            if not block:
-                break
-            self._shown += block
-        return self.shown
-
-    def close(self):
-        os.close(self._leader)
 
 
 @pytest.fixture
@@ -68,7 +39,7 @@ def start(triton, terminal):
                 env=environment | variables,
             )
         )
-        os.close(terminal.end)
+        terminal.close_end()
         return processes[-1]
 
     yield start_client

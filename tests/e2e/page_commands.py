@@ -1,0 +1,97 @@
+"""The commands of a page of docs/, run as a reader would type them.
+
+Every block of a page that is fenced as `bash` is run, one after another, in a folder that looks
+like the project and holds the recordings that pages speak of (see `lay_out`). A page names the
+server where it is by default: `localhost:8001` for gRPC, 8000 for HTTP, 8002 for metrics; the
+addresses of the tests' own server are put in their place, and DIARIZATION_URL names it to the
+client where a command does not. A block that cannot be run says so in the line above it:
+
+    <!-- not run: it builds an image -->
+"""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import soundfile
+
+from triton_server import ROOT
+
+_BLOCK = re.compile(
+    r"(?:^<!-- not run: (?P<reason>.+?) -->\n)?^```bash\n(?P<script>.*?)^```$", re.M | re.S
+)
+_NOT_A_PART = {".git", "data", "output"}
+TALK_S = 12
+RATE_HZ = 16_000
+
+
+@dataclass(frozen=True)
+class Block:
+    """Commands of a page from this line on; `not_run` is the page's reason not to run them."""
+
+    line: int
+    script: str
+    not_run: str | None = None
+
+
+def blocks_of(page):
+    """All blocks of a page's text, in order."""
+    return [
+        Block(page.count("\n", 0, found.start("script")) + 1, found["script"], found["reason"])
+        for found in _BLOCK.finditer(page)
+    ]
+
+
+def lay_out(folder, sample):
+    """Make a folder look like the project, with recordings: talk.wav, calls/ and wav.scp.
+
+    `sample` is the sample recording, with its reference beside it.
+    """
+    for entry in ROOT.iterdir():
+        if entry.name not in _NOT_A_PART:
+            (folder / entry.name).symlink_to(entry)
+    (folder / "data").mkdir()
+    (folder / "data" / "sample").symlink_to(sample.parent)
+    (folder / "calls" / "older").mkdir(parents=True)
+    samples, _ = soundfile.read(sample, stop=TALK_S * RATE_HZ)
+    for name in ("talk.wav", "calls/monday.wav", "calls/tuesday.flac", "calls/older/friday.wav"):
+        soundfile.write(folder / name, samples, RATE_HZ)
+    (folder / "wav.scp").write_text("monday calls/monday.wav\ntuesday calls/tuesday.flac\n")
+    lines = sample.with_suffix(".rttm").read_text().splitlines()
+    (folder / "ref.rttm").write_text(
+        "".join(
+            line.replace(f" {sample.stem} ", f" {name} ") + "\n"
+            for name in ("monday", "tuesday")
+            for line in lines
+            if float(line.split()[3]) + float(line.split()[4]) <= TALK_S
+        )
+    )
+
+
+def run_block(block, folder, server):
+    """Run the commands; the first that fails ends them. Output comes as text."""
+    variables = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "DIARIZATION_URL": server.url,
+    }
+    return subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", addressed(block.script, server)],
+        cwd=folder,
+        env=os.environ | variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+
+
+def addressed(script, server):
+    """The script with the server's own addresses."""
+    ports = {8000: server.ports.http, 8001: server.ports.grpc, 8002: server.ports.metrics}
+    for default, port in ports.items():
+        script = script.replace(f"localhost:{default}", f"127.0.0.1:{port}")
+    return script
