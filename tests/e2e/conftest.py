@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from e2e.browser import HEIGHT, WIDTH, Visit, chromium
 from triton_server import ROOT, TritonServer
 
 os.environ["no_proxy"] = "127.0.0.1"  # the tests' own calls stay on this machine
@@ -19,3 +20,31 @@ def server(tmp_path_factory):
 def sample():
     """The sample recording: 30 s, two speakers, a reference beside it; set-up fetches it."""
     return ROOT / "data" / "sample" / "sample.wav"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Ended with the module: Playwright keeps an event loop running in this thread meanwhile."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def visit(browser):
+    """A function that opens a page in a browser profile of its own; it may complain of nothing.
+
+    Options are Playwright's of `new_context`, such as `color_scheme="dark"`.
+    """
+    visits = []
+
+    def open_page(url, width=WIDTH, height=HEIGHT, **options):
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        visits.append(Visit(context.new_page()))
+        visits[-1].page.goto(str(url))
+        return visits[-1]
+
+    yield open_page
+    complaints = [each for visit in visits for each in visit.complaints]
+    for each in visits:
+        each.page.context.close()
+    assert complaints == []
