@@ -1,6 +1,7 @@
 """The program: from options to a server that runs until Ctrl-C or SIGTERM."""
 
 import logging
+import socket
 import sys
 from collections.abc import Sequence
 
@@ -15,7 +16,7 @@ from web.options import parsed_settings
 from web.settings import Settings
 from web.work_folder import WorkFolderError
 
-OK, FAILED, USAGE = 0, 1, 2
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 GRACE_S = 10  # for answers under way when it is stopped
 
 
@@ -29,13 +30,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"app.py: {error}", file=sys.stderr)
         return USAGE
     server = uvicorn_server(settings, gateway)
-    server.run()
+    try:
+        server.run()
+    except SystemExit:  # uvicorn's way to say that it cannot listen; its log says why
+        return FAILED
+    except KeyboardInterrupt:  # uvicorn passes the signal on that ended it
+        return INTERRUPTED
     return OK if server.started else FAILED
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready, and where."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            print(f"ready: http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
 
 
 def uvicorn_server(settings: Settings, gateway: Gateway) -> uvicorn.Server:
     """Make the HTTP server. It logs no request: paths hold the secret ids of jobs."""
-    return uvicorn.Server(
+    return _Server(
         uvicorn.Config(
             application(gateway),
             host=settings.host,

@@ -132,11 +132,11 @@ class JobStore:
 
     def end(self, job: Job, state: State, problem: ProblemError | None = None) -> None:
         """End a job; of one that was cancelled nothing but this note stays."""
-        job.end(state, self._clock(), None if problem is None else problem_body(problem))
         with self._lock:
-            self._save(job)
             if state == State.CANCELLED:
                 self._folder.remove_content(job.id)
+            job.end(state, self._clock(), None if problem is None else problem_body(problem))
+            self._save(job)
         self.on_end(job)
         job.announce()
 

@@ -43,6 +43,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
     CONFIDENCE is 0.75 for every line where it is asked for.
 
     `headers` holds those of every call, of the question whether the model is ready too.
+    `n_cancelled` counts the callers who did not wait for their answer.
     """
 
     def __init__(self, reply=one_turn):
@@ -50,6 +51,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         self.calls = []
         self.headers = []
         self.n_most_at_once = 0
+        self.n_cancelled = 0
         self._n_now = 0
         self._lock = threading.Lock()
         self._server = grpc.server(
@@ -76,6 +78,8 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
 
     def ModelInfer(self, request, context):  # noqa: N802
         self.headers.append(dict(context.invocation_metadata()))
+        answered = threading.Event()
+        context.add_callback(lambda: self._ended(answered))
         with self._lock:
             self._n_now += 1
             self.n_most_at_once = max(self.n_most_at_once, self._n_now)
@@ -86,11 +90,16 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         except RefusalError as refusal:
             context.abort(refusal.code, refusal.text)
         finally:
+            answered.set()
             with self._lock:
                 self._n_now -= 1
         if isinstance(answer, str):
             answer = _with_what_else_is_asked(answer, call)
         return _response(answer)
+
+    def _ended(self, answered):
+        with self._lock:
+            self.n_cancelled += not answered.is_set()
 
 
 def _checked(request):
