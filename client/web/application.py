@@ -47,7 +47,7 @@ def application(gateway: Gateway, page: Path = PAGE) -> FastAPI:
     install_error_handlers(app)
     for routes in (routes_diarize, routes_jobs, routes_health):
         app.include_router(routes.router)
-    complete(app, _schemas())
+    complete(app, _schemas(), bool(gateway.settings.api_keys))
     if page.is_dir():
         app.mount("/", StaticFiles(directory=page, html=True), name="page")
     add_surroundings(app, gateway)

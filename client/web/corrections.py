@@ -11,6 +11,7 @@ from web.exports import rttm_name
 from web.problems import ProblemError
 
 MOST_TURNS = 100_000
+MOST_S = 1e6  # 11 days
 MOST_NAME_CHARACTERS = 100
 BY_HAND = 1.0  # confidence of a turn that a person set
 
@@ -30,10 +31,15 @@ class CorrectedTurn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    start_s: float = Field(ge=0, description="Seconds from the recording's start.")
-    end_s: float = Field(gt=0, description="Seconds from the recording's start, after `start_s`.")
+    start_s: float = Field(ge=0, le=MOST_S, description="Seconds from the recording's start.")
+    end_s: float = Field(
+        gt=0, le=MOST_S, description="Seconds from the recording's start, after `start_s`."
+    )
     speaker: Annotated[str, AfterValidator(_name)] = Field(
-        min_length=1, max_length=MOST_NAME_CHARACTERS, description="A name; blanks may be in it."
+        min_length=1,
+        max_length=MOST_NAME_CHARACTERS,
+        description="A name; blanks may be in it, but neither control characters nor other white "
+        "space.",
     )
     confidence: float | None = Field(
         default=None,

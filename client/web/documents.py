@@ -3,7 +3,7 @@
 from datetime import datetime, timezone
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from wav_scp import id_problem
 from web.gateway import Gateway
@@ -34,6 +34,12 @@ def _recording_id(text: str) -> str:
     return text
 
 
+def _yes_or_no(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("expected true or false")
+    return text == "true"
+
+
 class DiarizeOptions(BaseModel):
     """Fields of the form beside the file; an empty one counts as not given."""
 
@@ -41,11 +47,14 @@ class DiarizeOptions(BaseModel):
 
     recording_id: Annotated[str, AfterValidator(_recording_id)] | None = Field(
         default=None,
-        description="Name in the results, without white space, control character or `/`; by "
-        "default made of the file's name.",
+        description="Name in the results, without white space, control character or `/`, of at "
+        "most 250 bytes; by default made of the file's name.",
+        json_schema_extra={"pattern": "^[^\\s/\\x00-\\x1f\\x7f-\\x9f]*$"},
     )
     mode: Literal["full", "classic"] | None = None
-    exclusive: bool | None = Field(default=None, description="At most one speaker at a time.")
+    exclusive: Annotated[bool | None, BeforeValidator(_yes_or_no)] = Field(
+        default=None, description="At most one speaker at a time."
+    )
     num_speakers: int | None = Field(default=None, ge=1, le=MOST_SPEAKERS)
     min_speakers: int | None = Field(default=None, ge=1, le=MOST_SPEAKERS)
     max_speakers: int | None = Field(default=None, ge=1, le=MOST_SPEAKERS)

@@ -21,7 +21,7 @@ _MEANINGS = {
     404: "No such job, or none any more.",
     406: "No format that is acceptable.",
     408: "The body stopped coming.",
-    409: "The job is not done, or was cancelled.",
+    409: "The job is not done.",
     413: "Too large.",
     415: "No audio that can be read, or no form.",
     416: "No such range of bytes.",
@@ -31,6 +31,11 @@ _MEANINGS = {
     502: "The diarization server failed.",
     503: "The diarization server is away, or too many recordings wait.",
     507: "No room on the disk.",
+}
+
+_KEY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
 
 Responses = dict[int | str, dict[str, Any]]
@@ -99,14 +104,19 @@ def json_body(model: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-def complete(app: FastAPI, models: dict[str, dict[str, Any]]) -> None:
-    """Let the app's document hold our schemas too, by name."""
+def complete(app: FastAPI, models: dict[str, dict[str, Any]], needs_key: bool) -> None:
+    """Let the app's document hold our schemas too, by name, and tell where a key is needed."""
     generated = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = generated()
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        schemas.update({TURNS: _turns(), **models})
+        components = document.setdefault("components", {})
+        components.setdefault("schemas", {}).update({TURNS: _turns(), **models})
+        if needs_key:
+            components["securitySchemes"] = _KEY_SCHEMES
+            document["paths"]["/v1/diarize"]["post"]["security"] = [
+                {name: []} for name in _KEY_SCHEMES
+            ]
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -41,7 +41,14 @@ _ACCEPTED: dict[str, Any] = {
     },
     "links": {
         name: {"operationId": name, "parameters": {"job_id": "$response.body#/id"}}
-        for name in ("get_job", "get_result", "get_audio", "correct_turns", "remove_job")
+        for name in (
+            "get_job",
+            "get_result",
+            "get_audio",
+            "correct_turns",
+            "forget_correction",
+            "remove_job",
+        )
     },
 }
 

@@ -53,15 +53,10 @@ async def get_job(job_id: JobId, gateway: TheGateway) -> Response:
     responses=problems(404, 422),
 )
 async def remove_job(job_id: JobId, gateway: TheGateway) -> Response:
-    """Cancel a job that has not ended; its files are removed, and it stays as `cancelled`.
-
-    One that has ended is removed altogether.
-    """
+    """Remove a job and all its files; one that has not ended is cancelled, in Triton too."""
     job = await run_in_threadpool(gateway.store.find, job_id)
-    if job.has_ended:
-        await run_in_threadpool(gateway.store.forget, job)
-    else:
-        await run_in_threadpool(gateway.runner.cancel, job)
+    await run_in_threadpool(gateway.runner.cancel, job)
+    await run_in_threadpool(gateway.store.forget, job)
     return Response(status_code=204)
 
 
@@ -142,8 +137,6 @@ async def forget_correction(job_id: JobId, gateway: TheGateway) -> Response:
 async def get_audio(job_id: JobId, gateway: TheGateway) -> Response:
     """Get the recording, whole or in ranges, as players want it."""
     job = await run_in_threadpool(gateway.store.find, job_id)
-    if job.state == State.CANCELLED:
-        raise failure(job)
     path = gateway.store.audio(job)
     if not await run_in_threadpool(path.is_file):
         raise ProblemError(404, "no such job: it was removed or has expired")

@@ -131,10 +131,8 @@ class JobStore:
         self.end(job, State.DONE)
 
     def end(self, job: Job, state: State, problem: ProblemError | None = None) -> None:
-        """End a job; of one that was cancelled nothing but this note stays."""
+        """End a job, and wake up who waits for it."""
         with self._lock:
-            if state == State.CANCELLED:
-                self._folder.remove_content(job.id)
             job.end(state, self._clock(), None if problem is None else problem_body(problem))
             self._save(job)
         self.on_end(job)
@@ -179,8 +177,7 @@ class JobStore:
 
     def stored_bytes(self) -> int:
         """Bytes of uploads on disk."""
-        jobs = list(self._jobs.values())
-        return sum(job.n_bytes for job in jobs if job.state != State.CANCELLED)
+        return sum(job.n_bytes for job in list(self._jobs.values()))
 
     def close(self) -> None:
         """Let another gateway use the folder."""

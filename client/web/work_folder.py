@@ -68,11 +68,6 @@ class WorkFolder:
         """Remove all that a job has."""
         shutil.rmtree(self._job(job_id), ignore_errors=True)
 
-    def remove_content(self, job_id: str) -> None:
-        """Remove what a job was made of and what came of it; its record stays."""
-        for name in (_AUDIO, _ANSWER, _CORRECTION):
-            (self._job(job_id) / name).unlink(missing_ok=True)
-
     def records(self) -> Iterator[dict[str, Any] | None]:
         """Read the records of all jobs; folders without one are removed."""
         for folder in sorted((self._folder / _JOBS).iterdir()):

@@ -113,6 +113,7 @@ def test_what_libsndfile_cannot_read_is_decoded(kind, gateway, triton, tmp_path)
     [
         ("mode", "quick"),
         ("exclusive", "perhaps"),
+        ("exclusive", "1"),
         ("num_speakers", "0"),
         ("num_speakers", "101"),
         ("max_speakers", "two"),
