@@ -49,7 +49,7 @@ def main(
     arguments: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ
 ) -> int:
     """Run the command line; returns the exit code."""
-    options = _options(arguments, environment)
+    options = parsed_options(arguments, environment)
     set_up_logging(verbose=False)
     try:
         sets = folder_sets(folders_below(options.root), None)
@@ -94,7 +94,10 @@ def _server_url(options: argparse.Namespace) -> Iterator[str]:
         yield url
 
 
-def _options(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> argparse.Namespace:
+def parsed_options(
+    arguments: Sequence[str] | None, environment: Mapping[str, str] = os.environ
+) -> argparse.Namespace:
+    """Parse the command line; ends the program with exit code 2 and a sentence if it is wrong."""
     parser = argparse.ArgumentParser(
         prog="measure_voices.py",
         description="Measure how surely enrolled people are told from others.",
