@@ -81,7 +81,7 @@ def diarized_and_scored(options: argparse.Namespace, run: Run) -> bool:
     with contextlib.closing(_outcomes(options, run)) as outcomes:
         for outcome in outcomes:
             _take(outcome, run)
-    _link(run)
+    linked = _linked(run)
     run.report.close()
     foreign = run.sink.foreign_files(run.ids)
     if foreign:
@@ -93,7 +93,7 @@ def diarized_and_scored(options: argparse.Namespace, run: Run) -> bool:
     scored = True
     if run.scorer:
         scored = _scored(run, run.scorer, _scores_printer(options))
-    return scored and not run.failed_ids
+    return scored and linked and not run.failed_ids
 
 
 def service_of(options: argparse.Namespace, run: Run) -> Service:
@@ -162,14 +162,21 @@ def _take(outcome: Outcome, run: Run) -> None:
         log.warning("%s", error)
 
 
-def _link(run: Run) -> None:
-    """Write what was answered, in this run or an earlier one, once more with linked names."""
+def _linked(run: Run) -> bool:
+    """Write what was answered, in this run or an earlier one, once more; whether all could be."""
     done = [each for each in run.recordings if each.recording_id in run.rttms]
+    all_written = True
     for answer in run.naming.linked(done):
         name = answer.recording.recording_id
-        run.sink.put(name, run.texts(answer))
+        try:
+            run.sink.put(name, run.texts(answer))
+        except (FormatError, OutputError) as error:
+            log.error("%s: keeps the names that it has alone: %s", name, error)
+            all_written = False
+            continue
         run.rttms[name] = answer.rttm
         run.report.renamed(answer)
+    return all_written
 
 
 def _scores_printer(options: argparse.Namespace) -> PrintScores:

@@ -196,6 +196,21 @@ def test_a_resumed_run_on_another_network_ends_and_keeps_what_is_there(
     assert rttms(out) == {"a": ["VOICE_000", "VOICE_001"], "c": ["VOICE_002"], "d": []}
 
 
+def test_a_recording_that_cannot_be_written_again_keeps_its_names_and_is_told(
+    talks, wav_scp, out, tmp_path, capfd
+):
+    asking = ["--wavscp", wav_scp(*"abc"), "--output_directory", out, "--report"]
+    run(talks, *asking, "--link_speakers")
+    before = (out / "rttm_c").read_bytes()
+    (tmp_path / "a.wav").unlink()  # of which the report is made
+
+    code = run(talks, *asking, "--link_speakers", "--resume")
+
+    assert code == 1
+    assert "a: keeps the names that it has alone: no report: " in capfd.readouterr().err
+    assert (out / "rttm_c").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

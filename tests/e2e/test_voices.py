@@ -112,6 +112,23 @@ def test_a_stranger_keeps_a_number(server, talk, voices, tmp_path):
     assert names[BEN].startswith("SPEAKER_")
 
 
+def test_each_side_of_a_call_has_its_name(server, talk, voices, tmp_path):
+    sides = [soundfile.read(talk.folder / f"{name}.wav")[0] for name in ("ben", "ana")]
+    length = max(map(len, sides))
+    call = np.stack([np.pad(side, (0, length - len(side))) for side in sides], axis=1)
+    soundfile.write(tmp_path / "call.wav", call, RATE_HZ)
+    run_enrol(server, voices, "--name=Ana", talk.folder / "ana.wav")
+
+    done = run_client(
+        server, f"--audio_file={tmp_path / 'call.wav'}", f"--output_directory={tmp_path / 'out'}",
+        f"--voices={voices}", "--channels=separate", "--num_speakers=1",
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in (tmp_path / "out" / "rttm_call").read_text().splitlines()]
+    assert {(row[2], row[7]) for row in rows} == {("1", "CH1_SPEAKER_00"), ("2", "Ana")}
+
+
 @pytest.mark.parametrize(
     ("recording", "words"),
     [

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from unit.planted_voices import voice
+from unit.seeded import seeded
 from voices.database import FileError
 from voices.names import usable_name
 from voices.store import VOICES, VoiceStore
@@ -208,7 +209,7 @@ def test_names_that_rttm_or_strangers_need_are_refused(given_name, words):
         usable_name(given_name)
 
 
-@settings(max_examples=200)
+@seeded(200)
 @given(st.text())
 def test_a_usable_name_is_one_field_and_stays_as_it_is(text):
     try:
