@@ -20,7 +20,7 @@ from summary import Screen, list_summary, recording_summary
 
 log = logging.getLogger("diarization_client")
 # The text says what is done and left; tqdm's own figures would be of percents.
-_BAR = "{percentage:3.0f} % |{bar}| {desc}"
+_BAR = "{percentage:3.0f} % |{bar}| {desc}, {elapsed} so far"
 _PERCENT = 100
 DEFAULT_COLUMNS = 80
 
@@ -85,6 +85,7 @@ class RunReport:
             file=sys.stderr,
             disable=progress is None,
             leave=False,
+            delay=1e-6,  # not before there is a text beside it
             **_bar_width(),
         )
         self.tick()

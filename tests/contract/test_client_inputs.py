@@ -2,6 +2,7 @@
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,25 @@ def test_nothing_of_standard_input_stays(triton, folder, tmp_path):
         done = as_program(triton, "--audio_file", "-", stdin=file, env=environment)
 
     assert done.returncode == 0
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_ctrl_c_while_standard_input_is_read_leaves_nothing(triton, tmp_path):
+    (tmp_path / "tmp").mkdir()
+    process = subprocess.Popen(
+        [sys.executable, CLIENT, "--url", triton.url, "--audio_file", "-"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"TMPDIR": str(tmp_path / "tmp")},
+    )
+    with process:
+        while not list((tmp_path / "tmp").glob("*/*")):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        told = process.stderr.read()
+
+    assert process.returncode == 130
+    assert told == b""
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
