@@ -85,7 +85,6 @@ class RunReport:
             file=sys.stderr,
             disable=progress is None,
             leave=False,
-            delay=1e-6,  # not before there is a text beside it
             **_bar_width(),
         )
         self.tick()
