@@ -78,6 +78,7 @@ class DiarizeOptions(BaseModel):
 class Progress(BaseModel):
     """How far a job is."""
 
+    sent_bytes: int = Field(ge=0, description="Handed over to Triton so far; 0 while it waits.")
     queue_position: int | None = Field(description="1 for the next; null where it does not wait.")
     estimated_remaining_s: float | None = Field(
         description="Seconds until it is done: an estimate, from what jobs took here of late. Null "
@@ -99,6 +100,7 @@ class Links(BaseModel):
 
     self: str
     result: str
+    view: str
     turns: str
     audio: str
 
@@ -134,13 +136,17 @@ def job_document(gateway: Gateway, job: Job) -> dict[str, Any]:
         options=job.options,
         audio=Audio(n_bytes=job.n_bytes, audio_s=job.audio_s, media_type=job.media_type),
         progress=Progress(
+            sent_bytes=job.sent_bytes,
             queue_position=gateway.runner.position(job),
             estimated_remaining_s=_rounded(gateway.remaining_s(job)),
             elapsed_s=_rounded(elapsed_s),
         ),
         corrected=job.corrected,
         problem=None if job.problem is None else ProblemDocument(**job.problem),
-        links=Links(self=own, result=f"{own}/result", turns=f"{own}/turns", audio=f"{own}/audio"),
+        links=Links(
+            self=own,
+            **{part: f"{own}/{part}" for part in ("result", "view", "turns", "audio")},
+        ),
     )
     return document.model_dump(mode="json")
 

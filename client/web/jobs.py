@@ -64,6 +64,7 @@ class Job:
     problem: dict[str, Any] | None = None
     n_starts: int = 0
     corrected: bool = False
+    sent_bytes: int = 0
     cancelling: threading.Event = field(default_factory=threading.Event)
     ended: "Future[None]" = field(default_factory=Future)
 

@@ -44,6 +44,7 @@ _ACCEPTED: dict[str, Any] = {
         for name in (
             "get_job",
             "get_result",
+            "get_view",
             "get_audio",
             "correct_turns",
             "forget_correction",

@@ -1,6 +1,6 @@
 """/v1/jobs/{job_id}: progress, result, audio, corrected turns, and the end of a job."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
@@ -20,6 +20,7 @@ from web.probing import MEDIA_TYPES
 from web.problems import ProblemError
 from web.routes_diarize import failure
 from web.uploads import limited_body
+from web.viewing import view_of
 
 MOST_CORRECTION_BYTES = 20_000_000  # a turn is about 100 bytes
 
@@ -30,6 +31,11 @@ _RESULT = {
     "description": "Who spoke when; corrected, where a person has done so.",
     "content": result_content(),
     "headers": CONTENT_DISPOSITION,
+}
+
+_VIEW: dict[str, Any] = {
+    "description": "A document `diarization-view/1`.",
+    "content": {"application/json": {"schema": {"type": "object"}}},
 }
 
 
@@ -117,6 +123,23 @@ async def forget_correction(job_id: JobId, gateway: TheGateway) -> Response:
     job = await _done(gateway, job_id)
     await run_in_threadpool(gateway.store.correct, job, None)
     return Response(status_code=204)
+
+
+@router.get(
+    "/view",
+    summary="Get what the viewer shows of a job",
+    response_class=JSONResponse,
+    responses={200: _VIEW, **problems(404, 409, 422, 502, 503)},
+)
+async def get_view(job_id: JobId, gateway: TheGateway) -> Response:
+    """Get the turns that hold, with the outline of the recording's waveform."""
+    job = await _done(gateway, job_id)
+    return JSONResponse(await run_in_threadpool(_view, gateway, job), headers=NO_STORE)
+
+
+def _view(gateway: Gateway, job: Job) -> dict[str, Any]:
+    result = gateway.store.kept(job).result
+    return view_of(result, gateway.store.audio(job), gateway.folder.peaks(job.id))
 
 
 @router.get(

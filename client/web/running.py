@@ -185,4 +185,4 @@ class _Sending:
 
     def send(self, recording: Recording, audio: bytes, deliver: Deliver) -> None:
         self._service.send(recording, audio, deliver)
-        self._job.state = State.RUNNING
+        self._job.state, self._job.sent_bytes = State.RUNNING, len(audio)

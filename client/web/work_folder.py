@@ -1,18 +1,19 @@
 """The folder of uploads, jobs and results: nobody else's, and one gateway's at a time."""
 
-import contextlib
 import fcntl
 import json
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from whole_files import write_whole
+
 _UPLOADS, _JOBS, _LOCK = "uploads", "jobs", "lock"
-_AUDIO, _RECORD, _ANSWER, _CORRECTION = "audio", "job.json", "answer.json", "correction.json"
+_AUDIO, _PEAKS = "audio", "peaks"
+_RECORD, _ANSWER, _CORRECTION = "job.json", "answer.json", "correction.json"
 _OWNER_ONLY = 0o700
 _OTHERS = 0o077
 
@@ -101,6 +102,10 @@ class WorkFolder:
         """Read what a person made of the answer, or None."""
         return _read(self._job(job_id) / _CORRECTION)
 
+    def peaks(self, job_id: str) -> Path:
+        """Where the outline of a job's waveform is, once somebody wanted to see it."""
+        return self._job(job_id) / _PEAKS
+
     def close(self) -> None:
         """Let another gateway use it."""
         self._lock.close()
@@ -127,15 +132,4 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    """Write a file whole or not at all, also where the power fails."""
-    handle, part = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(json.dumps(content).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        Path(part).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(part).unlink()
-        raise
+    write_whole(path, json.dumps(content).encode())

@@ -1,5 +1,6 @@
 """Jobs: progress, result, audio, corrections, cancelling, expiry, and whose they are."""
 
+import base64
 import threading
 from dataclasses import replace
 
@@ -74,6 +75,8 @@ def test_a_job_is_described_from_its_queue_to_its_end(settings, triton, held, wa
     assert running["progress"]["elapsed_s"] >= 0
     assert running["options"] == {"num_speakers": 2}
     assert running["audio"] == {"n_bytes": 32_044, "audio_s": 1.0, "media_type": "audio/wav"}
+    assert running["progress"]["sent_bytes"] == 32_044
+    assert waiting["progress"]["sent_bytes"] == 0
     assert waiting["state"] == "queued"
     assert waiting["progress"]["queue_position"] == 2
     assert waiting["progress"]["estimated_remaining_s"] > behind > 0
@@ -135,6 +138,22 @@ def test_a_player_gets_the_audio_in_ranges(gateway, job, wav):
     assert (part.status_code, part.content) == (206, content[10:20])
     assert_problem(beyond, 416)
     assert beyond.headers["Content-Range"] == f"bytes */{len(content)}"
+
+
+def test_the_viewer_gets_the_turns_that_hold_and_the_waveform(gateway, wav):
+    job = gateway.start(wav("call.wav", 16_000))
+    gateway.ended(job)
+    before = gateway.get(f"{job}/view").json()
+    gateway.ask("PUT", f"{job}/turns", json={"turns": [ANA]})
+
+    after = gateway.get(f"{job}/view").json()
+
+    assert before["schema"] == "diarization-view/1"
+    assert before["peaks"] == after["peaks"]
+    assert before["peaks"]["per_s"] == 100
+    assert base64.b64decode(before["peaks"]["data"]) == bytes(100)  # a second of silence
+    assert [turn["speaker"] for turn in before["turns"]] == ["SPEAKER_00"]
+    assert [turn["speaker"] for turn in after["turns"]] == ["Ana María"]
 
 
 def test_corrected_turns_are_in_every_result_from_then_on(gateway, job):
