@@ -12,6 +12,8 @@ examples:
       out/ gets talk.html, too: who spoke when, to look at and to listen to
   python client.py --wavscp wav.scp --output_directory out --resume --reference ref.rttm
       a list; what an earlier run has finished is kept; all is scored (DER)
+  python client.py --audio_file talk.wav --voices voices.db
+      people whom enroll.py has enrolled have their names
   python client.py --wavscp wav.scp --output_directory out --dry_run
       what that would send and write, and what would go wrong
   cat talk.wav | python client.py --audio_file - --json | python -m json.tool --json-lines

@@ -71,16 +71,16 @@ def speakers_of(answer: Answer) -> Speakers:
 
 def renamed(answer: Answer, names: Mapping[str, str]) -> Answer:
     """Give speakers other names; those without one in `names` keep theirs."""
-    lines = [line.split() for line in answer.rttm.decode().splitlines()]
+    new = {own.encode(): name.encode() for own, name in names.items()}
+    lines = [line.split() for line in answer.rttm.splitlines()]
     for fields in lines:
-        fields[SPEAKER_COLUMN] = names.get(fields[SPEAKER_COLUMN], fields[SPEAKER_COLUMN])
-    rttm = "".join(" ".join(fields) + "\n" for fields in lines)
-    return replace(answer, rttm=rttm.encode())
+        fields[SPEAKER_COLUMN] = new.get(fields[SPEAKER_COLUMN], fields[SPEAKER_COLUMN])
+    return replace(answer, rttm=b"".join(b" ".join(fields) + b"\n" for fields in lines))
 
 
 def _rows_by_name(answer: Answer) -> dict[str, int]:
     """Row in EMBEDDINGS of every speaker, by first appearance."""
-    lines = [line.split() for line in answer.rttm.decode(errors="replace").splitlines()]
+    lines = [line.decode(errors="replace").split() for line in answer.rttm.splitlines()]
     if short := [fields for fields in lines if len(fields) <= SPEAKER_COLUMN]:
         raise FormatError(f"the answer's RTTM holds {' '.join(short[0])!r}, expected a turn")
     names = [fields[SPEAKER_COLUMN] for fields in lines]

@@ -13,7 +13,10 @@ import soundfile
 import client
 import option_groups.service
 from client_options import client_parser
+from contract.planted_answers import answering
 from help_text import DESCRIPTION
+from unit.planted_voices import voice
+from voices.store import VoiceStore
 
 EXAMPLES = re.findall(r"^  (\S.*client\.py .*)$", DESCRIPTION, re.M)
 
@@ -25,6 +28,7 @@ def folder(tmp_path):
     (tmp_path / "calls").mkdir()
     for name in ("talk.wav", "calls/a.wav", "calls/b.flac"):
         soundfile.write(tmp_path / name, np.zeros(1600), 16_000)
+    VoiceStore(tmp_path / "voices.db").add([voice("Ana", [1, 0])])
     (tmp_path / "wav.scp").write_text("talk talk.wav\n")
     (tmp_path / "ref.rttm").write_text("SPEAKER talk 1 0.0 1.0 <NA> <NA> anna <NA> <NA>\n")
     return tmp_path
@@ -32,6 +36,8 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_example_works(example, triton, folder):
+    one_voice = [("SPEAKER_00", [1, 0])]
+    triton.reply = lambda call: answering({call.recording_id: one_voice})(call)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
     done = subprocess.run(
@@ -49,7 +55,7 @@ def test_every_example_works(example, triton, folder):
 
 
 def test_there_are_a_few_examples():
-    assert len(EXAMPLES) == 6
+    assert len(EXAMPLES) == 7
 
 
 @pytest.mark.parametrize("columns", ["100", "300"])

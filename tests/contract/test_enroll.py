@@ -1,8 +1,8 @@
 """enroll.py against a server that speaks Triton's protocol: what is kept, refused, told."""
 
 import re
+import shlex
 from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ import client
 import enroll
 from contract.client_fake_server import RefusalError
 from contract.planted_answers import answering
+from enroll_options import EPILOG, parsed_options
 from voices.store import VoiceStore
 
 X, Y, Z = np.eye(3)
@@ -237,11 +238,18 @@ def test_another_networks_voices_stay_beside(triton, wav, store):
     ]
 
 
-def test_help_has_examples_that_are_understood(capsys):
+@pytest.mark.parametrize("example", re.findall(r"^  enroll\.py (.*?)(?:  .*)?$", EPILOG, re.M))
+def test_the_examples_of_help_are_understood(example):
+    options = parsed_options(shlex.split(example))
+
+    assert options.list or options.remove == "Ana" or options.name in ("Ana", "Ana_María")
+
+
+def test_no_line_of_help_is_longer_than_100_columns(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
     with pytest.raises(SystemExit):
         enroll.main(["--help"])
 
-    told = capsys.readouterr().out
-    assert "enroll.py --name Ana ana.wav" in told
-    assert "exit codes:" in told
-    assert Path(enroll.__file__).name == "enroll.py"
+    lines = capsys.readouterr().out.splitlines()
+    assert "examples:" in lines
+    assert max(map(len, lines)) <= 100
