@@ -30,11 +30,17 @@ function seconds(length_s) {
   return `${(Math.floor(length_s * 10 + 0.5 + 1e-6) / 10).toFixed(1)} s`;
 }
 
+/** Write a length as seconds below a minute, as a clock from there. */
+function duration(length_s) {
+  return length_s < 59.95 ? seconds(length_s) : clock(length_s, 0);
+}
+
 /** Write a share, 0 to 1, as whole percent. */
 function percent(share) {
   return `${Math.floor(share * 100 + 0.5 + 1e-9)} %`;
 }
 
+/** Decode base64. */
 function bytesOf(base64) {
   if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64); // browsers since 2025, ten times as fast
   const text = atob(base64);

@@ -35,7 +35,7 @@ function lanesOf(view, turns) {
 
 function lane(kind, label, voice, pieces) {
   const total_s = pieces.reduce((sum, piece) => sum + (piece.end_s - piece.start_s) * piece.n, 0);
-  return { kind, label, voice, pieces, note: seconds(total_s) };
+  return { kind, label, voice, pieces, note: duration(total_s) };
 }
 
 function speakerLane(speaker, voice, turns) {
@@ -93,20 +93,27 @@ function overlaps(turns) {
   return found.map((each) => ({ ...each, text: `Overlap, ${clock(each.start_s, 2)} – ${clock(each.end_s, 2)}` }));
 }
 
-/** Pieces from `start_s` to `end_s`; those less than `gap_s` apart, where many are, as one. */
-function visibleBlocks(pieces, start_s, end_s, gap_s) {
+/**
+ * Blocks to draw of the pieces from `start_s` to `end_s`: a piece each, or, where pieces are shorter
+ * or closer than `thin_s`, several in one block of up to three times that, {start_s, end_s, pieces,
+ * covered}; `covered` is the share of the block that they fill.
+ */
+function visibleBlocks(pieces, start_s, end_s, thin_s) {
   const blocks = [];
   for (const piece of pieces) {
     if (piece.end_s < start_s) continue;
     if (piece.start_s > end_s) break;
+    const length_s = piece.end_s - piece.start_s;
     const last = blocks.at(-1);
-    const isThin = piece.end_s - piece.start_s < gap_s || (last && last.end_s - last.start_s < gap_s);
-    if (last && isThin && piece.start_s - last.end_s < gap_s) {
+    const isThin = last && (length_s < thin_s || last.end_s - last.start_s < thin_s || last.pieces.length > 1);
+    const isClose = last && piece.start_s - last.end_s < thin_s && piece.end_s - last.start_s < 3 * thin_s;
+    if (isThin && isClose) {
       last.end_s = Math.max(last.end_s, piece.end_s);
+      last.filled_s += length_s;
       last.pieces.push(piece);
     } else {
-      blocks.push({ start_s: piece.start_s, end_s: piece.end_s, pieces: [piece] });
+      blocks.push({ start_s: piece.start_s, end_s: piece.end_s, filled_s: length_s, pieces: [piece] });
     }
   }
-  return blocks;
+  return blocks.map((block) => ({ ...block, covered: Math.min(block.filled_s / (block.end_s - block.start_s), 1) }));
 }

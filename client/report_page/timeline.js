@@ -2,6 +2,7 @@
 // The scrolling part: ruler, waveform, lanes, playhead. Only what can be seen is there.
 
 const LABEL_ROOM_PX = 72;
+const THIN_PX = 2; // what is thinner, and the gaps between, are drawn together
 const OVERSCAN = 0.5; // widths drawn beyond each side, so that short scrolls draw nothing
 
 class Timeline extends EventTarget {
@@ -163,21 +164,22 @@ class Timeline extends EventTarget {
 
   #drawLane(lane, track, left, right) {
     const { scale } = this;
-    const gap_s = 2 / scale.px_per_s;
-    const blocks = visibleBlocks(lane.pieces, scale.time(left), scale.time(right), gap_s);
+    const thin_s = THIN_PX / scale.px_per_s;
+    const blocks = visibleBlocks(lane.pieces, scale.time(left), scale.time(right), thin_s);
     track.replaceChildren(...blocks.map((block) => this.#block(lane, block)));
   }
 
-  #block({ kind }, { start_s, end_s, pieces }) {
+  #block({ kind }, { start_s, end_s, pieces, covered }) {
     const [{ index, text }] = pieces;
     const isSelected = kind === "speaker" && pieces.some((piece) => piece.index === this.selected);
     const made = element("div", {
-      class: isSelected ? "block selected" : "block",
+      class: `block${isSelected ? " selected" : ""}${pieces.length > 1 ? " many" : ""}`,
       title: pieces.length > 1 ? `${pieces.length} stretches: zoom in` : text,
       "data-index": kind === "speaker" && pieces.length === 1 ? index : null,
     });
     made.style.left = `${this.scale.x(start_s)}px`;
     made.style.width = `${Math.max(this.scale.x(end_s - start_s), 2)}px`;
+    if (pieces.length > 1) made.style.opacity = 0.3 + 0.7 * covered;
     return made;
   }
 
@@ -192,7 +194,7 @@ class Timeline extends EventTarget {
 
   /** The piece there, or the nearest within two pixels. */
   #pieceAt(lane, time_s) {
-    const reach_s = 2 / this.scale.px_per_s;
+    const reach_s = THIN_PX / this.scale.px_per_s;
     const distance = (piece) => Math.max(piece.start_s - time_s, time_s - piece.end_s, 0);
     const near = lane.pieces.filter((piece) => distance(piece) <= reach_s);
     return near.sort((a, b) => distance(a) - distance(b))[0];

@@ -85,7 +85,7 @@ class DiarizationView extends EventTarget {
       ? statisticsTable(this.turns)
       : element("p", { class: "no-speech" }, "No speech found.");
     this.statistics.replaceChildren(element("h2", {}, "Talk time"), content);
-    this.summary.textContent = scoreText(this.view.score);
+    this.summary.replaceChildren(...scoreTexts(this.view.score));
     this.#tell("turnschanged", { turns: this.turns });
     this.selectTurn(-1);
   }
@@ -150,12 +150,12 @@ class DiarizationView extends EventTarget {
   }
 }
 
-function scoreText(score) {
-  if (!score) return "";
+function scoreTexts(score) {
+  if (!score) return [];
   const { reference_s, missed_s, false_alarm_s, confusion_s } = score;
-  const parts = `missed ${seconds(missed_s)}, false alarm ${seconds(false_alarm_s)}, confusion ${seconds(confusion_s)}`;
-  const of = `of ${seconds(reference_s)} of speech, over the whole recording, no collar`;
-  if (!reference_s) return `Errors: ${parts} ${of}.`;
+  const parts = `missed ${duration(missed_s)}, false alarm ${duration(false_alarm_s)}, confusion ${duration(confusion_s)}`;
+  const of = `of ${duration(reference_s)} of speech, over the whole recording, no collar`;
+  if (!reference_s) return [`Errors: ${parts} ${of}.`];
   const rate = (100 * (missed_s + false_alarm_s + confusion_s)) / reference_s;
-  return `DER ${rate.toFixed(1)} %: ${parts} ${of}.`;
+  return [element("strong", {}, `DER ${rate.toFixed(1)} %`), `: ${parts} ${of}.`];
 }

@@ -46,7 +46,7 @@ class Visit:
         self.page.on("request", lambda request: self.requests.append(request.url))
 
     def _heard(self, message):
-        if message.type in ("error", "warning"):
+        if message.type == "error":
             self.complaints.append(message.text)
 
     def until(self, condition, what):

@@ -236,14 +236,18 @@ def test_the_sound_in_the_page_is_the_recording(page, sample):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pictures_are_kept(visit, written, scheme):
+def test_pictures_are_kept(visit, written, turns, scheme):
+    """docs/report.png is a copy of the light one."""
     shown = opened(visit, written / "sample.html", color_scheme=scheme)
+    turn = turns.index(longest(turns))
+    shown.page.evaluate("turn => diarizationView.selectTurn(turn)", turn)
+    shown.page.evaluate("() => diarizationView.seek(diarizationView.time_s + 2)")
 
     assert shown.screenshot(f"report_{scheme}").stat().st_size > 20_000
 
 
 def test_a_phone_shows_all_of_it(visit, written, turns):
-    shown = opened(visit, written / "sample.html", width=PHONE_WIDTH, height=800)
+    shown = opened(visit, written / "sample.html", width=PHONE_WIDTH, height=1700)
 
     page = shown.page
     assert page.evaluate("() => document.documentElement.scrollWidth") == PHONE_WIDTH

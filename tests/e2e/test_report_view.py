@@ -1,0 +1,292 @@
+"""Reports of planted turns, in a browser: hostile, silent, an hour long, changed; what is heard."""
+
+import time
+
+import numpy as np
+import pytest
+import soundfile
+from playwright.sync_api import expect
+
+import report
+from e2e.browser import contrast
+from e2e.long_recordings import repeated
+from e2e.report_view import READY, is_playing, lanes, opened, same_times, table_cells, time_s, value
+from made_media import noise
+from report_cases import HOSTILE, rttm
+
+RATE_HZ = 16_000
+OPENS_WITHIN_S = 2.0
+SAME_MOMENT_S = 0.02
+NAMED = HOSTILE.replace(" ", "_")  # RTTM's fields hold no white space
+ROWS = [(0.5, 4, "anna"), (3, 6, "ben"), (7, 12, "anna"), (12.5, 19, "ben")]
+TRUE_ROWS = [(0.5, 5, "x"), (5, 6.5, "y"), (7, 12, "x"), (12, 19, "y"), (14, 15, "z")]
+TEXTS = ("h1", "#facts", ".label .name", ".label .note", "kbd", ".keys", "td", "thead th", ".times")
+# Samples that the player gives out after a seek, from the first that is not silence.
+LISTEN = """async ({ starts_s, length_s }) => {
+    const { audio } = diarizationView.player;
+    const context = new AudioContext({ sampleRate: 16000 });
+    const listener = context.createScriptProcessor(1024, 1, 1);
+    let blocks = [];
+    listener.onaudioprocess = (event) => {
+        const block = event.inputBuffer.getChannelData(0);
+        if (blocks.length || block.some((sample) => sample)) blocks.push([...block]);
+    };
+    context.createMediaElementSource(audio).connect(listener);
+    listener.connect(context.destination);
+    await context.resume();
+    const heard = [];
+    for (const start_s of starts_s) {
+        const seeked = new Promise((resolve) => (audio.onseeked = resolve));
+        diarizationView.seek(start_s);
+        await seeked;
+        blocks = [];
+        await audio.play();
+        while (blocks.length * 1024 < length_s * 16000) {
+            await new Promise((go) => setTimeout(go, 20));
+        }
+        audio.pause();
+        heard.push(blocks.flat());
+        await new Promise((go) => setTimeout(go, 200));
+    }
+    return heard;
+}"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A function that makes a report of samples and turns, by the command; returns its path."""
+
+    def make(name, samples, rows, true_rows=None):
+        folder = tmp_path_factory.mktemp("made")
+        soundfile.write(folder / f"{name}.wav", samples, RATE_HZ)
+        arguments = [folder / f"{name}.wav", folder / "turns.rttm"]
+        (folder / "turns.rttm").write_text(rttm("id", *rows))
+        if true_rows is not None:
+            (folder / "ref.rttm").write_text(rttm("id", *true_rows))
+            arguments.append(f"--reference={folder / 'ref.rttm'}")
+        output = folder / "page.html"
+        assert report.main([*map(str, arguments), f"--output={output}"]) == 0
+        return output
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def talk(made):
+    return made("talk", noise(20 * RATE_HZ), ROWS, TRUE_ROWS)
+
+
+@pytest.fixture
+def page(visit, talk):
+    return opened(visit, talk).page
+
+
+def test_what_is_heard_lies_where_the_turns_are(visit, talk):
+    page = opened(visit, talk).page
+    starts_s = [0.0, 3.333, 12.5, 7.0]
+    page.locator(".wave").click()  # browsers play nothing before somebody does something
+
+    heard = page.evaluate(LISTEN, {"starts_s": starts_s, "length_s": 0.4})
+
+    samples = noise(20 * RATE_HZ) / 32_768
+    for start_s, blocks in zip(starts_s, heard, strict=True):
+        first = np.flatnonzero(blocks)[0]
+        part = np.array(blocks[first + 800 : first + 4_000])
+        likeness = np.correlate(samples, part, "valid")
+        moment_s = (likeness.argmax() - 800) / RATE_HZ
+        assert moment_s == pytest.approx(start_s, abs=SAME_MOMENT_S)
+
+
+def test_an_hour_opens_within_two_seconds(visit, made, sample, tmp_path):
+    (tmp_path / "hour.flac").write_bytes(repeated(sample, 120))
+    samples, _ = soundfile.read(tmp_path / "hour.flac", dtype="int16")
+    rows = [(2.25 * n, 2.25 * n + 1.9, f"speaker{n % 5}") for n in range(1600)]
+    path = made("hour", samples, rows, [(begin + 0.2, end, name) for begin, end, name in rows])
+
+    took_s = []
+    for _ in range(3):
+        shown = visit("about:blank")
+        begin_s = time.monotonic()
+        shown.page.goto(path.as_uri(), wait_until="commit")
+        shown.page.locator(READY).wait_for()
+        shown.page.locator(".lane-speaker .block").first.wait_for()
+        took_s.append(time.monotonic() - begin_s)
+        assert value(shown.page, "view.player.audio.duration") == pytest.approx(3600, abs=0.01)
+        assert len(value(shown.page, "view.turns")) == 1600
+    shown.screenshot("report_hour")
+
+    assert min(took_s) < OPENS_WITHIN_S, took_s
+    assert path.stat().st_size < 60e6
+
+
+def test_an_hour_can_be_walked_through(visit, made):
+    rows = [(2.25 * n, 2.25 * n + 1.9, f"speaker{n % 2}") for n in range(1600)]
+    page = opened(visit, made("long", np.zeros(3600 * RATE_HZ, np.int16), rows)).page
+
+    assert page.locator(".block").count() < 1600  # what is thinner than pixels is drawn together
+    page.evaluate("() => { diarizationView.seek(1800); diarizationView.zoomBy(1e6); }")
+    seen = [lane for lane in lanes(page) if lane["kind"] == "speaker"]
+    shown = sorted(pair for lane in seen for pair in lane["times"])
+    first = next(n for n, (_, end, _) in enumerate(rows) if end >= shown[0][0] - 0.01)
+    assert len(shown) < 20
+    assert same_times(shown, [row[:2] for row in rows[first : first + len(shown)]])
+    assert shown[0][0] < 1800 < shown[-1][1]
+
+
+def test_hostile_names_are_only_shown(visit, made):
+    shown = opened(visit, made("talk", noise(20 * RATE_HZ), [(0, 5, NAMED)], [(0, 4, NAMED)]))
+
+    assert shown.page.locator("img").count() == 0
+    expect(shown.page.locator(".label.lane-speaker .name")).to_have_text(NAMED)
+    expect(shown.page.locator(".turn .name")).to_have_text(NAMED)
+    assert table_cells(shown.page)[1][0] == NAMED
+
+
+def test_nobody_speaks(visit, made):
+    page = opened(visit, made("talk", noise(RATE_HZ), [])).page
+
+    expect(page.get_by_text("No speech found.")).to_be_visible()
+    assert lanes(page) == []
+    for key in ("]", "[", "ArrowDown", "+", "0", "ArrowRight"):
+        page.keyboard.press(key)
+    assert time_s(page) == 1
+    page.get_by_role("listbox").press("End")
+
+
+def test_other_turns_can_be_shown(page):
+    page.evaluate(
+        """() => {
+            globalThis.told = [];
+            for (const name of ["turnschanged", "turnselected", "timechanged"]) {
+                diarizationView.addEventListener(name, ({ detail }) => told.push([name, detail]));
+            }
+            diarizationView.setTurns([
+                { start_s: 8, end_s: 9, speaker: "cleo", confidence: null },
+                { start_s: 1, end_s: 3, speaker: "anna", confidence: 0.5 },
+            ]);
+            diarizationView.selectTurn(1);
+        }"""
+    )
+
+    found = {lane["label"]: lane["times"] for lane in lanes(page) if lane["kind"] == "speaker"}
+    assert list(found) == ["anna", "cleo"]
+    assert same_times(found["cleo"], [(8, 9)])
+    assert [row[:3] for row in table_cells(page)[1:]] == [
+        ["anna", "1", "0:02.0"],
+        ["cleo", "1", "0:01.0"],
+    ]
+    told = page.evaluate("told")
+    assert ["timechanged", {"time_s": 8}] in told
+    changes = [each for each in told if each[0] != "timechanged"]
+    assert [name for name, _ in changes] == ["turnschanged", "turnselected", "turnselected"]
+    assert changes[-1] == [
+        "turnselected",
+        {"index": 1, "turn": {"start_s": 8, "end_s": 9, "speaker": "cleo", "confidence": None}},
+    ]
+
+
+def test_the_playhead_is_followed(visit, talk):
+    shown = opened(visit, talk)
+    page = shown.page
+    page.evaluate("() => { diarizationView.zoomBy(1e6); diarizationView.seek(2.0); }")
+    left = page.locator(".scroller").evaluate("each => each.scrollLeft")
+
+    page.get_by_role("button", name="Play").click()
+
+    shown.until(lambda: time_s(page) > 5.5, "the sound to leave what is seen")
+    assert is_playing(page)
+    assert value(page, "view.timeline.shows(view.time_s)")
+    assert page.locator(".scroller").evaluate("each => each.scrollLeft") > left
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_can_be_told_apart(visit, talk, scheme):
+    page = opened(visit, talk, color_scheme=scheme).page
+
+    for selector in TEXTS:
+        colours = page.locator(selector).first.evaluate(
+            """each => {
+                let behind = each;
+                const seen = (element) => getComputedStyle(element).backgroundColor;
+                while (seen(behind) === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
+                return [getComputedStyle(each).color, seen(behind)];
+            }"""
+        )
+        assert contrast(page, *colours) >= 4.5, selector
+    names = [f"--voice-{n}" for n in range(8)] + ["--missed", "--false-alarm", "--confusion"]
+    card, *found = page.evaluate(
+        """names => names.map((name) =>
+            getComputedStyle(document.documentElement).getPropertyValue(name))""",
+        ["--card", *names],
+    )
+    assert len(set(found)) == len(names)
+    for name, colour in zip(names, found, strict=True):
+        assert contrast(page, colour, card) >= 3, name
+
+
+def test_the_button_turns_the_page_dark_and_light(visit, talk):
+    page = opened(visit, talk, color_scheme="light").page
+    toggle = page.get_by_role("button", name="Dark colours")
+
+    def look():
+        wave = page.locator("canvas").evaluate("each => each.toDataURL()")
+        return page.evaluate("() => getComputedStyle(document.body).backgroundColor"), wave
+
+    light = look()
+    expect(toggle).to_have_attribute("aria-pressed", "false")
+    toggle.click()
+    dark = look()
+    expect(toggle).to_have_attribute("aria-pressed", "true")
+    toggle.click()
+
+    assert light[0] != dark[0]
+    assert light[1] != dark[1]
+    assert look() == light
+
+
+def test_nothing_moves_for_who_wants_it_so(visit, talk):
+    def moves(wish):
+        page = opened(visit, talk, reduced_motion=wish).page
+        button = page.locator("button").first
+        return button.evaluate("each => getComputedStyle(each).transitionDuration") != "0s"
+
+    assert moves("no-preference")
+    assert not moves("reduce")
+
+
+def test_everything_has_a_name_and_a_role(page):
+    tree = page.locator("body").aria_snapshot()
+
+    assert page.locator("h1").count() == 1
+    for name in ("Turn before", "Play", "Next turn", "Zoom out", "Zoom in", "Show all"):
+        assert f'button "{name}"' in tree
+    for part in ('slider "Position"', 'combobox "Speed"', 'checkbox "follow"', 'group "Timeline"'):
+        assert part in tree
+    assert 'listbox "Turns"' in tree
+    assert 'option "anna 0:00.50 – 0:04.00 3.5 s"' in tree
+    for lane in ("anna: 2 stretches, 8.5 s", "Reference x: 2 stretches, 9.5 s", "Missed: "):
+        assert f'img "{lane}' in tree
+    assert "button:" not in tree.replace('button "', "")
+
+
+def test_colour_is_never_alone(page):
+    patterns = page.evaluate(
+        """() => ["speaker", "reference", "overlap", "missed", "false_alarm", "confusion"].map(
+            (kind) => {
+                const block = document.querySelector(`.track.lane-${kind} .block`);
+                const { backgroundImage, borderWidth } = getComputedStyle(block);
+                return [backgroundImage.replace(/rgba?\\(.*?\\)/g, ""), borderWidth].join();
+            })"""
+    )
+
+    assert len(set(patterns)) == 6
+    assert page.locator(".label .name").count() == len(lanes(page))
+
+
+def test_a_page_without_sound_says_so(visit, made, monkeypatch):
+    monkeypatch.setattr("report_page.making.MOST_EMBEDDED_BYTES", 10)
+    page = visit(made("talk", noise(RATE_HZ), [(0, 1, "x")]).as_uri()).page
+
+    expect(page.get_by_text("too long to be part of this page")).to_be_visible()
+    expect(page.get_by_role("button", name="Play")).to_be_disabled()
+    assert len(lanes(page)) == 1
