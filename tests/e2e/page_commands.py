@@ -16,6 +16,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import soundfile
 
 from triton_server import ROOT
@@ -26,6 +27,7 @@ _BLOCK = re.compile(
 _NOT_A_PART = {".git", "data", "output"}
 TALK_S = 12
 RATE_HZ = 16_000
+_ONE_SPEAKER = (22 * RATE_HZ, 27 * RATE_HZ)  # of the sample
 
 
 @dataclass(frozen=True)
@@ -46,28 +48,44 @@ def blocks_of(page):
 
 
 def lay_out(folder, sample):
-    """Make a folder look like the project, with recordings: talk.wav, calls/ and wav.scp.
+    """Make a folder look like the project, with recordings that pages speak of.
+
+    talk.wav, meeting.wav and those in calls/ are of two speakers, call.wav has a side on each of
+    its two channels, ana.wav and the others are of one speaker; wav.scp and ref.rttm speak of two
+    in calls/, and data/sets/ is what evaluate.py takes.
 
     `sample` is the sample recording, with its reference beside it.
     """
     for entry in ROOT.iterdir():
         if entry.name not in _NOT_A_PART:
             (folder / entry.name).symlink_to(entry)
-    (folder / "data").mkdir()
-    (folder / "data" / "sample").symlink_to(sample.parent)
     (folder / "calls" / "older").mkdir(parents=True)
-    samples, _ = soundfile.read(sample, stop=TALK_S * RATE_HZ)
+    samples, _ = soundfile.read(sample)
+    talk = samples[: TALK_S * RATE_HZ]
     for name in ("talk.wav", "calls/monday.wav", "calls/tuesday.flac", "calls/older/friday.wav"):
-        soundfile.write(folder / name, samples, RATE_HZ)
+        soundfile.write(folder / name, talk, RATE_HZ)
+    soundfile.write(folder / "meeting.wav", samples, RATE_HZ)
+    soundfile.write(folder / "call.wav", np.stack([talk, talk[::-1]], axis=1), RATE_HZ)
+    for name in ("ana.wav", "call-1.wav", "call-2.wav", "new.wav"):
+        soundfile.write(folder / name, samples[slice(*_ONE_SPEAKER)], RATE_HZ)
     (folder / "wav.scp").write_text("monday calls/monday.wav\ntuesday calls/tuesday.flac\n")
+    (folder / "ref.rttm").write_text(_reference(sample, ["monday", "tuesday"]))
+    _lay_out_data(folder / "data", sample)
+
+
+def _lay_out_data(data, sample):
+    (data / "sets" / "meetings").mkdir(parents=True)
+    (data / "sample").symlink_to(sample.parent)
+    for file in (sample, sample.with_suffix(".rttm")):
+        (data / "sets" / "meetings" / file.name).symlink_to(file)
+
+
+def _reference(sample, names):
+    """What the sample's reference says of its first seconds, under these ids."""
     lines = sample.with_suffix(".rttm").read_text().splitlines()
-    (folder / "ref.rttm").write_text(
-        "".join(
-            line.replace(f" {sample.stem} ", f" {name} ") + "\n"
-            for name in ("monday", "tuesday")
-            for line in lines
-            if float(line.split()[3]) + float(line.split()[4]) <= TALK_S
-        )
+    first = [line for line in lines if sum(map(float, line.split()[3:5])) <= TALK_S]
+    return "".join(
+        line.replace(f" {sample.stem} ", f" {name} ") + "\n" for name in names for line in first
     )
 
 

@@ -8,6 +8,7 @@ from triton_server import ROOT
 PAGES = [
     "client.md",
     "formats.md",
+    "voices.md",
 ]
 
 pytestmark = pytest.mark.triton
