@@ -35,7 +35,7 @@ VIEWER_SCRIPTS = (
     "theme.js",
 )
 _SCRIPTS = (*VIEWER_SCRIPTS, "report.js")
-VIEWER_STYLES = ("colours.css", "viewer.css", "timeline.css")
+VIEWER_STYLES = ("colours.css", "viewer.css", "timeline.css", "lists.css")
 
 
 def page(view: Mapping[str, Any], turns: Sequence[Turn], sound: bytes) -> str:
