@@ -8,6 +8,8 @@ from triton_server import ROOT
 PAGES = [
     "client.md",
     "formats.md",
+    "operations.md",
+    "tuning.md",
     "voices.md",
 ]
 
