@@ -56,6 +56,7 @@ def main(
     except (ListError, ScoringError) as error:
         log.error("%s", error)
         return USAGE
+    origin = provenance(Path())  # of the code that measures, not of what it is by the end
     try:
         with _server_url(options) as url:
             hearing = _heard(options, sets, url)
@@ -65,7 +66,7 @@ def main(
     except KeyboardInterrupt:
         log.error("interrupted: nothing was measured")
         return INTERRUPTED
-    text = measured_text(hearing, options.enrol_s, DEFAULT_THRESHOLD, provenance(Path()))
+    text = measured_text(hearing, options.enrol_s, DEFAULT_THRESHOLD, origin)
     print(text)
     if options.docs:
         put_into(PAGE, text)

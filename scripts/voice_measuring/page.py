@@ -38,7 +38,8 @@ All of it together, as `--voices` does it: in every recording everybody who was 
 A name with several recordings, {shown:g} s each:
 
 {several}
-`--link_speakers` at {threshold:g}, in each set as one run:
+`--link_speakers` at {threshold:g}, in each set as one run; where names are of one recording only,
+two people of two recordings may be one, and their pairs are not counted:
 
 {links}
 What `enroll.py` refuses:

@@ -64,6 +64,25 @@ def test_what_is_measured_is_there_and_was_measured_at_the_default():
     assert re.search(r"\d cores, no GPU used; speaker network \w+", measured)
 
 
+def test_the_sentence_sums_up_the_rows_of_its_table():
+    text = PAGE.read_text()
+    told = re.search(
+        r"with (\d+) s,\s(\w+) of (\d+) trials was missed and (\d+) of ([\d ]+) strangers'", text
+    )
+    length_s, missed, genuine, accepted, impostors = told.groups()
+    rows = re.findall(
+        rf"^\| (?:another recording|the other half) +\| +{length_s} s \|.*$", text, re.M
+    )
+    cells = [[cell.strip() for cell in row.split("|")] for row in rows]
+    wrong = [[int(re.search(r"\((\d+)\)", cell)[1]) for cell in row[9:11]] for row in cells]
+
+    assert len(cells) == 2
+    assert sum(int(row[4]) for row in cells) == int(genuine)
+    assert sum(int(row[6]) for row in cells) == int(impostors.replace(" ", ""))
+    assert sum(rejects for rejects, _ in wrong) == {"none": 0}[missed]
+    assert sum(accepts for _, accepts in wrong) == int(accepted)
+
+
 def test_only_the_part_between_the_marks_is_replaced(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}old\n{END}after\n")
