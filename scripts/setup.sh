@@ -2,14 +2,14 @@
 # Set up everything the service needs on this machine, without root: .venv with pinned packages and Triton's binaries, the
 # models, md-eval.pl and a sample recording. Run it as often as you like; what is there already is kept.
 #
-#   scripts/setup.sh [--dev] [--if-needed] [-- COMMAND ...]
+#   scripts/setup.sh [--web | --dev] [--if-needed] [-- COMMAND ...]
 #
-# --dev adds what the tests need. --if-needed does nothing where an earlier set-up finished. With a COMMAND this process
+# --web adds what the web page and the REST endpoint need, --dev that and what the tests need. --if-needed does nothing where an earlier set-up finished. With a COMMAND this process
 # becomes that command at the end. PYTHON=/path/to/python chooses the interpreter (3.11 or 3.12).
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=$root/.venv
-requirements=$root/requirements.txt
+requirements=("$root/requirements.txt")
 torch_index=https://download.pytorch.org/whl/cpu
 pytriton=nvidia-pytriton==0.7.0
 
@@ -85,10 +85,12 @@ install_torch() {
 
 install_packages() {
     local stamp=$venv/.packages wanted
-    wanted=$(cat "$root"/requirements*.txt "${BASH_SOURCE[0]}" | sha256sum | cut -d' ' -f1)${dev:+-dev}
-    case $(cat "$stamp" 2>/dev/null) in "$wanted" | "$wanted-dev") say "packages: up to date"; return ;; esac
+    wanted=$(cat "$root"/requirements*.txt "${BASH_SOURCE[0]}" | sha256sum | cut -d' ' -f1)$extra
+    case $(cat "$stamp" 2>/dev/null) in
+    "$wanted" | "${wanted%-web}-dev" | "$wanted-web") say "packages: up to date"; return ;;
+    esac
     : >"$venv/pip.log"
-    install_torch && { say "installing packages: $(basename "$requirements")"; pip_install -r "$requirements"; } &&
+    install_torch && { say "installing packages: $(basename -a "${requirements[@]}" | paste -sd' ')"; pip_install "${requirements[@]/#/-r}"; } &&
         { say "installing $pytriton (Triton's binaries, without its dependencies)"; pip_install --no-deps "$pytriton"; } ||
         fail "pip failed, perhaps for want of a network; it said: $(grep '^ERROR' "$venv/pip.log" | tail -n 1)"
     echo "$wanted" >"$stamp"
@@ -104,13 +106,14 @@ fetch_files() {
     run "$venv/bin/python" "$root/scripts/fetch.py" md-eval sample || exit 1
 }
 
-dev= if_needed=
+extra= if_needed=
 while [ $# -gt 0 ]; do
     case $1 in
-    --dev) dev=1 requirements=$root/requirements-dev.txt ;;
+    --web) extra=-web requirements+=("$root/requirements-web.txt") ;;
+    --dev) extra=-dev requirements=("$root/requirements-dev.txt") ;;
     --if-needed) if_needed=1 ;;
     --) shift; break ;;
-    *) fail "unknown option '$1'; usage: scripts/setup.sh [--dev] [--if-needed] [-- COMMAND ...]" ;;
+    *) fail "unknown option '$1'; usage: scripts/setup.sh [--web | --dev] [--if-needed] [-- COMMAND ...]" ;;
     esac
     shift
 done
@@ -119,6 +122,9 @@ done
 is_ready() {
     local source
     [ -e "$venv/.ready" ] || return 1
+    if [ -n "$extra" ]; then
+        case $(cat "$venv/.packages" 2>/dev/null) in *"$extra" | *-dev) ;; *) return 1 ;; esac
+    fi
     for source in "$root"/requirements*.txt "$root"/external_tools/artifacts.toml "$root"/scripts/{setup.sh,networks/*.py}; do
         [ ! "$source" -nt "$venv/.ready" ] || return 1
     done

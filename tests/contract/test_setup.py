@@ -11,8 +11,8 @@ import pytest
 from triton_server import ROOT
 
 TOOLS = (
-    "bash basename cat chmod cut dirname getconf grep head mkdir perl rm sha256sum sort tail touch "
-    "uname"
+    "bash basename cat chmod cut dirname getconf grep head mkdir paste perl rm sha256sum sort tail "
+    "touch uname"
 )
 
 
@@ -140,6 +140,30 @@ def test_where_set_up_has_finished_it_becomes_the_command_at_once(project, tools
     )
     output, _ = process.communicate(timeout=60)
     assert output == f"{process.pid} two words\n"
+
+
+@pytest.mark.parametrize(
+    ("flag", "installed", "done"),
+    [
+        ("--web", "0ff-web", True),
+        ("--web", "0ff-dev", True),
+        ("--web", "0ff", False),
+        ("--dev", "0ff-web", False),
+        ("--dev", "0ff-dev", True),
+    ],
+)
+def test_where_packages_are_missing_set_up_is_needed(project, tools, flag, installed, done):
+    (project / ".venv").mkdir()
+    (project / ".venv" / ".packages").write_text(f"{installed}\n")
+    (project / ".venv" / ".ready").touch()
+    program(tools / "greet", "echo welcome")
+    nowhere = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:9/simple"}
+
+    ran = set_up(project, tools, flag, "--if-needed", "--", "greet", PIP_RETRIES="0", **nowhere)
+
+    assert (ran.stdout == "welcome\n") == done
+    if not done:
+        assert refused(ran, "pip failed")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
