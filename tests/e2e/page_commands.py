@@ -24,6 +24,8 @@ from triton_server import ROOT
 _BLOCK = re.compile(
     r"(?:^<!-- not run: (?P<reason>.+?) -->\n)?^```bash\n(?P<script>.*?)^```$", re.M | re.S
 )
+# What -e overlooks: `absent && echo there`, of which only the first half is run.
+_NOTICE = "trap '(($? == 0)) || exit 1' DEBUG\n"
 _NOT_A_PART = {".git", "data", "output"}
 TALK_S = 12
 RATE_HZ = 16_000
@@ -96,7 +98,7 @@ def run_block(block, folder, server):
         "DIARIZATION_URL": server.url,
     }
     return subprocess.run(
-        ["bash", "-e", "-o", "pipefail", "-c", addressed(block.script, server)],
+        ["bash", "-e", "-o", "pipefail", "-c", _NOTICE + addressed(block.script, server)],
         cwd=folder,
         env=os.environ | variables,
         stdin=subprocess.DEVNULL,

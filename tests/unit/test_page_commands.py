@@ -48,7 +48,15 @@ def test_default_addresses_become_those_of_the_server():
     )
 
 
-@pytest.mark.parametrize("script", ["false\ntrue\n", "false | cat\ntrue\n", "nobody-has-this\n"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "false\ntrue\n",
+        "false | cat\ntrue\n",
+        "false && echo fine\ntrue\n",
+        "nobody-has-this\n",
+    ],
+)
 def test_a_command_that_fails_fails_the_block(script, tmp_path):
     assert run_block(Block(1, script), tmp_path, SERVER).returncode != 0
 
