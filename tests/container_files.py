@@ -12,7 +12,9 @@ from pathlib import Path
 from docker.utils import exclude_paths
 
 ROOT = Path(__file__).resolve().parents[1]
-SERVER, CLIENT = (ROOT / "Dockerfile" / f"dockerfile.{name}" for name in ("server", "client"))
+SERVER, CLIENT, WEB = (
+    ROOT / "Dockerfile" / f"dockerfile.{name}" for name in ("server", "client", "web")
+)
 COMMENT = re.compile(r"^\s*#.*\n", re.MULTILINE)
 
 

@@ -1,14 +1,19 @@
 """docker-compose.yml says the same as the Dockerfiles and the scripts in them."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
 
-from container_files import CLIENT, ROOT, SERVER, stages
+from container_files import CLIENT, ROOT, SERVER, WEB, replay, stages
 from triton_server import DRAIN_S, STOP_TIMEOUT_S, Ports
+from web.options import parsed_settings
+from web.settings import Settings
 
-SERVING, (ASKING,) = stages(SERVER)[-1], stages(CLIENT)
+SERVING, (ASKING,), (GATEWAY,) = stages(SERVER)[-1], stages(CLIENT), stages(WEB)
 ALL_PORTS = {Ports().http, Ports().grpc, Ports().metrics}
 DEFAULT = re.compile(r"\$\{(\w+):-([^}]*)\}")
 
@@ -24,9 +29,14 @@ def services():
 def test_the_services_are_the_images_of_the_dockerfiles(services):
     assert {service["image"]: service["build"]["dockerfile"] for service in services.values()} == {
         f"{stage_of}:latest": f"Dockerfile/{path.name}"
-        for stage_of, path in (("wespeaker_server", SERVER), ("wespeaker_client", CLIENT))
+        for stage_of, path in (
+            ("wespeaker_server", SERVER),
+            ("wespeaker_client", CLIENT),
+            ("wespeaker_web", WEB),
+        )
     }
-    for service, path in ((services["server"], SERVER), (services["client"], CLIENT)):
+    for name, path in (("server", SERVER), ("client", CLIENT), ("web", WEB)):
+        service = services[name]
         assert f"-t {service['image']} " in path.read_text()  # the line that its comment tells
 
 
@@ -85,3 +95,35 @@ def test_the_gpus_come_on_top(services):
     (device,) = extra["deploy"]["resources"]["reservations"]["devices"]
     assert device == {"driver": "nvidia", "count": "all", "capabilities": ["gpu"]}
     assert not extra.keys() & services[name].keys()
+
+
+def test_the_gateway_waits_for_the_server_and_is_open_to_this_machine_alone(services):
+    web = services["web"]
+    port = str(Settings(Path()).port)
+    assert web["depends_on"] == {"server": {"condition": "service_healthy"}}
+    assert web["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert GATEWAY.all("EXPOSE") == [port]
+    assert GATEWAY.all("USER") == ["1000:1000"]
+    assert f":{port}/healthz" in GATEWAY.all("HEALTHCHECK")[0]
+
+
+def test_the_gateways_options_are_its_own(services):
+    options = [*GATEWAY.command("ENTRYPOINT")[2:], *services["web"]["command"]]
+    settings = parsed_settings(options)
+    assert settings.url == "server:8001"
+    assert settings.host == "0.0.0.0"
+    assert settings.allowed_hosts == ("127.0.0.1", "localhost")
+    (volume,) = services["web"]["volumes"]
+    assert str(settings.work_dir) == volume.partition(":")[2] == GATEWAY.all("VOLUME")[0]
+
+
+def test_the_gateways_image_holds_what_it_starts(tmp_path):
+    folder = replay(GATEWAY, tmp_path / "ws")
+    done = subprocess.run(
+        [sys.executable, *GATEWAY.command("ENTRYPOINT")[1:2], "--help"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--allowed_host" in done.stdout

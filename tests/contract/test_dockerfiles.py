@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from container_files import CLIENT, ROOT, SERVER, context, copied, stages
+from container_files import CLIENT, ROOT, SERVER, WEB, context, copied, stages
 
-DOCKERFILES = [SERVER, CLIENT]
+DOCKERFILES = [SERVER, CLIENT, WEB]
 HADOLINT = Path(sys.executable).with_name("hadolint")
 PREPARING, MODELS, SERVING = stages(SERVER)
 (ASKING,) = stages(CLIENT)
+(GATEWAY,) = stages(WEB)
 # What the pins of each image must fit: its Python, and the oldest glibc of Python and image.
 PLATFORMS = ["manylinux1", "manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34"]
 PIP = [sys.executable, "-m", "pip"]
@@ -41,10 +42,14 @@ def test_the_stages_stand_on_the_images_that_the_pins_were_resolved_for():
         "scratch",
         "${TRITON_IMAGE}",
     ]
-    assert "ARG PYTHON_IMAGE=python:3.11-slim-bookworm\nFROM ${PYTHON_IMAGE}" in CLIENT.read_text()
+    for dockerfile in (CLIENT, WEB):
+        text = dockerfile.read_text()
+        assert "ARG PYTHON_IMAGE=python:3.11-slim-bookworm\nFROM ${PYTHON_IMAGE}" in text
 
 
-@pytest.mark.parametrize("stage", [*stages(SERVER), *stages(CLIENT)], ids=lambda stage: stage.name)
+@pytest.mark.parametrize(
+    "stage", [PREPARING, MODELS, SERVING, ASKING, GATEWAY], ids=lambda stage: stage.name
+)
 def test_every_source_of_a_copy_is_sent_to_the_build(stage):
     for sources, target in stage.copies():
         for source in sources:
@@ -77,12 +82,14 @@ def test_every_build_argument_is_documented():
     page = (ROOT / "docs" / "deployment.md").read_text()
     table = page.partition("| build argument |")[2].partition("\n\n")[0]
     told = set(re.findall(r"`([A-Z_]+)`", table))
-    taken = re.findall(r"^ARG (\w+)=", SERVER.read_text() + CLIENT.read_text(), re.MULTILINE)
+    taken = re.findall(
+        r"^ARG (\w+)=", SERVER.read_text() + CLIENT.read_text() + WEB.read_text(), re.MULTILINE
+    )
     assert told == set(taken)
 
 
 def test_requirements_are_installed_before_any_code_is_copied():
-    for stage in (PREPARING, SERVING, ASKING):
+    for stage in (PREPARING, SERVING, ASKING, GATEWAY):
         seen = [
             name
             for name, line in stage.instructions
@@ -104,7 +111,12 @@ def installed_pins():
     return sorted(
         {
             (python, pin)
-            for stage, python in ((SERVING, "3.10"), (PREPARING, "3.11"), (ASKING, "3.11"))
+            for stage, python in (
+                (SERVING, "3.10"),
+                (PREPARING, "3.11"),
+                (ASKING, "3.11"),
+                (GATEWAY, "3.11"),
+            )
             for line in stage.all("RUN")
             for file in re.findall(r"-r (\S+)", line)
             for pin in read_pins(ROOT / Path(file).name)
