@@ -51,5 +51,5 @@ function keyHelp() {
     const caps = keys.map((key) => element("kbd", {}, key));
     return element("span", { class: "key" }, ...caps, ` ${text}`);
   });
-  return element("p", { class: "keys", "aria-label": "Keys" }, ...entries);
+  return element("p", { class: "keys", role: "note", "aria-label": "Keys" }, ...entries);
 }

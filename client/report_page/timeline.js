@@ -2,7 +2,7 @@
 // The scrolling part: ruler, waveform, lanes, playhead. Only what can be seen is there.
 
 const LABEL_ROOM_PX = 72;
-const THIN_PX = 2; // what is thinner, and the gaps between, are drawn together
+const THIN_PX = 3; // what is thinner, and the gaps between, are drawn together
 const OVERSCAN = 0.5; // widths drawn beyond each side, so that short scrolls draw nothing
 
 class Timeline extends EventTarget {

@@ -1,6 +1,7 @@
 "use strict";
 // All turns as a list for keyboards and screen readers: arrows choose, Enter plays.
 
+const TURNS_A_GROUP = 50; // browsers lay out the groups that are seen
 let n_lists = 0; // ids must differ where a page holds several
 
 class TurnList extends EventTarget {
@@ -21,7 +22,13 @@ class TurnList extends EventTarget {
     this.selected = -1;
     const colours = voices(turns);
     this.list.removeAttribute("aria-activedescendant");
-    this.list.replaceChildren(...turns.map((turn, index) => this.#option(turn, index, colours)));
+    this.options = turns.map((turn, index) => this.#option(turn, index, colours));
+    const groups = [];
+    for (let first = 0; first < turns.length; first += TURNS_A_GROUP) {
+      const options = this.options.slice(first, first + TURNS_A_GROUP);
+      groups.push(element("div", { class: "turns", role: "none" }, ...options));
+    }
+    this.list.replaceChildren(...groups);
   }
 
   #option(turn, index, colours) {
@@ -45,9 +52,9 @@ class TurnList extends EventTarget {
   }
 
   select(index) {
-    this.list.children[this.selected]?.setAttribute("aria-selected", "false");
+    this.options[this.selected]?.setAttribute("aria-selected", "false");
     this.selected = index;
-    const option = this.list.children[index];
+    const option = this.options[index];
     if (!option) return;
     option.setAttribute("aria-selected", "true");
     this.list.setAttribute("aria-activedescendant", option.id);
@@ -56,12 +63,9 @@ class TurnList extends EventTarget {
 
   /** Not scrollIntoView: that would scroll the page too. */
   #scrollTo(option) {
-    const above = option.offsetTop - this.list.offsetTop;
-    const { scrollTop, clientHeight } = this.list;
-    if (above < scrollTop) this.list.scrollTop = above;
-    if (above + option.offsetHeight > scrollTop + clientHeight) {
-      this.list.scrollTop = above + option.offsetHeight - clientHeight;
-    }
+    const [inside, outside] = [option, this.list].map((each) => each.getBoundingClientRect());
+    if (inside.top < outside.top) this.list.scrollTop += inside.top - outside.top;
+    if (inside.bottom > outside.bottom) this.list.scrollTop += inside.bottom - outside.bottom;
   }
 
   #pressed(event) {

@@ -76,9 +76,17 @@ class DiarizationView extends EventTarget {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
 
-  /** Show other turns: [{start_s, end_s, speaker, confidence, ...}]. Errors stay as they are. */
-  setTurns(turns) {
-    this.turns = turns.map((turn) => ({ ...turn })).sort((a, b) => a.start_s - b.start_s || a.end_s - b.end_s);
+  /**
+   * Show other turns: [{start_s, end_s, speaker, confidence, ...}], and choose the one at
+   * `selected` of these. They are kept in order of begin, zoom and place stay; so do the errors,
+   * which are the document's.
+   */
+  setTurns(turns, selected = -1) {
+    const chosen = turns[selected];
+    const ordered = [...turns].sort((a, b) => a.start_s - b.start_s || a.end_s - b.end_s);
+    this.turns = ordered.map((turn) => ({ ...turn }));
+    this.selected = -1;
+    this.timeline.selected = -1;
     this.timeline.show(lanesOf(this.view, this.turns), this.turns);
     this.turnList.show(this.turns);
     const content = this.turns.length
@@ -87,7 +95,7 @@ class DiarizationView extends EventTarget {
     this.statistics.replaceChildren(element("h2", {}, "Talk time"), content);
     this.summary.replaceChildren(...scoreTexts(this.view.score));
     this.#tell("turnschanged", { turns: this.turns });
-    this.selectTurn(-1);
+    this.selectTurn(ordered.indexOf(chosen));
   }
 
   /** Give it its sound: a URL, of a blob or of a server that answers ranges. */

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from triton_server import ROOT
 
@@ -15,6 +15,8 @@ SCREENSHOTS = ROOT / "output" / "screenshots"
 WIDTH, HEIGHT, PHONE_WIDTH = 1280, 900, 375
 POLL_MS = 20
 PATIENCE_S = 20.0
+
+expect.set_options(timeout=1000 * PATIENCE_S)
 
 
 @contextlib.contextmanager
