@@ -7,7 +7,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from whole_files import write_whole
 
@@ -41,13 +41,12 @@ class WorkFolder:
         try:
             folder.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
             _refuse_shared(folder)
-            self._lock = (folder / _LOCK).open("wb")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock = _locked(folder / _LOCK)
             shutil.rmtree(folder / _UPLOADS, ignore_errors=True)
             for name in (_UPLOADS, _JOBS):
                 (folder / name).mkdir(exist_ok=True)
-        except BlockingIOError as error:
-            raise WorkFolderError(f"another gateway uses {folder}, see --work_dir") from error
+        except WorkFolderError:
+            raise
         except OSError as error:
             raise WorkFolderError(f"cannot use {folder}: {error.strerror or error}") from error
 
@@ -112,6 +111,19 @@ class WorkFolder:
 
     def _job(self, job_id: str) -> Path:
         return self._folder / _JOBS / job_id
+
+
+def _locked(path: Path) -> BinaryIO:
+    """Open a file that no other process has locked; it stays locked until it is closed."""
+    file = path.open("wb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise WorkFolderError(
+            f"another gateway uses {path.parent}, name another --work_dir"
+        ) from error
+    return file
 
 
 def _refuse_shared(folder: Path) -> None:

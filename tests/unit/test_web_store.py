@@ -1,0 +1,136 @@
+"""Jobs in memory and on disk, by a clock of the test's own."""
+
+import json
+
+import pytest
+
+from outcome import Answer
+from wav_scp import Recording
+from web.jobs import State
+from web.problems import ProblemError
+from web.store import Arrived, JobStore
+from web.work_folder import WorkFolder, WorkFolderError
+
+KEEP_S = 100
+
+
+class Clock:
+    now_s = 1000.0
+
+    def __call__(self):
+        return self.now_s
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    with_lock = WorkFolder(tmp_path / "work")
+    yield with_lock
+    with_lock.close()
+
+
+@pytest.fixture
+def store(folder, clock):
+    return JobStore(folder, KEEP_S, clock)
+
+
+@pytest.fixture
+def add(store, folder):
+    """A function that adds a job of an upload."""
+
+    def made(transient=False):
+        path = folder.uploads / "upload"
+        path.write_bytes(b"RIFF")
+        return store.add(Arrived(path, 4, 1.0, "audio/wav", "call", {"mode": "full"}, transient))
+
+    return made
+
+
+def answer():
+    rttm = b"SPEAKER call 1 0.000 1.000 <NA> <NA> SPEAKER_00 <NA> <NA>\n"
+    return Answer(Recording("call", None), rttm, {"audio_s": 2.5, "mode": "full"}, 1.0, [0.5])
+
+
+def test_a_job_is_found_until_its_time_is_over(store, add, clock):
+    job = add()
+    clock.now_s += 10 * KEEP_S  # while it is worked on it does not expire
+    store.begin(job)
+    store.done(job, answer())
+    clock.now_s += KEEP_S - 1
+    assert store.find(job.id) is job
+    clock.now_s += 1
+
+    with pytest.raises(ProblemError) as gone:
+        store.find(job.id)
+
+    assert gone.value.status == 404
+    assert not store.audio(job).exists()
+
+
+def test_what_is_on_disk_is_all_that_another_store_needs(store, add, folder, clock):
+    done, waiting = add(), add()
+    store.begin(done)
+    store.done(done, answer())
+    other = JobStore(folder, KEEP_S, clock)
+
+    (again,) = other.load()
+
+    assert (again.id, again.state, again.options) == (waiting.id, State.QUEUED, {"mode": "full"})
+    found = other.find(done.id)
+    assert (found.state, found.audio_s) == (State.DONE, 2.5)
+    assert found.ended.done()
+    assert other.kept(found).text("rttm") == answer().rttm.decode()
+
+
+def test_jobs_wait_again_in_the_order_in_which_they_came(store, add, folder, clock):
+    ids = []
+    for _ in range(5):
+        clock.now_s += 1
+        ids.append(add().id)
+
+    assert [job.id for job in JobStore(folder, KEEP_S, clock).load()] == ids
+
+
+def test_a_job_whose_record_is_damaged_is_removed(store, add, folder, clock):
+    jobs = [add() for _ in range(3)]
+    records = [store.audio(job).with_name("job.json") for job in jobs]
+    records[0].write_text("{")
+    records[1].write_text(json.dumps({"id": jobs[1].id}))
+    records[2].write_text(json.dumps({"id": "../../somewhere"}))
+
+    assert JobStore(folder, KEEP_S, clock).load() == []
+    assert not any(record.parent.exists() for record in records)
+
+
+def test_what_ends_after_it_was_removed_leaves_nothing(store, add):
+    job = add()
+    ended = []
+    store.on_end = ended.append
+    store.forget(job)
+    store.begin(job)
+
+    store.done(job, answer())
+
+    assert not store.audio(job).parent.exists()
+    assert ended == [job]
+    assert job.ended.done()
+
+
+def test_bytes_and_states_are_counted(store, add):
+    job, _ = add(), add()
+    store.end(job, State.FAILED, ProblemError(422, "no"))
+
+    assert store.stored_bytes() == 8
+    assert store.counts() == {State.FAILED: 1, State.QUEUED: 1}
+
+
+def test_a_folder_is_one_gateways_alone_and_nobody_elses(tmp_path, folder):
+    with pytest.raises(WorkFolderError, match="another gateway"):
+        WorkFolder(tmp_path / "work")
+    (tmp_path / "link").symlink_to(tmp_path / "work")
+    with pytest.raises(WorkFolderError, match="somebody else"):
+        WorkFolder(tmp_path / "link")
