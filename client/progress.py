@@ -2,7 +2,7 @@
 
 The service answers a recording as a whole and tells nothing before. So the part of a recording that
 is done is guessed from the time since it was sent and from the speed at which this run's answers
-came so far; before the first answer nothing is guessed. What is shown never goes back.
+came so far; before the first answer, from that of a small server. What is shown never goes back.
 """
 
 import time
@@ -14,6 +14,7 @@ from durations import hours
 # A recording that has no answer is never shown as done, and a run that is not over neither.
 MOST_OF_A_RECORDING = 0.95
 MOST_OF_A_RUN = 0.99
+FIRST_SPEED = 30.0  # seconds of audio per second, on 2 CPU cores: docs/benchmark.md
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Standing:
     guessed : bool
         Whether `done_s` holds a guess of what the server has done.
     left_s : float | None
-        Seconds of time that are left, a guess; None before the first answer and at the end.
+        Seconds of time that are left, a guess; None where no length is known, and at the end.
     n_ended, n_recordings : int
         Recordings, failed ones too.
     n_bytes : int
@@ -122,16 +123,18 @@ class Progress:
         return min(self._most_done_s / total_s, MOST_OF_A_RUN)
 
     @property
-    def _speed(self) -> float | None:
-        """Seconds of audio per second of waiting for one recording; None before the first answer.
+    def _speed(self) -> float:
+        """Seconds of audio per second of waiting for one recording.
 
         Those in flight share the server, and that is in it.
         """
-        return self._answered_s / self._waited_s if self._answered_s and self._waited_s else None
+        if self._answered_s and self._waited_s:
+            return self._answered_s / self._waited_s
+        return FIRST_SPEED / max(len(self._sent_at_s), 1)
 
     def _guesses_s(self) -> dict[str, float]:
         """Seconds of audio that are done, of the recordings in flight."""
-        now_s, speed = self._clock(), self._speed or 0.0
+        now_s, speed = self._clock(), self._speed
         return {
             name: min(speed * (now_s - sent_at_s), MOST_OF_A_RECORDING * length_s)
             for name, sent_at_s in self._sent_at_s.items()
@@ -140,22 +143,17 @@ class Progress:
 
     def _left_s(self, guesses_s: Mapping[str, float]) -> float | None:
         """As many at once as there may be; and the longest one alone takes its time."""
-        speed = self._speed
-        if speed is None:
+        known_s = [length_s for length_s in self._lengths_s.values() if length_s is not None]
+        if not known_s:
             return None
+        assumed_s = sum(known_s) / len(known_s)  # of those whose length nobody knows yet
         left_s = [
-            self._assumed_s(length_s) - guesses_s.get(name, 0.0)
+            (assumed_s if length_s is None else length_s) - guesses_s.get(name, 0.0)
             for name, length_s in self._lengths_s.items()
             if name not in self._ended
         ]
+        speed = self._speed
         return max(sum(left_s) / (speed * self._jobs), max(left_s) / speed)
-
-    def _assumed_s(self, length_s: float | None) -> float:
-        """Of unknown length is what is as long as the mean of the known ones."""
-        if length_s is not None:
-            return length_s
-        known_s = [known_s for known_s in self._lengths_s.values() if known_s is not None]
-        return sum(known_s) / len(known_s)
 
 
 def progress_text(standing: Standing) -> str:

@@ -4,8 +4,9 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# An hour of audio takes about a minute on two CPU cores; what is seen here soon counts more.
-FIRST_GUESS = 1 / 60  # seconds of work per second of audio
+# Two CPU cores diarize half a minute of audio per second, see docs/benchmark.md; what is seen here
+# soon counts more.
+FIRST_GUESS = 1 / 30  # seconds of work per second of audio
 OVERHEAD_S = 0.5  # of a job, however short
 _NEWEST_SHARE = 0.3
 

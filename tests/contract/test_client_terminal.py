@@ -60,7 +60,7 @@ def test_the_bar_is_in_audio_time_and_marks_its_guesses(triton, wav, start, term
     triton.reply = reply
     process = start("--audio_file", a, b, "--jobs=1")
 
-    assert "of 0:30:00 audio, 0/2 done, estimating" in terminal.show("estimating")
+    assert "of 0:30:00 audio, 0/2 done, ~0:01:00 left" in terminal.show("left")
     # Until the guess for b, from the speed of a, is at its most: 95 % of 1200 s.
     at_most = "~0:29:00 of 0:30:00 audio, 1/2 done, ~0:00:00 left, 57.6 MB sent"
     assert at_most in terminal.show(at_most)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from progress import MOST_OF_A_RUN, Progress, Standing, progress_text
+from progress import FIRST_SPEED, MOST_OF_A_RUN, Progress, Standing, progress_text
 from unit.seeded import seeded
 
 
@@ -21,16 +21,27 @@ def clock():
     return Clock()
 
 
-def test_before_the_first_answer_nothing_is_guessed(clock):
-    progress = Progress({"a": 60.0, "b": 120.0}, 2, clock)
+def test_before_the_first_answer_those_in_flight_share_the_speed_of_a_small_server(clock):
+    progress = Progress({"a": 600.0, "b": 1200.0}, 2, clock)
     progress.sent("a", 1_000)
     progress.sent("b", 2_000)
     clock.now_s += 10
 
     standing = progress.now()
 
-    assert (standing.done_s, standing.total_s, standing.fraction) == (0, 180, 0)
-    assert (standing.left_s, standing.guessed, standing.n_bytes) == (None, False, 3_000)
+    assert (standing.done_s, standing.total_s) == (FIRST_SPEED * 10, 1800)
+    assert standing.left_s == pytest.approx((1200 - 150) / 15)  # b, with half of the server
+    assert (standing.guessed, standing.n_bytes) == (True, 3_000)
+
+
+def test_without_any_length_nothing_is_guessed(clock):
+    progress = Progress({"a": None}, 1, clock)
+    progress.sent("a", 1_000)
+    clock.now_s += 10
+
+    standing = progress.now()
+
+    assert (standing.left_s, standing.guessed, standing.fraction) == (None, False, 0)
 
 
 def test_after_an_answer_those_in_flight_are_guessed_from_its_speed(clock):
@@ -81,7 +92,7 @@ def test_a_failure_counts_as_done_and_says_nothing_about_speed(clock):
     standing = progress.now()
 
     assert (standing.done_s, standing.fraction) == (60, 0.5)
-    assert (standing.left_s, standing.guessed) == (None, False)
+    assert (standing.left_s, standing.guessed) == (60 / FIRST_SPEED, False)
 
 
 def test_an_unknown_length_is_counted_when_the_answer_tells_it(clock):
