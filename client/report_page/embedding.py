@@ -10,9 +10,9 @@ few bits as leave the noise 30 dB below its level, and FLAC leaves the others ou
 clear speech, 33 MB of noisy speech, against 115 MB of wav and 10 MB of Opus.
 """
 
-import io
 import itertools
 from collections.abc import Iterable
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
@@ -28,17 +28,15 @@ FRAME_SAMPLES = 4096  # libsndfile's; FLAC leaves out lower bits that are zero i
 STEP_SHARE = 0.11  # rounding to steps of it: noise 30 dB below the level, 20 log10(0.11 / sqrt(12))
 
 
-def encoded(blocks: Iterable[Samples]) -> bytes:
+def encode_into(file: BinaryIO, blocks: Iterable[Samples]) -> None:
     """Encode a recording, given in blocks of 10.24 s, as one FLAC file."""
     blocks = iter(blocks)
     head = list(itertools.islice(blocks, N_LOSSLESS_BLOCKS + 1))
     is_long = len(head) > N_LOSSLESS_BLOCKS
-    file = io.BytesIO()
     with soundfile.SoundFile(file, "w", SERVICE_RATE_HZ, 1, "PCM_16", format="FLAC") as flac:
         for block in itertools.chain(head, blocks):
             integers = np.rint(block * FULL_SCALE).clip(-FULL_SCALE, FULL_SCALE - 1)
             flac.write((rounded(integers) if is_long else integers).astype(np.int16))
-    return file.getvalue()
 
 
 def rounded(samples: NDArray[np.float64 | np.float32]) -> NDArray[np.float64 | np.float32]:

@@ -9,6 +9,9 @@ const ICON_PATHS = {
   minus: "M5 11h14v2H5z",
   plus: "M11 5h2v6h6v2h-6v6h-2v-6H5v-2h6z",
   all: "M3 12l5-5v4h8V7l5 5-5 5v-4H8v4z",
+  undo: "M9.5 4v4.5H14a6 6 0 0 1 0 12H8v-2.5h6a3.5 3.5 0 0 0 0-7H9.5v4.5L3 9.75z",
+  redo: "M14.5 4v4.5H10a6 6 0 0 0 0 12h6v-2.5h-6a3.5 3.5 0 0 1 0-7h4.5v4.5L21 9.75z",
+  here: "M11 3h2v8.5l3-3 1.5 1.5L12 15.5 6.5 10 8 8.5l3 3zM5 18h14v2.5H5z",
   theme: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zm0 2v14a7 7 0 0 1 0-14z",
 };
 

@@ -1,12 +1,14 @@
 """From a recording and its turns to the finished page."""
 
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from audio_files import SERVICE_RATE_HZ
 from formats.result import Result, Turn
 from report_page.document import Outline, document, within
-from report_page.embedding import encoded
+from report_page.embedding import encode_into
 from report_page.page import page
 from report_page.peaks import peaks
 from report_page.resampling import Samples
@@ -47,6 +49,12 @@ def page_of(
 
 def heard(audio: Path) -> tuple[Outline, bytes]:
     """Read a recording once: what its waveform looks like, and the sound for the page."""
+    sound = io.BytesIO()
+    return hear_into(sound, audio), sound.getvalue()
+
+
+def hear_into(sound: BinaryIO, audio: Path) -> Outline:
+    """Read a recording once, and write the sound for a player; what its waveform looks like."""
     measured: list[bytes] = []
     n_samples = 0
 
@@ -57,5 +65,5 @@ def heard(audio: Path) -> tuple[Outline, bytes]:
             n_samples += len(block)
             yield block
 
-    sound = encoded(watched())
-    return Outline(round(n_samples * 1000 / SERVICE_RATE_HZ), b"".join(measured)), sound
+    encode_into(sound, watched())
+    return Outline(round(n_samples * 1000 / SERVICE_RATE_HZ), b"".join(measured))

@@ -6,7 +6,7 @@ const THIN_PX = 3; // what is thinner, and the gaps between, are drawn together
 const OVERSCAN = 0.5; // widths drawn beyond each side, so that short scrolls draw nothing
 
 class Timeline extends EventTarget {
-  /** Events: `seek` {time_s}, `turn` {index}. */
+  /** Events: `seek` {time_s}, `turn` {index}, and `drawn` after blocks were placed anew. */
   constructor(view) {
     super();
     this.scale = new TimeScale(view.audio_s);
@@ -132,6 +132,7 @@ class Timeline extends EventTarget {
     this.#drawWave(left, right);
     this.lanes.forEach((lane, number) => this.#drawLane(lane, this.tracks.children[number], left, right));
     this.moveTo(this.time_s, false);
+    this.dispatchEvent(new CustomEvent("drawn"));
   }
 
   #drawRuler(left, right) {

@@ -116,13 +116,13 @@ class DiarizationView extends EventTarget {
     this.player.toggle();
   }
 
-  /** Choose a turn by its number in `turns`, -1 for none; the player goes to its begin. */
-  selectTurn(index) {
+  /** Choose a turn by its number in `turns`, -1 for none; the player goes to its begin if it may. */
+  selectTurn(index, seeks = true) {
     const turn = this.turns[index];
     this.selected = turn ? index : -1;
     this.timeline.select(this.selected);
     this.turnList.select(this.selected);
-    if (turn && !(this.time_s >= turn.start_s && this.time_s < turn.end_s && this.player.isPlaying)) this.seek(turn.start_s);
+    if (turn && seeks && !(this.time_s >= turn.start_s && this.time_s < turn.end_s && this.player.isPlaying)) this.seek(turn.start_s);
     this.#tell("turnselected", { index: this.selected, turn });
   }
 

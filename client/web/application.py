@@ -6,17 +6,17 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
 
-from web import routes_diarize, routes_health, routes_jobs
+from web import routes_diarize, routes_health, routes_jobs, routes_view
 from web.corrections import Correction
 from web.documents import ProblemDocument
 from web.error_handlers import install_error_handlers
 from web.gateway import Gateway
 from web.middleware import add_surroundings
 from web.openapi import complete
+from web.page_files import add_page
 
-PAGE = Path(__file__).with_name("page")  # index.html and all that it loads
+PAGE = Path(__file__).with_name("page")  # frame.html and all that it loads
 VERSION = "1"
 _SCHEMA_PLACE = "#/components/schemas/{model}"
 
@@ -45,11 +45,11 @@ def application(gateway: Gateway, page: Path = PAGE) -> FastAPI:
     )
     app.state.gateway = gateway
     install_error_handlers(app)
-    for routes in (routes_diarize, routes_jobs, routes_health):
+    for routes in (routes_diarize, routes_jobs, routes_view, routes_health):
         app.include_router(routes.router)
     complete(app, _schemas(), bool(gateway.settings.api_keys))
     if page.is_dir():
-        app.mount("/", StaticFiles(directory=page, html=True), name="page")
+        add_page(app, page)
     add_surroundings(app, gateway)
     return app
 

@@ -10,6 +10,7 @@ from web.gateway import Gateway
 from web.jobs import Job, State
 
 MOST_SPEAKERS = 100  # as `run` has it
+_PARTS = ("result", "view", "turns", "audio", "sound", "report")
 
 
 class ProblemDocument(BaseModel):
@@ -103,6 +104,8 @@ class Links(BaseModel):
     view: str
     turns: str
     audio: str
+    sound: str
+    report: str
 
 
 class JobDocument(BaseModel):
@@ -145,7 +148,7 @@ def job_document(gateway: Gateway, job: Job) -> dict[str, Any]:
         problem=None if job.problem is None else ProblemDocument(**job.problem),
         links=Links(
             self=own,
-            **{part: f"{own}/{part}" for part in ("result", "view", "turns", "audio")},
+            **{part: f"{own}/{part}" for part in _PARTS},
         ),
     )
     return document.model_dump(mode="json")

@@ -20,6 +20,7 @@ from web.problems import ProblemError, later
 from web.running import Runner
 from web.settings import Settings
 from web.store import JobStore
+from web.viewing import Views
 from web.work_folder import WorkFolder
 
 log = logging.getLogger("diarization_web")
@@ -50,6 +51,7 @@ class Gateway:
         self.folder = WorkFolder(settings.work_dir)
         self.store = JobStore(self.folder, settings.keep_s, clock)
         self.runner = Runner(settings, self.store)
+        self.views = Views(self.folder)
         self.pace = Pace()
         self.metrics = Metrics(self.store.counts, self.store.stored_bytes)
         self.store.on_end = self._ended

@@ -1,6 +1,6 @@
 """/v1/jobs/{job_id}: progress, result, audio, corrected turns, and the end of a job."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
@@ -20,7 +20,6 @@ from web.probing import MEDIA_TYPES
 from web.problems import ProblemError
 from web.routes_diarize import failure
 from web.uploads import limited_body
-from web.viewing import view_of
 
 MOST_CORRECTION_BYTES = 20_000_000  # a turn is about 100 bytes
 
@@ -31,11 +30,6 @@ _RESULT = {
     "description": "Who spoke when; corrected, where a person has done so.",
     "content": result_content(),
     "headers": CONTENT_DISPOSITION,
-}
-
-_VIEW: dict[str, Any] = {
-    "description": "A document `diarization-view/1`.",
-    "content": {"application/json": {"schema": {"type": "object"}}},
 }
 
 
@@ -80,7 +74,7 @@ async def get_result(
 ) -> Response:
     """Get who spoke when, in the format that `format` or `Accept` chooses."""
     format_ = chosen(request.headers.get("accept"), asked)
-    job = await _done(gateway, job_id)
+    job = await done(gateway, job_id)
     return result_response(await run_in_threadpool(gateway.store.kept, job), format_)
 
 
@@ -96,7 +90,7 @@ async def correct_turns(request: Request, job_id: JobId, gateway: TheGateway) ->
 
     They are kept at once; all results from now on are made of them.
     """
-    job = await _done(gateway, job_id)
+    job = await done(gateway, job_id)
     body = b"".join([piece async for piece in limited_body(request, MOST_CORRECTION_BYTES)])
     try:
         correction = await run_in_threadpool(Correction.model_validate_json, body)
@@ -120,26 +114,9 @@ def _corrected(gateway: Gateway, job: Job, correction: Correction) -> Response:
 )
 async def forget_correction(job_id: JobId, gateway: TheGateway) -> Response:
     """Go back to the turns that were found."""
-    job = await _done(gateway, job_id)
+    job = await done(gateway, job_id)
     await run_in_threadpool(gateway.store.correct, job, None)
     return Response(status_code=204)
-
-
-@router.get(
-    "/view",
-    summary="Get what the viewer shows of a job",
-    response_class=JSONResponse,
-    responses={200: _VIEW, **problems(404, 409, 422, 502, 503)},
-)
-async def get_view(job_id: JobId, gateway: TheGateway) -> Response:
-    """Get the turns that hold, with the outline of the recording's waveform."""
-    job = await _done(gateway, job_id)
-    return JSONResponse(await run_in_threadpool(_view, gateway, job), headers=NO_STORE)
-
-
-def _view(gateway: Gateway, job: Job) -> dict[str, Any]:
-    result = gateway.store.kept(job).result
-    return view_of(result, gateway.store.audio(job), gateway.folder.peaks(job.id))
 
 
 @router.get(
@@ -166,7 +143,8 @@ async def get_audio(job_id: JobId, gateway: TheGateway) -> Response:
     return FileResponse(path, headers=NO_STORE, media_type=job.media_type)
 
 
-async def _done(gateway: Gateway, job_id: str) -> Job:
+async def done(gateway: Gateway, job_id: str) -> Job:
+    """Look a job up that has a result; ProblemError says why it has none."""
     job = await run_in_threadpool(gateway.store.find, job_id)
     if job.state != State.DONE:
         raise failure(job)

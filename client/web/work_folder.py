@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from whole_files import write_whole
 
 _UPLOADS, _JOBS, _LOCK = "uploads", "jobs", "lock"
-_AUDIO, _PEAKS = "audio", "peaks"
+_AUDIO, _PEAKS, _SOUND = "audio", "peaks", "sound"
 _RECORD, _ANSWER, _CORRECTION = "job.json", "answer.json", "correction.json"
 _OWNER_ONLY = 0o700
 _OTHERS = 0o077
@@ -104,6 +104,10 @@ class WorkFolder:
     def peaks(self, job_id: str) -> Path:
         """Where the outline of a job's waveform is, once somebody wanted to see it."""
         return self._job(job_id) / _PEAKS
+
+    def sound(self, job_id: str) -> Path:
+        """Where a job's recording is as players want it, once somebody wanted to hear it."""
+        return self._job(job_id) / _SOUND
 
     def close(self) -> None:
         """Let another gateway use it."""

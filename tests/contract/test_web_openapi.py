@@ -82,7 +82,7 @@ def test_every_route_documents_its_errors_as_problems(gateway):
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
     }
-    assert len(statuses) == 11
+    assert len(statuses) == 14
     for errors in statuses.values():
         assert {"403", "421", "500"} <= set(errors)
         assert all(content == {"application/problem+json"} for content in errors.values())

@@ -10,7 +10,7 @@ from audio_files import AudioError
 from made_media import noise, write_media
 from report_page import embedding
 from report_page.document import Outline
-from report_page.embedding import encoded, rounded
+from report_page.embedding import encode_into, rounded
 from report_page.making import heard
 from report_page.peaks import peaks
 from report_page.resampling import in_blocks_of, resampled
@@ -22,6 +22,12 @@ def decoded(flac):
     samples, rate_hz = soundfile.read(io.BytesIO(flac), dtype="int16")
     assert rate_hz == 16_000
     return samples
+
+
+def encoded(blocks):
+    file = io.BytesIO()
+    encode_into(file, blocks)
+    return file.getvalue()
 
 
 def all_of(path):

@@ -1,0 +1,13 @@
+// Says something to those who do not see the page.
+
+export function say(text) {
+  const place = document.getElementById("live");
+  if (place.textContent !== text) place.textContent = text;
+}
+
+/** Show one sentence above the page until it is shown no more; "" for none. */
+export function banner(text) {
+  const place = document.getElementById("banner");
+  if (place.textContent !== text) place.textContent = text;
+  place.hidden = !text;
+}

@@ -1,0 +1,92 @@
+// The recordings of this browser, and the uploads under way.
+
+import { AWAY, job, limits, removeJob } from "./api.js";
+import { banner } from "./live.js";
+import { forget, recordings } from "./recordings.js";
+import { UploadRow } from "./upload_row.js";
+import { longTime, progressText } from "./words.js";
+
+const POLL_MS = 1500;
+const GONE = 404;
+const ENDED = ["done", "failed", "cancelled"];
+
+export class RecordingList {
+  constructor(uploads) {
+    this.uploads = uploads;
+    this.known = new Map(); // jobs by id, as they were last seen
+    this.notes = element("div", { role: "status" });
+    this.rows = element("ul", { class: "recordings" });
+    this.root = element("section", { class: "card", "aria-label": "My recordings", hidden: true }, element("h2", {}, "My recordings"), this.notes, this.rows);
+    this.onChange = () => this.#show();
+    uploads.addEventListener("change", this.onChange);
+    uploads.addEventListener("arrived", this.onChange);
+    globalThis.addEventListener("storage", this.onChange); // another tab
+    this.#show();
+    this.#watch();
+  }
+
+  #show() {
+    const held = this.rows.contains(document.activeElement) ? document.activeElement.dataset.of : null;
+    const sent = this.uploads.all.filter(({ state }) => !["arrived", "cancelled"].includes(state));
+    const rows = [
+      ...sent.map((upload) => new UploadRow(upload, this.uploads).root),
+      ...recordings().map((each) => this.#row(each)),
+    ];
+    this.rows.replaceChildren(...rows);
+    this.root.hidden = !rows.length && !this.notes.childElementCount;
+    if (held) this.rows.querySelector(`[data-of="${CSS.escape(held)}"]`)?.focus();
+  }
+
+  #row({ id, name, at }) {
+    const seen = this.known.get(id);
+    const open = element("a", { href: `#${id}`, class: "name", "data-of": `open ${id}` }, name);
+    const remove = element("button", { type: "button", "data-of": `remove ${id}`, "aria-label": `${seen && !ENDED.includes(seen.state) ? "Cancel" : "Remove"} ${name}` }, seen && !ENDED.includes(seen.state) ? "Cancel" : "Remove");
+    remove.addEventListener("click", () => this.#remove(id));
+    const when = new Date(at).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+    const state = element("span", { class: `state ${seen?.state ?? ""}` }, seen ? stateText(seen) : "…");
+    return element("li", {}, open, element("span", { class: "soft" }, when), state, remove);
+  }
+
+  async #remove(id) {
+    await removeJob(id).catch(() => {}); // gone already, or it expires
+    forget(id);
+    this.#show();
+  }
+
+  async #watch() {
+    const asked = recordings().filter(({ id }) => !ENDED.includes(this.known.get(id)?.state));
+    for (const each of asked) {
+      try {
+        this.known.set(each.id, await job(each.id));
+        banner("");
+      } catch (problem) {
+        if (problem.status === GONE) await this.#vanished(each);
+        else banner(problem.status ? problem.message : AWAY);
+      }
+      if (this.ended) return;
+    }
+    if (asked.length) this.#show();
+    this.timer = setTimeout(() => this.#watch(), POLL_MS);
+  }
+
+  async #vanished({ id, name }) {
+    forget(id);
+    const { keep_s } = await limits().catch(() => ({}));
+    const kept = keep_s ? `: results are kept for ${longTime(keep_s)}` : "";
+    this.notes.append(element("p", { class: "notice" }, `${name} is no longer there${kept}.`));
+  }
+
+  destroy() {
+    this.ended = true;
+    clearTimeout(this.timer);
+    this.uploads.removeEventListener("change", this.onChange);
+    this.uploads.removeEventListener("arrived", this.onChange);
+    globalThis.removeEventListener("storage", this.onChange);
+  }
+}
+
+function stateText(seen) {
+  if (seen.state === "done") return seen.corrected ? "Done, corrected" : "Done";
+  if (seen.state === "failed") return `Failed: ${seen.problem.detail}`;
+  return seen.state === "cancelled" ? "Cancelled" : progressText(seen);
+}

@@ -1,0 +1,56 @@
+// Every speaker's name, to be typed over, and whom to merge with.
+
+import { rttmName } from "./names.js";
+import { speakersOf } from "./turns.js";
+
+export class SpeakersPanel {
+  constructor(editor) {
+    this.editor = editor;
+    this.list = element("ul", { class: "speakers" });
+    this.root = element("section", { class: "card names", "aria-label": "Speakers" }, element("h2", {}, "Speakers"), this.list);
+  }
+
+  show() {
+    const { turns } = this.editor;
+    const colours = voices(turns);
+    const names = speakersOf(turns);
+    const held = this.list.contains(document.activeElement) ? document.activeElement.dataset : null;
+    this.list.replaceChildren(...names.map((name, number) => this.#chip(name, number, colours.get(name), names)));
+    this.root.hidden = names.length === 0;
+    if (held) this.list.querySelector(`[data-number="${held.number}"][data-what="${held.what}"]`)?.focus();
+  }
+
+  #chip(name, number, voice, names) {
+    const input = element("input", {
+      type: "text", value: name, maxlength: 100, size: Math.max(name.length, 6), spellcheck: "false", autocomplete: "off",
+      "aria-label": `Name of ${name}`, "data-number": number, "data-what": "name",
+    });
+    input.addEventListener("input", () => (input.size = Math.max(input.value.length, 6)));
+    input.addEventListener("change", () => {
+      if (!this.editor.rename(name, input.value)) input.value = name;
+    });
+    input.addEventListener("keydown", (event) => this.#pressed(event, input, name));
+    const others = names.filter((other) => other !== name);
+    const hint = rttmName(name) === name ? [] : [element("small", { class: "soft" }, `in RTTM ${rttmName(name)}`)];
+    const swatch = element("span", { class: "swatch", "aria-hidden": "true" });
+    return element("li", { class: `chip ${voiceClass(voice)}` }, swatch, element("span", { class: "name-field" }, input, ...hint), ...this.#merge(name, number, others));
+  }
+
+  #merge(name, number, others) {
+    if (!others.length) return [];
+    const label = `Merge ${name} into another speaker`;
+    const select = element(
+      "select",
+      { "aria-label": label, title: label, "data-number": number, "data-what": "merge" },
+      element("option", { value: "" }, "Merge…"),
+      ...others.map((other) => element("option", { value: other }, `into ${other}`)),
+    );
+    select.addEventListener("change", () => this.editor.merge(name, select.value));
+    return [select];
+  }
+
+  #pressed(event, input, name) {
+    if (event.key === "Escape") input.value = name;
+    if (event.key === "Enter" || event.key === "Escape") input.blur(); // which saves what was typed
+  }
+}

@@ -1,0 +1,104 @@
+"""What the page needs beside the jobs: sound, report, limits, and its own files."""
+
+import io
+import re
+
+import pytest
+import soundfile
+
+from gateways import assert_problem
+from made_media import noise, write_media
+from report_page.page import VIEWER_SCRIPTS, VIEWER_STYLES
+
+ANA = {"start_s": 0.25, "end_s": 0.75, "speaker": "Ana María"}
+
+
+@pytest.fixture
+def job(gateway, tmp_path):
+    """A job that is done, of two seconds as a browser records them; its path."""
+    path = gateway.start(write_media(tmp_path / "talk.webm", noise(32_000)))
+    assert gateway.ended(path)["state"] == "done"
+    return path
+
+
+def links(text):
+    """What the page's frame loads, in order."""
+    return re.findall(r'(?:src|href)="([^"]+)"', text)
+
+
+def test_a_player_gets_flac_that_it_can_go_through(gateway, job):
+    whole = gateway.get(f"{job}/sound")
+    part = gateway.get(f"{job}/sound", headers={"Range": "bytes=4-41"})
+
+    samples, rate_hz = soundfile.read(io.BytesIO(whole.content))
+    assert whole.headers["Content-Type"] == "audio/flac"
+    assert whole.headers["Cache-Control"] == "no-store"
+    assert rate_hz == 16_000
+    assert len(samples) == pytest.approx(32_000, abs=800)  # Opus adds a part of a frame
+    assert samples.std() > 0.01
+    assert (part.status_code, part.content) == (206, whole.content[4:42])
+
+
+def test_the_report_is_the_clients_own_with_the_corrected_names(gateway, job):
+    gateway.ask("PUT", f"{job}/turns", json={"turns": [ANA]})
+
+    report = gateway.get(f"{job}/report")
+
+    assert report.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert report.headers["Content-Disposition"] == "attachment; filename*=UTF-8''talk.html"
+    assert "Ana María" in report.text
+    assert "SPEAKER_00" not in report.text
+    assert "class DiarizationView" in report.text
+
+
+def test_sound_and_waveform_go_with_the_job(gateway, job):
+    for part in ("view", "sound", "report"):
+        assert gateway.get(f"{job}/{part}").status_code == 200
+    assert {"peaks", "sound"} <= {path.name for path in gateway.files()}
+
+    gateway.ask("DELETE", job)
+
+    assert gateway.files() == []
+    for part in ("view", "sound", "report"):
+        assert_problem(gateway.get(f"{job}/{part}"), 404)
+
+
+def test_limits_are_told(gateway, settings):
+    assert gateway.get("/v1/limits").json() == {
+        "most_upload_bytes": settings.most_upload_bytes,
+        "keep_s": settings.keep_s,
+    }
+
+
+def test_the_page_loads_the_viewers_files_and_its_own(gateway):
+    page = gateway.get("/")
+
+    found = links(page.text)
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert [link for link in found if link.startswith("viewer/")] == [
+        f"viewer/{name}" for name in (*VIEWER_STYLES, *VIEWER_SCRIPTS)
+    ]
+    kinds = {"js": "javascript", "css": "text/css", "svg": "image/svg+xml"}
+    for link in found:
+        file = gateway.get(f"/{link}")
+        assert file.status_code == 200, link
+        assert kinds[link.rpartition(".")[2]] in file.headers["Content-Type"]
+        assert "default-src 'self'" in file.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", ["/", "/page/main.js", "/viewer/viewer.js"])
+def test_files_are_asked_for_each_time_and_sent_when_they_changed(path, gateway):
+    first = gateway.get(path)
+
+    again = gateway.get(path, headers={"If-None-Match": first.headers["ETag"]})
+
+    assert first.headers["Cache-Control"] == "no-cache"
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/viewer/page.py", "/viewer/page.html", "/page/frame.html", "/page/", "/page/../app.py"],
+)
+def test_nothing_else_of_their_folders_is_served(path, gateway):
+    assert_problem(gateway.get(path), 404)
