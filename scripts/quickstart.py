@@ -1,4 +1,4 @@
-"""From nothing to "who spoke when": serve, diarize the sample recording, score it, stop."""
+"""From nothing to "who spoke when": serve, diarize the sample, score and show it, stop."""
 
 import subprocess
 import sys
@@ -33,12 +33,14 @@ def diarize_sample(url: str) -> None:
         "reference": SAMPLE.with_suffix(".rttm"),
     }
     command = [sys.executable, str(ROOT / "client" / "client.py")]
-    command += [f"--{name}={value}" for name, value in flags.items()]
+    command += [f"--{name}={value}" for name, value in flags.items()] + ["--report"]
     print(f"diarizing {SAMPLE.relative_to(ROOT)} ...", flush=True)
     status = subprocess.run(command, check=False).returncode
     if status:
         sys.exit(status)
-    print((OUTPUT / "rttm").read_text(), end="", flush=True)
+    print((OUTPUT / "rttm").read_text(), end="")
+    page = (OUTPUT / SAMPLE.stem).with_suffix(".html")
+    print(f"to look at and listen to, in a browser: {page.relative_to(ROOT)}", flush=True)
 
 
 if __name__ == "__main__":
