@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from assignment import best_pairs
 from audio_files import encoded_bytes
 from evaluation.rttm_turns import Turn, speakers_of, turns_of
 from evaluation.sending import Connection
@@ -16,7 +17,6 @@ from run_report import RunReport
 from service import Service, ServiceError
 from voice_measuring.excerpts import Excerpt
 from voice_measuring.people import Person, person
-from voices.assignment import best_pairs
 from voices.enrolling import others_in
 from voices.speakers import NEEDED_OUTPUTS, Speakers
 from voices.speakers import speakers_of as spoken_in

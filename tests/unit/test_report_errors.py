@@ -1,16 +1,12 @@
 """Errors against a reference: on paper, and against two scorers that share no line with it."""
 
-import itertools
-
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.optimize import linear_sum_assignment
 
 from report_cases import turns
 from report_page.errors import Error, errors, totals_ms
-from report_page.matching import best_pairs, matched_speakers
+from report_page.matching import matched_speakers
 from unit.second_scorer import second_opinion
 from unit.test_second_scorer import CASES, first_opinion
 
@@ -98,28 +94,6 @@ def test_sums_are_those_of_pyannote(reference, found):
     assert percents(reference, found) == pytest.approx(
         second_opinion(reference, found, 0.0), abs=1e-6
     )
-
-
-@given(st.integers(1, 7), st.integers(1, 7), st.integers(0, 2**32 - 1))
-def test_pairs_are_as_good_as_scipys(n_rows, n_columns, seed):
-    gains = np.random.default_rng(seed).integers(0, 9, (n_rows, n_columns))
-
-    pairs = best_pairs(gains)
-
-    rows, columns = linear_sum_assignment(gains, maximize=True)
-    assert len(pairs) == len({row for row, _ in pairs}) == len({column for _, column in pairs})
-    assert len(pairs) == min(gains.shape)
-    assert sum(gains[pair] for pair in pairs) == gains[rows, columns].sum()
-
-
-def test_pairs_are_the_best_of_all_permutations():
-    gains = np.array([[7, 5, 1], [6, 1, 0], [5, 4, 3]])
-
-    best = max(
-        sum(gains[i, each[i]] for i in range(3)) for each in itertools.permutations(range(3))
-    )
-
-    assert sum(gains[pair] for pair in best_pairs(gains)) == best == 14
 
 
 def test_who_shares_no_time_has_no_match():

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import linear_sum_assignment
 
+from assignment import best_pairs
 from unit.planted_voices import direction, voice
 from unit.seeded import seeded
-from voices.assignment import best_pairs
 from voices.matching import matches, name_cosines
 
 ANA, BEN = voice("Ana", [1, 0, 0]), voice("Ben", [0, 1, 0])

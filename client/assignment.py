@@ -1,4 +1,4 @@
-"""The best way to give speakers names, one to one."""
+"""The best way to pair speakers with names, one to one."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,11 +6,12 @@ from numpy.typing import NDArray
 _Floats = NDArray[np.float64]
 
 
-def best_pairs(gains: _Floats) -> list[tuple[int, int]]:
+def best_pairs(gains: NDArray[np.float64 | np.int64]) -> list[tuple[int, int]]:
     """Pairs (row, column), each row and column in at most one, with the largest sum of gains.
 
     Only pairs with a gain above zero are made, so rows and columns may stay alone. Exact, by
     shortest augmenting paths with potentials (Jonker and Volgenant 1987), in O(rows^2 columns).
+    Scipy has it too, but the client does without.
 
     Parameters
     ----------
