@@ -131,8 +131,10 @@ def through_av(path: Path, reason: str, work: Callable[[ModuleType, Any], Result
     Raises
     ------
     AudioError
-        If PyAV is not installed or cannot read the file, or there is no audio in it.
+        If the file is empty, PyAV is not installed or cannot read it, or there is no audio in it.
     """
+    if not path.stat().st_size:
+        raise AudioError(f"{path} is empty, expected audio")
     try:
         import av
     except ImportError as error:
@@ -146,7 +148,8 @@ def through_av(path: Path, reason: str, work: Callable[[ModuleType, Any], Result
                 raise ValueError("it has no audio stream")
             return work(av, container)
     except (av.error.FFmpegError, ValueError) as error:
-        raise AudioError(f"neither libsndfile nor PyAV can read {path}: {error}") from error
+        said = getattr(error, "strerror", None) or error  # without FFmpeg's number and the name
+        raise AudioError(f"neither libsndfile nor PyAV can read {path}: {said}") from error
 
 
 def _decoded(keep_channels: bool, av: ModuleType, container: Any) -> bytes:  # noqa: ANN401 - PyAV is optional

@@ -31,7 +31,9 @@ def main(argv: Sequence[str] | None = None, backoff: Backoff = BACKOFF) -> int:
     set_up_logging(options.verbose)
     store = VoiceStore(options.voices)
     try:
-        known = [] if options.name and not options.voices.exists() else store.voices()
+        known = [] if options.name and store.is_new else store.voices()
+        if not options.list:
+            store.refuse_unwritable()
         asking = Asking(options, access(options), backoff)
     except (VoicesError, AccessError) as error:
         return _told(error, USAGE)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from option_groups.guarded import add_access
 from option_groups.service import add_service
+from option_groups.values import path
 from option_groups.voices import add_threshold
 from voices.names import usable_name
 
@@ -43,6 +44,9 @@ def parsed_options(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line; ends the program with exit code 2 and a sentence if it is wrong."""
     parser = _parser()
     options = parser.parse_args(argv)
+    # Not by argparse, which would look for it first, and tell of no misspelt option.
+    if options.name is None and options.remove is None and not options.list:
+        parser.error("one of the arguments --name --list --remove is required")
     if options.name is not None and not options.audio:
         parser.error("--name needs recordings of that person, got none")
     if options.name is None and (options.audio or options.replace or options.force):
@@ -56,21 +60,22 @@ def parsed_options(argv: Sequence[str] | None) -> argparse.Namespace:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="enroll.py",
+        usage="%(prog)s (--name NAME AUDIO [AUDIO ...] | --list | --remove NAME) [option ...]",
         description="Keep people's voices, so that client.py --voices calls them by their names.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    one_of = parser.add_mutually_exclusive_group(required=True)
+    one_of = parser.add_mutually_exclusive_group()
     one_of.add_argument("--name", metavar="NAME", help="who talks in the recordings")
     one_of.add_argument("--list", action="store_true", help="tell who is enrolled, and from what")
     one_of.add_argument("--remove", metavar="NAME", help="forget this person")
     add = parser.add_argument
-    add("audio", metavar="AUDIO", nargs="*", type=Path, help="recordings of that person alone")
+    add("audio", metavar="AUDIO", nargs="*", type=path, help="recordings of that person alone")
     add(
         "--voices",
         metavar="FILE",
-        type=Path,
+        type=path,
         default=DEFAULT_FILE,
         help="where voices are kept (default: %(default)s)",
     )

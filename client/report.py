@@ -16,7 +16,7 @@ from rttm_lines import RttmError, read_rttm, turns_of
 from wav_scp import ListError, single_recording
 from whole_files import OutputError, write_whole
 
-OK, FAILED, USAGE = 0, 1, 2
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 _ROUNDED_MS = 1000
 _MOST_NAMED = 3
 EPILOG = """\
@@ -27,9 +27,10 @@ examples:
 The id is that of the one recording in RTTM; of several, that with the audio file's name is taken.
 
 exit codes:
-  0  the page is written
-  1  the page cannot be written
-  2  wrong usage, or files that cannot be read or do not fit together
+  0    the page is written
+  1    the page cannot be written
+  2    wrong usage, or files that cannot be read or do not fit together
+  130  interrupted by Ctrl-C: no page is written
 """
 
 
@@ -37,18 +38,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run with these command-line arguments; returns the exit code."""
     options = _parser().parse_args(argv)
     try:
-        recording_id, text = _page(options.audio, options.rttm, options.reference)
+        print(_written(options))
     except (AudioError, ListError, RttmError) as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return USAGE
-    output = options.output or _beside(options.rttm) / f"{recording_id}.html"
-    try:
-        write_whole(output, text.encode())
     except OutputError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return FAILED
-    print(output)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return OK
+
+
+def _written(options: argparse.Namespace) -> Path:
+    """Write the page; where it is."""
+    recording_id, text = _page(options.audio, options.rttm, options.reference)
+    output: Path = options.output or _beside(options.rttm) / f"{recording_id}.html"
+    write_whole(output, text.encode())
+    return output
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,9 +1,9 @@
 """Options that tell where answers go, and as what."""
 
 import argparse
-from pathlib import Path
 
 from option_groups.formats import add_format, settle_format
+from option_groups.values import path
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -12,7 +12,7 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--output_directory",
         metavar="DIR",
-        type=Path,
+        type=path,
         help="gets one file rttm_<id> per recording and their joined rttm",
     )
     add_format(group)

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from pathlib import Path
 
 MOST_TIMEOUT_S = 1e6  # beyond it gRPC counts the deadline as passed
 
@@ -42,6 +43,18 @@ def cosine(text: str) -> float:
     if not -1 < given < 1:
         raise argparse.ArgumentTypeError(f"expected a number above -1 and below 1, got {text!r}")
     return given
+
+
+def name(text: str) -> str:
+    """Read the name of a file or folder; an empty one, as an unset variable leaves it, is none."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a name, got ''")
+    return text
+
+
+def path(text: str) -> Path:
+    """Read where a file or folder is."""
+    return Path(name(text))
 
 
 def _seconds(text: str) -> float:

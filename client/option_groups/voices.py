@@ -2,9 +2,8 @@
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 
-from option_groups.values import cosine
+from option_groups.values import cosine, path
 from voices.voice import DEFAULT_THRESHOLD
 
 
@@ -14,7 +13,7 @@ def add_voices(parser: argparse.ArgumentParser) -> None:
     add(
         "--voices",
         metavar="FILE",
-        type=Path,
+        type=path,
         help="people enrolled by enroll.py, who get their names; others stay SPEAKER_00, ...",
     )
     add(

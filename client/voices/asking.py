@@ -69,7 +69,7 @@ class Asking:
             )
         failed = [each for each in outcomes if isinstance(each, Failure)]
         if failed:
-            raise RecordingError(*(f"{each.recording.path}: {each.reason}" for each in failed))
+            raise RecordingError(*map(_sentence, failed))
         arrived = {each.recording: each for each in outcomes if isinstance(each, Answer)}
         return [arrived[recording] for recording in recordings]
 
@@ -83,6 +83,11 @@ class Asking:
 
 def _loaded(recording: Recording) -> bytes:
     return encoded_bytes(recording.path)
+
+
+def _sentence(failure: Failure) -> str:
+    path = str(failure.recording.path)
+    return failure.reason if path in failure.reason else f"{path}: {failure.reason}"
 
 
 def _problem(answer: Answer, threshold: float) -> str | None:

@@ -1,12 +1,15 @@
 """The file of enrolled voices: a row for each recording of a person."""
 
+import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from voices.database import Kind, reading, writing
+from voices.database import FileError, Kind, reading, writing
+from voices.names import usable_name
 from voices.voice import Origin, Voice, VoicesError
 
 VOICES = Kind(
@@ -42,6 +45,18 @@ class VoiceStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever kept: a first enrolment under way has made the file at most."""
+        return not self.path.exists() or (self.path.is_file() and not self.path.stat().st_size)
+
+    def refuse_unwritable(self) -> None:
+        """Refuse, before anything is to be kept, what could not be written."""
+        folder = self.path.absolute().parent  # where SQLite writes its journal
+        for place in (folder, self.path) if self.path.exists() else (folder,):
+            if not os.access(place, os.W_OK):
+                raise FileError(f"cannot write {self.path}: {place} is missing or read-only")
 
     def voices(self) -> list[Voice]:
         """Read all, by name, then in the order of their enrolment."""
@@ -83,16 +98,34 @@ class VoiceStore:
 
     def _voice(self, row: Sequence[object]) -> Voice:
         name, network, dimension, blob, *origin = row
-        centroid = np.frombuffer(bytes(blob), _LITTLE_ENDIAN)  # type: ignore[call-overload]
-        # Not "outside", which NaN never is.
-        if len(centroid) != dimension or not abs(np.linalg.norm(centroid) - 1) <= _UNIT_WITHIN:
+        self._refuse_unusable(str(name))
+        centroid = _direction(blob)
+        if centroid is None or len(centroid) != dimension:
             raise VoicesError(f"{self.path} is damaged: a centroid of {name!r} is no direction")
-        return Voice(str(name), str(network), centroid.astype(np.float32), Origin(*origin))  # type: ignore[arg-type]
+        return Voice(str(name), str(network), centroid, Origin(*origin))  # type: ignore[arg-type]
+
+    def _refuse_unusable(self, name: str) -> None:
+        """Refuse a name that would break RTTM: any tool can have written it here."""
+        try:
+            expected = usable_name(name)
+        except ValueError as error:
+            raise VoicesError(f"{self.path}: {error}") from error
+        if name != expected:
+            raise VoicesError(f"{self.path} holds the name {name!r}, expected {expected!r}")
 
 
 def names_in(voices: Iterable[Voice]) -> list[str]:
     """Names, each once, in order."""
     return list(dict.fromkeys(voice.name for voice in voices))
+
+
+def _direction(blob: object) -> NDArray[np.float32] | None:
+    """Read a centroid; None where it is none."""
+    if not isinstance(blob, bytes) or len(blob) % _LITTLE_ENDIAN.itemsize:
+        return None
+    centroid = np.frombuffer(blob, _LITTLE_ENDIAN).astype(np.float32)
+    # Not "outside", which NaN never is.
+    return centroid if abs(np.linalg.norm(centroid) - 1) <= _UNIT_WITHIN else None
 
 
 def _insert(connection: sqlite3.Connection, voice: Voice) -> None:

@@ -187,7 +187,24 @@ def test_a_failed_recording_is_told_and_nothing_is_kept(triton, wav, store, capf
 
 def test_a_file_that_is_not_there_is_told(triton, store, capfd):
     assert run(triton, store, "--name=Ana", "nowhere.wav") == 1
-    assert "cannot read nowhere.wav: No such file" in capfd.readouterr().err
+    told = capfd.readouterr().err
+    assert told == "ERROR: cannot read nowhere.wav: No such file or directory\n"
+
+
+def test_where_nothing_can_be_kept_nothing_is_sent(triton, wav, tmp_path, capfd):
+    store = VoiceStore(tmp_path / "no folder" / "voices.db")
+
+    assert run(triton, store, "--name=Ana", wav("ana.wav")) == 2
+    assert f"cannot write {store.path}: {store.path.parent} is missing" in capfd.readouterr().err
+    assert triton.headers == []
+
+
+def test_a_first_enrolment_may_find_the_file_that_another_one_has_just_made(triton, wav, store):
+    triton.reply = answering({"voice": ONE}, turn_s=6.0)
+    store.path.touch()
+
+    assert run(triton, store, "--name=Ana", wav("ana.wav")) == 0
+    assert [voice.name for voice in store.voices()] == ["Ana"]
 
 
 def test_no_server_is_one_sentence(wav, store, capfd):
@@ -209,6 +226,7 @@ def test_a_missing_file_of_voices_is_refused(option, triton, store, capfd):
     ("arguments", "words"),
     [
         ([], "one of the arguments --name --list --remove is required"),
+        (["--nmae=Ana", "a.wav"], "unrecognized arguments: --nmae=Ana"),
         (["--name=Ana"], "--name needs recordings of that person, got none"),
         (["--list", "a.wav"], "go with --name"),
         (["--remove=Ana", "--force"], "go with --name"),

@@ -37,6 +37,9 @@ def test_upstreams_line_is_understood_as_typed():
     ("arguments", "words"),
     [
         ([], "--audio_file --wavscp is required"),
+        (["--audio_fil", "a"], "unrecognized arguments: --audio_fil a"),
+        (["--audio_file", ""], "argument --audio_file: expected a name, got ''"),
+        (["--audio_file", "a", "--output_directory", ""], "expected a name, got ''"),
         (["--audio_file", "a", "--wavscp", "b"], "not allowed with"),
         (["--audio_file", "a", "--jobs", "0"], "whole number of at least 1, got '0'"),
         (["--audio_file", "a", "--num_speakers", "2.5"], "got '2.5'"),

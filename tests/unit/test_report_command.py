@@ -1,7 +1,11 @@
 """client/report.py as it is called: files, sentences, exit codes."""
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -138,3 +142,15 @@ def test_wrong_usage_ends_with_2(capfd):
 
     assert caught.value.code == 2
     assert "RTTM" in capfd.readouterr().err
+
+
+def test_ctrl_c_ends_with_130_and_without_a_word(talk, tmp_path):
+    os.mkfifo(tmp_path / "turns.rttm")
+    command = [sys.executable, report.__file__, talk, tmp_path / "turns.rttm"]
+
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    with process, (tmp_path / "turns.rttm").open("w"):  # which waits until it is read
+        process.send_signal(signal.SIGINT)
+        told = process.stdout.read()
+
+    assert (process.returncode, told) == (130, b"")

@@ -149,7 +149,8 @@ def test_a_newer_version_is_refused(store):
 
 
 @pytest.mark.parametrize(
-    "centroid", [b"\0\0\0\0\0\0\0\0", b"\0\0\x80\x3f", np.array([np.nan, 0], "<f4").tobytes()]
+    "centroid",
+    [b"\0" * 8, b"\0\0\x80\x3f", np.array([np.nan, 0], "<f4").tobytes(), b"\0\0\x80", "text"],
 )
 def test_a_damaged_centroid_is_refused(centroid, store):
     store.add([voice("Ana", [1, 0])])
@@ -161,6 +162,23 @@ def test_a_damaged_centroid_is_refused(centroid, store):
         store.voices()
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Ana María", "holds the name 'Ana María', expected 'Ana_María'"),
+        ("SPEAKER_01", "got name 'SPEAKER_01', which strangers get"),
+    ],
+)
+def test_a_name_that_another_tool_has_written_and_rttm_cannot_hold_is_refused(name, words, store):
+    store.add([voice("Ana", [1, 0])])
+    with sqlite3.connect(store.path) as connection:
+        connection.execute("UPDATE voices SET name = ?", (name,))
+    connection.close()
+
+    with pytest.raises(VoicesError, match=words):
+        store.voices()
+
+
 def test_a_folder_that_nobody_may_write_to_is_one_sentence():
     with pytest.raises(FileError, match=r"cannot use /proc/self/voices\.db: "):
         VoiceStore(Path("/proc/self/voices.db")).add([voice("Ana", [1, 0])])
@@ -168,9 +186,11 @@ def test_a_folder_that_nobody_may_write_to_is_one_sentence():
 
 def test_an_empty_file_is_filled(store):
     store.path.touch()
+    assert store.is_new
 
     store.add([voice("Ana", [1, 0])])
 
+    assert not store.is_new
     assert names(store) == ["Ana"]
     assert VOICES.version == 1
 
