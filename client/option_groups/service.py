@@ -7,8 +7,7 @@ from option_groups.values import count, duration_s, patience_s
 
 URL_VARIABLE = "DIARIZATION_URL"
 DEFAULT_URL = "localhost:8001"
-# One hour of audio takes about a minute on 2 CPU cores; 4 of them in flight share those cores, and
-# a busy machine needs twice as long.
+# One hour of audio takes about 2 minutes on 2 CPU cores; 4 of them in flight share those cores.
 DEFAULT_TIMEOUT_S = 600.0
 DEFAULT_JOBS = 4
 DEFAULT_RETRY_FOR_S = 120.0  # a server that is restarted is back within half a minute

@@ -3,7 +3,7 @@
 Turns must line up with what is heard, in every browser. Measured in Chromium after seeking in 10
 minutes of speech: FLAC and wav start exactly where they are told to, Opus 0.6 ms off, Vorbis up to
 32 ms, MP3 up to 70 ms at a constant rate and more at a variable one. And libsndfile takes 140 s for
-an hour of Opus at 16 kHz (one core), twice as long as the service takes, but 1 s for FLAC.
+an hour of Opus at 16 kHz (one core), as long as the service takes, but 1 s for FLAC.
 
 So it is FLAC, without loss up to five minutes. In what is longer, every 0.256 s is rounded to as
 few bits as leave the noise 30 dB below its level, and FLAC leaves the others out: 20 MB an hour of

@@ -10,8 +10,9 @@ from in_flight import diarize_all
 from interrupt import noted_interrupt
 from outcome import Answer, Failure
 from retrying import Backoff, Retries
+from run_report import log
 from service import Service
-from voices.enrolling import RecordingError, others_in
+from voices.enrolling import RecordingError, alike_in, others_in
 from voices.speakers import NEEDED_OUTPUTS
 from wav_scp import Recording
 
@@ -56,6 +57,8 @@ class Asking:
         threshold = self._options.voice_threshold
         if problems := [problem for each in answers if (problem := _problem(each, threshold))]:
             raise RecordingError(*problems)
+        for each in answers:
+            _warn_of_alike(each, threshold)
         in_pieces = [each.recording.path for each in answers if each.n_speakers > 1]
         again = iter(self._answers(in_pieces, num_speakers=1))
         return [next(again) if each.n_speakers > 1 else each for each in answers]
@@ -88,6 +91,16 @@ def _loaded(recording: Recording) -> bytes:
 def _sentence(failure: Failure) -> str:
     path = str(failure.recording.path)
     return failure.reason if path in failure.reason else f"{path}: {failure.reason}"
+
+
+def _warn_of_alike(answer: Answer, threshold: float) -> None:
+    if cosines := alike_in(answer, threshold):
+        log.warning(
+            "%s: got %d speakers, whose voices are alike by a cosine of %.2f: taken for one person",
+            answer.recording.path,
+            len(cosines) + 1,
+            min(cosines),
+        )
 
 
 def _problem(answer: Answer, threshold: float) -> str | None:

@@ -33,14 +33,27 @@ def others_in(answer: Answer, threshold: float) -> list[float]:
     threshold
         Cosine to the longest speaker from which it is the same voice.
     """
+    return [length_s for length_s, near in _others(answer) if near < threshold]
+
+
+def alike_in(answer: Answer, threshold: float) -> list[float]:
+    """Cosines of others who talk for as long, and whose voice may be that of the longest speaker.
+
+    Mostly they are pieces of one voice; but two people may be as much alike.
+    """
+    return [near for _, near in _others(answer) if near >= threshold]
+
+
+def _others(answer: Answer) -> list[tuple[float, float]]:
+    """Seconds, and cosine to the one who talks most, of all others who talk for long enough."""
     speakers = speakers_of(answer)
     talk_s = _talk_s(answer, speakers)
     if not talk_s:
         return []
     longest = int(np.argmax(talk_s))
-    cosines = speakers.centroids @ speakers.centroids[longest]
-    pairs = zip(talk_s, cosines, strict=True)
-    return [length_s for length_s, near in pairs if near < threshold and length_s >= LEAST_OTHER_S]
+    cosines = (speakers.centroids @ speakers.centroids[longest]).tolist()
+    pairs = enumerate(zip(talk_s, cosines, strict=True))
+    return [pair for row, pair in pairs if row != longest and pair[0] >= LEAST_OTHER_S]
 
 
 def voice_of(name: str, answer: Answer, model_name: str) -> Voice:

@@ -93,7 +93,7 @@ def test_a_recording_of_several_people_is_refused(triton, wav, store, capfd):
     )
 
 
-def test_one_voice_in_two_pieces_is_asked_for_once_more_as_one(triton, wav, store):
+def test_one_voice_in_two_pieces_is_asked_for_once_more_as_one(triton, wav, store, capfd):
     pieces, whole = answering({"voice": IN_PIECES}, turn_s=6.0), answering({"voice": ONE}, turn_s=9)
     triton.reply = lambda call: (whole if call.parameters else pieces)(call)
 
@@ -101,6 +101,9 @@ def test_one_voice_in_two_pieces_is_asked_for_once_more_as_one(triton, wav, stor
 
     assert [call.parameters for call in triton.calls] == [{}, {"num_speakers": 1}]
     np.testing.assert_array_equal(store.voices()[0].centroid, X)
+    assert "got 2 speakers, whose voices are alike by a cosine of 0.96: taken for one person" in (
+        capfd.readouterr().err
+    )
 
 
 def test_force_takes_it_for_one_voice_all_the_same(triton, wav, store):
