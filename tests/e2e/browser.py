@@ -22,16 +22,21 @@ expect.set_options(timeout=1000 * PATIENCE_S)
 @contextlib.contextmanager
 def chromium():
     """A running browser; the test is skipped where the system has none."""
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("the test looks at pages in a browser: install it, `apt-get install chromium`")
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=flags)
+        browser = launched(playwright.chromium)
         try:
             yield browser
         finally:
             browser.close()
+
+
+def launched(kind, *flags):
+    """Start a browser of a kind, such as another browser's `browser_type`."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("the test looks at pages in a browser: install it, `apt-get install chromium`")
+    for_root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return kind.launch(executable_path=program, args=[*for_root, *flags])
 
 
 @dataclass

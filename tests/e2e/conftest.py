@@ -1,11 +1,14 @@
 """One real Triton server for all tests of a run, as serve.sh and quickstart start it."""
 
 import os
+from dataclasses import replace
 
 import pytest
 
 from e2e.browser import HEIGHT, WIDTH, Visit, chromium
+from gateways import serving
 from triton_server import ROOT, TritonServer
+from web.settings import Settings
 
 os.environ["no_proxy"] = "127.0.0.1"  # the tests' own calls stay on this machine
 
@@ -20,6 +23,18 @@ def server(tmp_path_factory):
 def sample():
     """The sample recording: 30 s, two speakers, a reference beside it; set-up fetches it."""
     return ROOT / "data" / "sample" / "sample.wav"
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """Of a gateway, in front of no server yet."""
+    return Settings(tmp_path / "work", rate_per_minute=0)
+
+
+@pytest.fixture
+def gateway(server, settings):
+    with serving(replace(settings, url=server.url)) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

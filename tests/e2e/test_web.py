@@ -13,24 +13,12 @@ from e2e.long_recordings import repeated
 from gateways import assert_problem, serving
 from made_media import write_media
 from triton_server import TritonServer
-from web.settings import Settings
 
 N_AT_ONCE = 20
 WITHIN_S = 240
 CANCELLED = ("failed_requests", "cancelled")
 
 pytestmark = pytest.mark.triton
-
-
-@pytest.fixture
-def settings(tmp_path):
-    return Settings(tmp_path / "work", rate_per_minute=0)
-
-
-@pytest.fixture
-def gateway(server, settings):
-    with serving(replace(settings, url=server.url)) as running:
-        yield running
 
 
 @pytest.fixture

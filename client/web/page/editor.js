@@ -5,8 +5,8 @@ import { EditError } from "./names.js";
 import * as corrections from "./turns.js";
 
 /**
- * Events: `changed` {label}, after every correction, undo and redo; `refused` {message}, a sentence,
- * where one cannot be made; `chosen`, when another turn is.
+ * Events: `changed` {label}, after every correction, undo and redo; `refused` {message, about}, a
+ * sentence, where one cannot be made, about `speakers` or a `turn`; `chosen`, when another turn is.
  */
 export class Editor extends EventTarget {
   constructor(history, audio_s) {
@@ -32,7 +32,7 @@ export class Editor extends EventTarget {
   }
 
   rename(speaker, text) {
-    return this.#correct(`rename ${speaker}`, (turns) => corrections.renamed(turns, speaker, text));
+    return this.#correct(`rename ${speaker}`, (turns) => corrections.renamed(turns, speaker, text), "speakers");
   }
 
   merge(speaker, into) {
@@ -79,13 +79,13 @@ export class Editor extends EventTarget {
   }
 
   /** Make one correction; whether it could be made. */
-  #correct(label, make) {
+  #correct(label, make, about = "turn") {
     let turns;
     try {
       turns = make(this.turns);
     } catch (error) {
       if (!(error instanceof EditError)) throw error;
-      this.dispatchEvent(new CustomEvent("refused", { detail: { message: error.message } }));
+      this.dispatchEvent(new CustomEvent("refused", { detail: { message: error.message, about } }));
       return false;
     }
     if (JSON.stringify(turns) === JSON.stringify(this.turns)) return true;

@@ -10,7 +10,7 @@ export class FileChoice extends EventTarget {
   constructor() {
     super();
     this.files = [];
-    this.input = element("input", { type: "file", multiple: true, accept: ACCEPTED, class: "unseen", tabindex: -1, "aria-label": "Recordings" });
+    this.input = element("input", { type: "file", multiple: true, accept: ACCEPTED, class: "unseen", tabindex: -1, "aria-label": "Files" });
     this.input.addEventListener("change", () => {
       this.add([...this.input.files]);
       this.input.value = ""; // the same file can be chosen again

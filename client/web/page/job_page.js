@@ -67,12 +67,12 @@ export class JobPage {
     if (step !== this.step) say(progressText(seen));
     this.step = step;
     this.steps.show(step, isQueued ? null : estimatedShare(seen.progress), progressText(seen), true);
-    this.#askHealth(seen);
+    this.#askHealth();
   }
 
-  /** Where it takes long, find out whether the diarization server is there at all. */
-  async #askHealth({ progress }) {
-    if (this.polls++ % HEALTH_EVERY || (progress.estimated_remaining_s ?? 0) > 0) return;
+  /** Now and then find out whether the diarization server is there at all. */
+  async #askHealth() {
+    if (this.polls++ % HEALTH_EVERY) return;
     this.away = await health().then(
       () => "",
       () => "The diarization server is away. The recording is sent again as soon as it is back.",

@@ -57,7 +57,6 @@ export class ResultPage {
     this.endKeys = listenToEditKeys(editor, () => view.time_s);
     editor.addEventListener("changed", ({ detail }) => this.#changed(detail.label));
     editor.addEventListener("chosen", () => this.#choice());
-    editor.addEventListener("refused", ({ detail }) => say(detail.message));
     view.addEventListener("turnselected", ({ detail }) => {
       if (!this.isShowing) editor.choose(detail.turn?.key ?? null);
     });

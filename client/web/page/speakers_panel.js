@@ -7,10 +7,15 @@ export class SpeakersPanel {
   constructor(editor) {
     this.editor = editor;
     this.list = element("ul", { class: "speakers" });
-    this.root = element("section", { class: "card names", "aria-label": "Speakers" }, element("h2", {}, "Speakers"), this.list);
+    this.message = element("p", { class: "refusal", role: "alert" });
+    this.root = element("section", { class: "card names", "aria-label": "Speakers" }, element("h2", {}, "Speakers"), this.list, this.message);
+    editor.addEventListener("refused", ({ detail }) => {
+      if (detail.about === "speakers") this.message.textContent = detail.message;
+    });
   }
 
   show() {
+    this.message.textContent = "";
     const { turns } = this.editor;
     const colours = voices(turns);
     const names = speakersOf(turns);

@@ -24,7 +24,9 @@ export class TurnPanel {
     this.add = act("Add a turn at the playhead", () => editor.add(playhead()), "N");
     this.message = element("p", { class: "refusal", role: "alert" });
     this.root = element("section", { class: "turn-panel", "aria-label": "Chosen turn" }, element("div", { class: "row spread" }, this.title, this.add), this.hint, this.fields, this.message);
-    editor.addEventListener("refused", ({ detail }) => (this.message.textContent = detail.message));
+    editor.addEventListener("refused", ({ detail }) => {
+      if (detail.about === "turn") this.message.textContent = detail.message;
+    });
   }
 
   show() {

@@ -50,6 +50,6 @@ export function parsedTime(text) {
 export function longTime(time_s) {
   const plural = (n, unit) => `${n} ${unit}${n === 1 ? "" : "s"}`;
   if (time_s < 120) return plural(Math.round(time_s), "second");
-  if (time_s < 7200) return plural(Math.round(time_s / 60), "minute");
+  if (time_s < 3600) return plural(Math.round(time_s / 60), "minute");
   return time_s < 172800 ? plural(Math.round(time_s / 3600), "hour") : plural(Math.round(time_s / 86400), "day");
 }
