@@ -94,11 +94,3 @@ def test_files_are_asked_for_each_time_and_sent_when_they_changed(path, gateway)
 
     assert first.headers["Cache-Control"] == "no-cache"
     assert (again.status_code, again.content) == (304, b"")
-
-
-@pytest.mark.parametrize(
-    "path",
-    ["/viewer/page.py", "/viewer/page.html", "/page/frame.html", "/page/", "/page/../app.py"],
-)
-def test_nothing_else_of_their_folders_is_served(path, gateway):
-    assert_problem(gateway.get(path), 404)
