@@ -17,7 +17,7 @@ from preparing import CANNOT_START, prepared
 from retrying import BACKOFF, Backoff
 from rttm_files import OutputError
 from run import diarized_and_scored
-from run_report import log, set_up_logging
+from run_report import log, set_up_logging, tell_problems
 from service import ServiceError
 from voices.voice import VoicesError
 
@@ -35,8 +35,7 @@ def main(argv: Sequence[str] | None = None, backoff: Backoff = BACKOFF) -> int:
         with contextlib.ExitStack() as until_the_end:
             return _worked(options, backoff, until_the_end)
     except CANNOT_START as error:
-        for problem in getattr(error, "problems", [error]):
-            log.error("%s", problem)
+        tell_problems(error)
         return USAGE
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -12,7 +12,7 @@ from access import AccessError, access
 from enroll_options import parsed_options
 from formats.result import FormatError
 from retrying import BACKOFF, Backoff
-from run_report import log, set_up_logging
+from run_report import log, set_up_logging, tell_problems
 from service import ServiceError
 from voices.asking import Asking
 from voices.enrolling import refuse_strangers, sounds_like, voice_of
@@ -90,8 +90,7 @@ def _removed(name: str, store: VoiceStore) -> int:
 
 
 def _told(error: Exception, code: int) -> int:
-    for problem in getattr(error, "problems", [error]):
-        log.error("%s", problem)
+    tell_problems(error)
     return code
 
 

@@ -23,6 +23,7 @@ log = logging.getLogger("diarization_client")
 _BAR = "{percentage:3.0f} % |{bar}| {desc}, {elapsed} so far"
 _PERCENT = 100
 DEFAULT_COLUMNS = 80
+MOST_PROBLEMS = 20
 
 
 class _AboveTheBar(logging.Handler):
@@ -43,6 +44,15 @@ def set_up_logging(verbose: bool, quiet: bool = False) -> None:
     log.handlers = [handler]
     log.propagate = False
     log.setLevel(logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO)
+
+
+def tell_problems(error: Exception) -> None:
+    """Tell what keeps a run from going on: a line for each reason, of very many the first ones."""
+    problems = getattr(error, "problems", [error])
+    for problem in problems[:MOST_PROBLEMS]:
+        log.error("%s", problem)
+    if len(problems) > MOST_PROBLEMS:
+        log.error("... and %d more", len(problems) - MOST_PROBLEMS)
 
 
 def is_for_a_person(quiet: bool) -> bool:

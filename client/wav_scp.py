@@ -86,6 +86,8 @@ def read_wav_scp(path: Path, data_dir: str | None = None) -> list[Recording]:
         content = path.read_bytes()
     except OSError as error:
         raise ListError([f"cannot read {path}: {error.strerror}"]) from error
+    if b"\0" in content:
+        raise ListError([f"{path} is no text, expected a list; recordings go to --audio_file"])
     recordings, problems = parse_wav_scp(content, data_dir)
     if not recordings and not problems:
         problems = ["no recording in it, expected lines of '<recording id> <path>'"]

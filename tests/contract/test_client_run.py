@@ -197,6 +197,17 @@ def test_a_file_that_is_no_audio_fails_alone(triton, wav_scp, tmp_path, capfd):
     assert "libsndfile" in capfd.readouterr().err
 
 
+def test_of_very_many_problems_the_first_ones_are_told(triton, tmp_path, capfd):
+    (tmp_path / "wav.scp").write_text("a.wav\n" * 1000)
+
+    assert client.main(["--url", triton.url, "--wavscp", str(tmp_path / "wav.scp")]) == 2
+
+    told = capfd.readouterr().err.splitlines()
+    assert len(told) == 21
+    assert "line 20: expected '<recording id> <path>', got 'a.wav'" in told[19]
+    assert told[20] == "ERROR: ... and 980 more"
+
+
 def test_a_wrong_list_is_refused_with_all_its_problems_and_nothing_is_sent(
     triton, wav, tmp_path, capfd
 ):
