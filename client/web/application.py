@@ -41,6 +41,7 @@ def application(gateway: Gateway, page: Path = PAGE) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # these pages load scripts of other sites
         redoc_url=None,
+        redirect_slashes=False,  # one path for each thing, and no guess at our own address
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.gateway = gateway

@@ -115,7 +115,9 @@ class JobDocument(BaseModel):
     recording_id: str
     state: State
     created_at: datetime
-    expires_at: datetime | None = Field(description="Null while it is worked on.")
+    expires_at: datetime | None = Field(
+        description="Null while it is worked on; each correction puts it off."
+    )
     options: dict[str, int | str | bool] = Field(description="As they were asked for.")
     audio: Audio
     progress: Progress

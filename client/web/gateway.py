@@ -56,7 +56,7 @@ class Gateway:
         self.metrics = Metrics(self.store.counts, self.store.stored_bytes)
         self.store.on_end = self._ended
         self._buckets = TokenBuckets(settings.rate_per_minute)
-        self._n_uploads = 0
+        self._n_uploads = self._coming_bytes = 0
         self._lock = threading.Lock()
 
     def start(self) -> None:
@@ -68,6 +68,7 @@ class Gateway:
     def stop(self) -> None:
         """Break off all work, and leave the folder to the next gateway."""
         self.runner.stop()
+        self.views.close()
         self.store.close()
 
     async def sweep_for_ever(self) -> None:
@@ -94,21 +95,37 @@ class Gateway:
         refuse_without_key(request.headers, self.settings.api_keys)
 
     @contextlib.contextmanager
-    def place(self) -> Iterator[None]:
-        """Hold a place for an upload; ProblemError 503 where there is none."""
+    def place(self, n_bytes: int | None) -> Iterator[None]:
+        """Hold a place for an upload of this size (None: not known), and room on the disk.
+
+        Raises
+        ------
+        ProblemError
+            503 where there is none.
+        """
         settings = self.settings
+        most_bytes = settings.most_upload_bytes
+        n_bytes = most_bytes if n_bytes is None else min(n_bytes, most_bytes)
         with self._lock:
             n_taken = self._n_uploads + self.runner.n_waiting
             if n_taken >= settings.most_waiting + settings.n_at_once:
                 raise later(503, "too many recordings wait already", BUSY_WAIT_S)
-            if self.store.stored_bytes() >= settings.most_stored_bytes:
+            room_bytes = settings.most_stored_bytes - self.store.stored_bytes()
+            if self._coming_bytes + n_bytes > room_bytes:
                 raise later(503, "too many recordings are kept, until some expire", BUSY_WAIT_S)
             self._n_uploads += 1
+            self._coming_bytes += n_bytes
         try:
             yield
         finally:
             with self._lock:
                 self._n_uploads -= 1
+                self._coming_bytes -= n_bytes
+
+    def remove(self, job: Job) -> None:
+        """Break off what is under way, and leave nothing of the job."""
+        self.runner.cancel(job)
+        self.store.forget(job)
 
     def remaining_s(self, job: Job) -> float | None:
         """Estimate when a job will be done; None where its length is not known, or it has ended."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
+
 ID_BYTES = 32  # the id is the only key to a job: nobody can guess 256 random bits
 
 Options = dict[str, int | str | bool]
@@ -61,6 +63,7 @@ class Job:
     state: State = State.QUEUED
     started_s: float | None = None
     ended_s: float | None = None
+    touched_s: float | None = None  # when a person last corrected it
     problem: dict[str, Any] | None = None
     n_starts: int = 0
     corrected: bool = False
@@ -95,21 +98,26 @@ class Job:
             self.ended.set_result(None)
 
 
-_KEPT = (
-    "id",
-    "recording_id",
-    "options",
-    "n_bytes",
-    "audio_s",
-    "media_type",
-    "created_s",
-    "transient",
-    "started_s",
-    "ended_s",
-    "problem",
-    "n_starts",
-    "corrected",
-)
+class _Record(BaseModel):
+    """What is kept of a job."""
+
+    model_config = ConfigDict(from_attributes=True, allow_inf_nan=False)
+
+    id: str
+    recording_id: str
+    options: Options
+    n_bytes: int
+    audio_s: float | None
+    media_type: str
+    created_s: float
+    transient: bool
+    state: State
+    started_s: float | None
+    ended_s: float | None
+    touched_s: float | None
+    problem: dict[str, Any] | None
+    n_starts: int
+    corrected: bool
 
 
 def new_id() -> str:
@@ -119,15 +127,15 @@ def new_id() -> str:
 
 def as_record(job: Job) -> dict[str, Any]:
     """What is kept of a job, as JSON can hold it."""
-    return {"state": str(job.state), **{name: getattr(job, name) for name in _KEPT}}
+    return _Record.model_validate(job).model_dump(mode="json")
 
 
 def from_record(record: dict[str, Any]) -> Job:
-    """Read a job as it was kept; KeyError, TypeError or ValueError where it is none.
+    """Read a job as it was kept; ValueError where it is none.
 
     One that had not ended waits again.
     """
-    job = Job(**{name: record[name] for name in _KEPT}, state=State(record["state"]))
+    job = Job(**dict(_Record.model_validate(record)))
     if job.has_ended:
         job.announce()
     else:

@@ -22,7 +22,7 @@ class Metrics:
     jobs : Callable[[], Mapping[State, int]]
         How many jobs are in each state, asked when the metrics are.
     stored_bytes : Callable[[], int]
-        Bytes of uploads on disk, likewise.
+        Bytes of recordings on disk, likewise.
     """
 
     def __init__(
@@ -96,6 +96,6 @@ class _Now(Collector):
         counts = self._jobs()
         for state in State:
             jobs.add_metric([str(state)], counts.get(state, 0))
-        stored = GaugeMetricFamily("diarization_web_stored_bytes", "Bytes of uploads on disk.")
+        stored = GaugeMetricFamily("diarization_web_stored_bytes", "Bytes of recordings on disk.")
         stored.add_metric([], self._stored_bytes())
         return [jobs, stored]

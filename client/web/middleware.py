@@ -11,7 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from web.gateway import Gateway
 from web.guards import refuse_foreign_page, refuse_wrong_host
 from web.problems import MEDIA_TYPE as PROBLEM
-from web.problems import ProblemError, problem_response, unexplained
+from web.problems import ProblemError, problem_response, unexpected, unexplained
+from web.stored_file import ASKED_METHOD
 
 log = logging.getLogger("diarization_web")
 
@@ -50,7 +51,10 @@ class Surroundings:
             return
         answer = _Answer(send)
         begun_s = time.monotonic()
-        inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else dict(scope)
+        method = scope["method"] if scope["method"] in _METHODS else NO_ROUTE
+        inner = {**scope, ASKED_METHOD: method}
+        if method == "HEAD":
+            inner["method"] = "GET"
         try:
             self._refuse(scope)
             await self._app(inner, receive, answer.send)
@@ -58,14 +62,12 @@ class Surroundings:
             await problem_response(problem)(scope, receive, answer.send)
         except ClientDisconnect:
             answer.status = answer.status or _CLIENT_GONE
-        except Exception:
+        except Exception as error:
             log.exception("%s failed", _route(inner))
             if answer.status:
                 raise
-            failed = ProblemError(500, "the gateway failed; its log says why")
-            await problem_response(failed)(scope, receive, answer.send)
+            await problem_response(unexpected(error))(scope, receive, answer.send)
         finally:
-            method = scope["method"] if scope["method"] in _METHODS else NO_ROUTE
             taken_s = time.monotonic() - begun_s
             self._gateway.metrics.request(method, _route(inner), answer.status or 0, taken_s)
 

@@ -26,7 +26,6 @@ def parsed_settings(argv: Sequence[str] | None) -> Settings:
         If a certificate or the file of keys cannot be used.
     """
     options = _parser().parse_args(argv)
-    on_loopback = options.host in LOOPBACK_NAMES
     return Settings(
         work_dir=options.work_dir or _default_folder(options.port),
         url=options.url,
@@ -36,7 +35,7 @@ def parsed_settings(argv: Sequence[str] | None) -> Settings:
         access=access(options),
         host=options.host,
         port=options.port,
-        allowed_hosts=tuple(options.allowed_host) or (LOOPBACK_NAMES if on_loopback else ()),
+        allowed_hosts=_names(options.host, options.allowed_host),
         trusted_proxies=tuple(options.trusted_proxy),
         api_keys=keys_in(options.api_key_file) if options.api_key_file else (),
         most_upload_bytes=options.upload_mb * MEGABYTE,
@@ -47,6 +46,11 @@ def parsed_settings(argv: Sequence[str] | None) -> Settings:
         keep_s=options.keep,
         rate_per_minute=options.rate,
     )
+
+
+def _names(host: str, given: Sequence[str]) -> tuple[str, ...]:
+    """By which it may be called: those of loopback too, which nobody can point elsewhere."""
+    return (*LOOPBACK_NAMES, *given) if given or host in LOOPBACK_NAMES else ()
 
 
 def _default_folder(port: int) -> Path:
@@ -75,7 +79,8 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         action="append",
         default=[],
-        help="name it may be called by, repeatable (default: on loopback its names, else any)",
+        help="name it may be called by, beside those of loopback; repeatable (default: on loopback "
+        "none, else any)",
     )
     add(
         "--trusted_proxy",
@@ -132,9 +137,14 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
     stored = _DEFAULTS.most_stored_bytes // MEGABYTE
     for name, kind, default, text in (
         ("upload_mb", count, mega, "largest file, 10^6 bytes"),
-        ("stored_mb", count, stored, "all uploads that are kept, 10^6 bytes"),
+        ("stored_mb", count, stored, "all recordings that are kept, 10^6 bytes"),
         ("long", patience_s, _DEFAULTS.long_s, "seconds of audio; longer ones become jobs"),
-        ("keep", duration_s, _DEFAULTS.keep_s, "seconds that a job is kept after it ended"),
+        (
+            "keep",
+            duration_s,
+            _DEFAULTS.keep_s,
+            "seconds that a job is kept after its end or a correction",
+        ),
         ("most_waiting", count, _DEFAULTS.most_waiting, "recordings that may wait"),
         ("rate", _rate, _DEFAULTS.rate_per_minute, "uploads a minute of one address; 0: any"),
     ):

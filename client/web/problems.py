@@ -5,6 +5,7 @@ what was wrong, what came, what is expected. Nothing of the machine is in it, ne
 traceback.
 """
 
+import errno
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -66,6 +67,14 @@ def problem_response(problem: ProblemError) -> JSONResponse:
 def unexplained(status: int) -> ProblemError:
     """Tell an error of which nothing but its status is known."""
     return ProblemError(status, f"{HTTPStatus(status).phrase}: this request cannot be answered")
+
+
+def unexpected(error: Exception) -> ProblemError:
+    """Tell an error that is no fault of the caller, without its text; the log must have that."""
+    cause = error.__cause__ or error  # whole_files tells its own sentence first
+    if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ProblemError(507, "there is no room on the disk, try again later")
+    return ProblemError(500, "the gateway failed; its log says why")
 
 
 def later(status: int, detail: str, wait_s: float) -> ProblemError:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
 from wav_scp import ListError, single_recording
-from web.answering import NO_STORE, result_response
+from web.answering import NO_STORE, failure, result
 from web.documents import DiarizeOptions, JobDocument, job_document
 from web.error_handlers import wrong_values
 from web.formats_asked import Token
@@ -19,9 +19,8 @@ from web.jobs import Job, State
 from web.negotiation import Chosen, chosen
 from web.openapi import CONTENT_DISPOSITION, form_body, problems, result_content
 from web.probing import longest_s, probe
-from web.problems import ProblemError
 from web.store import Arrived
-from web.uploads import Upload, received_form
+from web.uploads import Upload, declared_bytes, received_form
 
 ASYNC = "respond-async"
 NAMELESS = "recording"  # as the service calls it
@@ -81,9 +80,9 @@ async def diarize(
     long one with a job. A caller who hangs up cancels what he waits for.
     """
     gateway.refuse_unwanted(request)
-    format_ = chosen(request.headers.get("accept"), asked)
+    format_ = chosen(",".join(request.headers.getlist("accept")), asked)
     wants_job = ASYNC in (word.strip().lower() for word in (prefer or "").split(","))
-    with gateway.place():
+    with gateway.place(declared_bytes(request)):
         job = await _arrived(request, gateway, wants_job)
         gateway.runner.submit(job)
     if job.transient:
@@ -140,24 +139,14 @@ async def _waited_for(request: Request, gateway: Gateway, job: Job, format_: Cho
     try:
         await asyncio.wait({gone, ended}, return_when=asyncio.FIRST_COMPLETED)
         if job.state == State.DONE:
-            kept = await run_in_threadpool(gateway.store.kept, job)
-            return result_response(kept, format_)
+            return await run_in_threadpool(result, gateway, job, format_)
         raise failure(job) if job.has_ended else ClientDisconnect
     finally:
         gone.cancel()
-        gateway.runner.cancel(job)
-        gateway.store.forget(job)
+        # To its end, whoever breaks this request off.
+        await asyncio.shield(asyncio.to_thread(gateway.remove, job))
 
 
 async def _hung_up(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-def failure(job: Job) -> ProblemError:
-    """Say why a job has no result."""
-    if job.problem is not None:
-        return ProblemError(job.problem["status"], job.problem["detail"])
-    if job.state == State.CANCELLED:
-        return ProblemError(409, "the job was cancelled")
-    return ProblemError(409, f"the job is not done, it is {job.state}", {"Retry-After": "1"})

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.responses import JSONResponse, Response
 from pydantic import ValidationError
 
-from web.answering import NO_STORE, result_response
+from web.answering import NO_STORE, failure, result
 from web.corrections import Correction, corrected
 from web.documents import JobDocument, job_document
 from web.error_handlers import wrong_values
@@ -17,8 +17,7 @@ from web.jobs import Job, State
 from web.negotiation import chosen
 from web.openapi import CONTENT_DISPOSITION, json_body, problems, result_content
 from web.probing import MEDIA_TYPES
-from web.problems import ProblemError
-from web.routes_diarize import failure
+from web.stored_file import stored_file
 from web.uploads import limited_body
 
 MOST_CORRECTION_BYTES = 20_000_000  # a turn is about 100 bytes
@@ -55,8 +54,7 @@ async def get_job(job_id: JobId, gateway: TheGateway) -> Response:
 async def remove_job(job_id: JobId, gateway: TheGateway) -> Response:
     """Remove a job and all its files; one that has not ended is cancelled, in Triton too."""
     job = await run_in_threadpool(gateway.store.find, job_id)
-    await run_in_threadpool(gateway.runner.cancel, job)
-    await run_in_threadpool(gateway.store.forget, job)
+    await run_in_threadpool(gateway.remove, job)
     return Response(status_code=204)
 
 
@@ -64,7 +62,7 @@ async def remove_job(job_id: JobId, gateway: TheGateway) -> Response:
     "/result",
     summary="Get a job's result",
     response_class=Response,
-    responses={200: _RESULT, **problems(404, 406, 409, 422, 502, 503)},
+    responses={200: _RESULT, **problems(404, 406, 409, 422, 502, 503, 507)},
 )
 async def get_result(
     request: Request,
@@ -73,16 +71,16 @@ async def get_result(
     asked: Annotated[Token | None, Query(alias="format")] = None,
 ) -> Response:
     """Get who spoke when, in the format that `format` or `Accept` chooses."""
-    format_ = chosen(request.headers.get("accept"), asked)
+    format_ = chosen(",".join(request.headers.getlist("accept")), asked)
     job = await done(gateway, job_id)
-    return result_response(await run_in_threadpool(gateway.store.kept, job), format_)
+    return await run_in_threadpool(result, gateway, job, format_)
 
 
 @router.put(
     "/turns",
     summary="Correct a job's turns",
     response_class=Response,
-    responses={200: _RESULT, **problems(400, 404, 406, 408, 409, 413, 422, 502, 503)},
+    responses={200: _RESULT, **problems(400, 404, 406, 408, 409, 413, 422, 502, 503, 507)},
     openapi_extra=json_body("Correction"),
 )
 async def correct_turns(request: Request, job_id: JobId, gateway: TheGateway) -> Response:
@@ -92,17 +90,17 @@ async def correct_turns(request: Request, job_id: JobId, gateway: TheGateway) ->
     """
     job = await done(gateway, job_id)
     body = b"".join([piece async for piece in limited_body(request, MOST_CORRECTION_BYTES)])
+    return await run_in_threadpool(_corrected, gateway, job, body)
+
+
+def _corrected(gateway: Gateway, job: Job, body: bytes) -> Response:
     try:
-        correction = await run_in_threadpool(Correction.model_validate_json, body)
+        correction = Correction.model_validate_json(body)
     except ValidationError as error:
         raise wrong_values(error) from error
-    return await run_in_threadpool(_corrected, gateway, job, correction)
-
-
-def _corrected(gateway: Gateway, job: Job, correction: Correction) -> Response:
-    result = corrected(gateway.store.kept(job).original, correction)
-    gateway.store.correct(job, result)
-    return result_response(gateway.store.kept(job), chosen(None, "json"))
+    turns = corrected(gateway.store.kept(job).original, correction)
+    gateway.store.correct(job, turns)
+    return result(gateway, job, chosen(None, "json"))
 
 
 @router.delete(
@@ -110,7 +108,7 @@ def _corrected(gateway: Gateway, job: Job, correction: Correction) -> Response:
     summary="Forget corrected turns",
     status_code=204,
     response_class=Response,
-    responses=problems(404, 409, 422, 502, 503),
+    responses=problems(404, 409, 422, 502, 503, 507),
 )
 async def forget_correction(job_id: JobId, gateway: TheGateway) -> Response:
     """Go back to the turns that were found."""
@@ -137,10 +135,7 @@ async def forget_correction(job_id: JobId, gateway: TheGateway) -> Response:
 async def get_audio(job_id: JobId, gateway: TheGateway) -> Response:
     """Get the recording, whole or in ranges, as players want it."""
     job = await run_in_threadpool(gateway.store.find, job_id)
-    path = gateway.store.audio(job)
-    if not await run_in_threadpool(path.is_file):
-        raise ProblemError(404, "no such job: it was removed or has expired")
-    return FileResponse(path, headers=NO_STORE, media_type=job.media_type)
+    return await stored_file(gateway.store.audio(job), job.media_type)
 
 
 async def done(gateway: Gateway, job_id: str) -> Job:

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import BaseModel, Field
 
 from answer_texts import REPORT, file_name
@@ -15,6 +15,7 @@ from web.gateway import Gateway, TheGateway
 from web.jobs import Job
 from web.openapi import CONTENT_DISPOSITION, problems
 from web.routes_jobs import JobId, done
+from web.stored_file import stored_file
 
 router = APIRouter()
 
@@ -38,7 +39,7 @@ class Limits(BaseModel):
     """What the gateway takes, and for how long it keeps it."""
 
     most_upload_bytes: int = Field(description="Size of the largest file.")
-    keep_s: float = Field(description="Seconds that a job is kept after it ended.")
+    keep_s: float = Field(description="Seconds that a job is kept after its end or a correction.")
 
 
 @router.get("/v1/limits", summary="Tell what is taken", responses=problems())
@@ -52,40 +53,43 @@ async def get_limits(gateway: TheGateway) -> Limits:
     "/v1/jobs/{job_id}/view",
     summary="Get what the viewer shows of a job",
     response_class=JSONResponse,
-    responses={200: _VIEW, **problems(404, 409, 422, 502, 503)},
+    responses={200: _VIEW, **problems(404, 409, 422, 502, 503, 507)},
 )
 async def get_view(job_id: JobId, gateway: TheGateway) -> Response:
     """Get the turns that hold, with the outline of the recording's waveform."""
     job = await done(gateway, job_id)
-    return JSONResponse(await run_in_threadpool(_view, gateway, job), headers=NO_STORE)
+    await gateway.views.heard(job.id)
+    return await run_in_threadpool(_view, gateway, job)
 
 
-def _view(gateway: Gateway, job: Job) -> dict[str, Any]:
-    return gateway.views.document(job.id, gateway.store.kept(job).result)
+def _view(gateway: Gateway, job: Job) -> Response:
+    document = gateway.views.document(job.id, gateway.store.kept(job).result)
+    return JSONResponse(document, headers=NO_STORE)
 
 
 @router.get(
     "/v1/jobs/{job_id}/sound",
     summary="Get a job's recording for a player",
     response_class=Response,
-    responses={**_SOUND, **problems(400, 404, 409, 416, 422, 502, 503)},
+    responses={**_SOUND, **problems(400, 404, 409, 416, 422, 502, 503, 507)},
 )
 async def get_sound(job_id: JobId, gateway: TheGateway) -> Response:
     """Get the recording as every browser plays it, whole or in ranges."""
     job = await done(gateway, job_id)
-    path = await run_in_threadpool(gateway.views.sound, job.id)
-    return FileResponse(path, headers=NO_STORE, media_type=MEDIA_TYPE)
+    await gateway.views.heard(job.id)
+    return await stored_file(gateway.folder.sound(job.id), MEDIA_TYPE)
 
 
 @router.get(
     "/v1/jobs/{job_id}/report",
     summary="Get a job's result as a page",
     response_class=HTMLResponse,
-    responses={200: _REPORT, **problems(404, 409, 422, 502, 503)},
+    responses={200: _REPORT, **problems(404, 409, 422, 502, 503, 507)},
 )
 async def get_report(job_id: JobId, gateway: TheGateway) -> Response:
     """Get one HTML file to look at and to listen to, as the client's --report writes it."""
     job = await done(gateway, job_id)
+    await gateway.views.heard(job.id)
     text = await run_in_threadpool(_report, gateway, job)
     name = quote(file_name(REPORT, job.recording_id), safe="")
     disposition = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}

@@ -16,7 +16,7 @@ from retrying import Retries
 from service import Service
 from wav_scp import Recording
 from web.jobs import Job, State
-from web.problems import ProblemError
+from web.problems import ProblemError, unexpected
 from web.settings import Settings
 from web.store import JobStore
 
@@ -107,9 +107,9 @@ class Runner:
     def _run_safely(self, job: Job) -> None:
         try:
             self._run(job)
-        except Exception:
+        except Exception as error:
             log.exception("job %s", job.recording_id)
-            self._store.end(job, State.FAILED, ProblemError(500, "the gateway failed"))
+            self._store.end(job, State.FAILED, unexpected(error))
 
     def _next(self) -> Job | None:
         with self._news:

@@ -56,6 +56,7 @@ def uvicorn_server(settings: Settings, gateway: Gateway) -> uvicorn.Server:
             application(gateway),
             host=settings.host,
             port=settings.port,
+            http="h11",  # the one that limits headers; httptools, where it is installed, does not
             log_config=None,
             log_level="warning",
             access_log=False,

@@ -36,9 +36,9 @@ class Settings:
     most_waiting : int
         Jobs that may wait, and uploads under way, beyond those.
     most_stored_bytes : int
-        Bytes of uploads kept on disk, all jobs together.
+        Bytes of recordings on disk, all jobs and uploads under way together.
     keep_s : float
-        Seconds that a job is kept after it ended.
+        Seconds that a job is kept after it ended, or was last corrected.
     rate_per_minute : int
         Uploads that one client may begin in a minute, and at once; 0: any number.
     """

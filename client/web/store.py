@@ -1,5 +1,6 @@
 """All jobs there are: in memory to be looked up, on disk to outlive the gateway."""
 
+import logging
 import threading
 import time
 from collections import Counter
@@ -13,6 +14,8 @@ from web.exports import Kept, kept_answer, kept_correction
 from web.jobs import Job, Options, State, as_record, from_record, new_id
 from web.problems import ProblemError, problem_body
 from web.work_folder import WorkFolder
+
+log = logging.getLogger("diarization_web")
 
 MOST_STARTS = 3  # of one job: a gateway that ends with it each time must not do so for ever
 
@@ -38,7 +41,7 @@ class JobStore:
     folder : WorkFolder
         Where they are kept.
     keep_s : float
-        Seconds that a job is kept after it ended.
+        Seconds that a job is kept after it ended, or was last corrected.
     clock : Callable[[], float]
         Seconds since the epoch.
     """
@@ -62,7 +65,7 @@ class JobStore:
         for record in self._folder.records():
             try:
                 job = from_record(record or {})
-            except (KeyError, TypeError, ValueError):
+            except ValueError:
                 self._folder.remove(str((record or {}).get("id")))
                 continue
             if job.transient:
@@ -93,8 +96,12 @@ class JobStore:
             self._clock(),
             arrived.transient,
         )
-        self._folder.take(job.id, arrived.path)
-        self._folder.write_record(job.id, as_record(job))
+        try:
+            self._folder.take(job.id, arrived.path)
+            self._folder.write_record(job.id, as_record(job))
+        except OSError:
+            self._folder.remove(job.id)
+            raise
         with self._lock:
             self._jobs[job.id] = job
         return job
@@ -104,7 +111,7 @@ class JobStore:
         self.expire()
         job = self._jobs.get(job_id)
         if job is None:
-            raise ProblemError(404, "no such job: its id is wrong, or it was removed or expired")
+            raise _no_such_job()
         return job
 
     def audio(self, job: Job) -> Path:
@@ -131,10 +138,13 @@ class JobStore:
         self.end(job, State.DONE)
 
     def end(self, job: Job, state: State, problem: ProblemError | None = None) -> None:
-        """End a job, and wake up who waits for it."""
+        """End a job, and wake up who waits for it, on a disk that is full too."""
         with self._lock:
             job.end(state, self._clock(), None if problem is None else problem_body(problem))
-            self._save(job)
+            try:
+                self._save(job)
+            except OSError:  # the next gateway does it again
+                log.exception("cannot keep how job %s ended", job.recording_id)
         self.on_end(job)
         job.announce()
 
@@ -142,15 +152,20 @@ class JobStore:
         """Read the answer of a job that is done, corrected or not."""
         answer = self._folder.read_answer(job.id)
         if answer is None:
-            raise ProblemError(404, "no such job: its id is wrong, or it was removed or expired")
+            raise _no_such_job()
         return Kept(job.recording_id, answer, self._folder.read_correction(job.id))
 
     def correct(self, job: Job, result: Result | None) -> None:
-        """Keep what a person made of the answer; None goes back to it."""
+        """Keep what a person made of the answer; None goes back to it.
+
+        Whoever works on a job has its whole time again from then on.
+        """
         with self._lock:
+            if job.id not in self._jobs:
+                raise _no_such_job()
             correction = None if result is None else kept_correction(result)
             self._folder.write_correction(job.id, correction)
-            job.corrected = result is not None
+            job.corrected, job.touched_s = result is not None, self._clock()
             self._save(job)
 
     def forget(self, job: Job) -> None:
@@ -161,7 +176,9 @@ class JobStore:
 
     def expires_s(self, job: Job) -> float | None:
         """When it will be removed, seconds since the epoch; None while it is worked on."""
-        return None if job.ended_s is None else job.ended_s + self._keep_s
+        if job.ended_s is None:
+            return None
+        return max(job.ended_s, job.touched_s or 0.0) + self._keep_s
 
     def expire(self) -> None:
         """Remove the jobs whose time is over."""
@@ -176,8 +193,9 @@ class JobStore:
         return Counter(job.state for job in list(self._jobs.values()))
 
     def stored_bytes(self) -> int:
-        """Bytes of uploads on disk."""
-        return sum(job.n_bytes for job in list(self._jobs.values()))
+        """Bytes of uploads on disk, and of what was made of them for players."""
+        jobs = list(self._jobs.values())
+        return sum(job.n_bytes + self._folder.sound_bytes(job.id) for job in jobs)
 
     def close(self) -> None:
         """Let another gateway use the folder."""
@@ -187,3 +205,7 @@ class JobStore:
         with self._lock:
             if job.id in self._jobs:  # else it was removed meanwhile
                 self._folder.write_record(job.id, as_record(job))
+
+
+def _no_such_job() -> ProblemError:
+    return ProblemError(404, "no such job: its id is wrong, or it was removed or expired")

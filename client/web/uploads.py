@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -51,8 +50,9 @@ async def received_form(request: Request, folder: Path, most_bytes: int) -> Uplo
     ------
     ProblemError
         400 where the form cannot be read, 408 where nothing comes any more, 413 where it is too
-        large, 415 where it is no form, 422 where a field is missing or twice, 507 where the disk
-        is full. No file is left then.
+        large, 415 where it is no form, 422 where a field is missing or twice.
+    OSError
+        Where the file cannot be written. After no error a file is left.
     """
     boundary = _boundary(request)
     handle, name = tempfile.mkstemp(dir=folder)
@@ -66,9 +66,6 @@ async def received_form(request: Request, folder: Path, most_bytes: int) -> Uplo
     except FormParserError as error:
         _remove(name)
         raise ProblemError(400, f"the body is no {FORM} as it should be: {error}") from error
-    except OSError as error:
-        _remove(name)
-        raise _disk_problem(error) from error
     except BaseException:
         _remove(name)
         raise
@@ -93,14 +90,19 @@ async def limited_body(request: Request, most_bytes: int) -> AsyncIterator[bytes
             yield piece
 
 
+def declared_bytes(request: Request) -> int | None:
+    """How long a body says it is; None where it does not."""
+    declared = request.headers.get("content-length", "")
+    return int(declared) if declared.isdecimal() else None
+
+
 def too_large(most_bytes: int) -> ProblemError:
     """Refuse a body by its size."""
     return ProblemError(413, f"the body is too large, expected at most {most_bytes} bytes")
 
 
 def _refuse_declared(request: Request, most_bytes: int) -> None:
-    declared = request.headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared) > most_bytes:
+    if (declared_bytes(request) or 0) > most_bytes:
         raise too_large(most_bytes)
 
 
@@ -110,12 +112,6 @@ def _boundary(request: Request) -> bytes:
     if kind != FORM.encode() or not boundary:
         raise ProblemError(415, f"expected Content-Type {FORM} with a boundary")
     return boundary
-
-
-def _disk_problem(error: OSError) -> Exception:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ProblemError(507, "there is no room for the file, try again later")
-    return error
 
 
 def _remove(name: str) -> None:

@@ -109,6 +109,13 @@ class WorkFolder:
         """Where a job's recording is as players want it, once somebody wanted to hear it."""
         return self._job(job_id) / _SOUND
 
+    def sound_bytes(self, job_id: str) -> int:
+        """Size of that; 0 where nobody has wanted it."""
+        try:
+            return self.sound(job_id).stat().st_size
+        except FileNotFoundError:
+            return 0
+
     def close(self) -> None:
         """Let another gateway use it."""
         self._lock.close()

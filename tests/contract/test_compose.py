@@ -11,7 +11,7 @@ import yaml
 from container_files import CLIENT, ROOT, SERVER, WEB, replay, stages
 from triton_server import DRAIN_S, STOP_TIMEOUT_S, Ports
 from web.options import parsed_settings
-from web.settings import Settings
+from web.settings import LOOPBACK_NAMES, Settings
 
 SERVING, (ASKING,), (GATEWAY,) = stages(SERVER)[-1], stages(CLIENT), stages(WEB)
 ALL_PORTS = {Ports().http, Ports().grpc, Ports().metrics}
@@ -112,7 +112,7 @@ def test_the_gateways_options_are_its_own(services):
     settings = parsed_settings(options)
     assert settings.url == "server:8001"
     assert settings.host == "0.0.0.0"
-    assert settings.allowed_hosts == ("127.0.0.1", "localhost")
+    assert settings.allowed_hosts == (*LOOPBACK_NAMES, "localhost")  # its health check's too
     (volume,) = services["web"]["volumes"]
     assert str(settings.work_dir) == volume.partition(":")[2] == GATEWAY.all("VOLUME")[0]
 

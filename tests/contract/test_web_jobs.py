@@ -4,6 +4,7 @@ import base64
 import threading
 from dataclasses import replace
 
+import anyio
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -138,6 +139,19 @@ def test_a_player_gets_the_audio_in_ranges(gateway, job, wav):
     assert (part.status_code, part.content) == (206, content[10:20])
     assert_problem(beyond, 416)
     assert beyond.headers["Content-Range"] == f"bytes */{len(content)}"
+
+
+def test_only_headers_are_read_of_a_file_where_only_they_are_asked_for(gateway, job, monkeypatch):
+    whole = gateway.get(f"{job}/audio")
+    monkeypatch.setattr(anyio, "open_file", None)  # as Starlette reads files
+
+    answer = gateway.ask("HEAD", f"{job}/audio")
+    part = gateway.ask("HEAD", f"{job}/audio", headers={"Range": "bytes=10-19"})
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["Content-Length"] == whole.headers["Content-Length"]
+    assert answer.headers["ETag"] == whole.headers["ETag"]
+    assert (part.status_code, part.headers["Content-Length"]) == (206, "10")
 
 
 def test_the_viewer_gets_the_turns_that_hold_and_the_waveform(gateway, wav):

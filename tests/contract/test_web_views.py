@@ -1,14 +1,20 @@
 """What the page needs beside the jobs: sound, report, limits, and its own files."""
 
+import errno
 import io
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 import soundfile
 
-from gateways import assert_problem
+from gateways import Caller, assert_problem, wait_until
 from made_media import noise, write_media
+from report_page.making import hear_into
 from report_page.page import VIEWER_SCRIPTS, VIEWER_STYLES
+from web import viewing
 
 ANA = {"start_s": 0.25, "end_s": 0.75, "speaker": "Ana María"}
 
@@ -49,6 +55,63 @@ def test_the_report_is_the_clients_own_with_the_corrected_names(gateway, job):
     assert "Ana María" in report.text
     assert "SPEAKER_00" not in report.text
     assert "class DiarizationView" in report.text
+
+
+@pytest.fixture
+def hearing(monkeypatch):
+    """Hearing a recording takes until `go_on` is set; `begun` has the recordings."""
+
+    held = SimpleNamespace(go_on=threading.Event(), begun=[])
+
+    def hear(file, audio):
+        held.begun.append(audio)
+        assert held.go_on.wait(60)
+        return hear_into(file, audio)
+
+    monkeypatch.setattr(viewing, "hear_into", hear)
+    yield held
+    held.go_on.set()
+
+
+def test_a_recording_is_heard_once_however_many_ask_and_holds_nobody_up(gateway, job, hearing, wav):
+    others = [gateway.start(wav(f"{number}.wav")) for number in range(2)]
+    for other in others:
+        gateway.ended(other)
+    with ThreadPoolExecutor(60) as threads:
+        views = [threads.submit(Caller(gateway.url).get, f"{job}/view") for _ in range(50)]
+        views += [threads.submit(Caller(gateway.url).get, f"{other}/sound") for other in others]
+        wait_until(lambda: len(hearing.begun) == viewing.N_HEARD_AT_ONCE)
+
+        assert gateway.send(wav("a.wav")).status_code == 200
+        hearing.go_on.set()
+        answers = [view.result() for view in views]
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(hearing.begun) == 3
+    assert gateway.gateway.store.stored_bytes() == sum(
+        path.stat().st_size for path in gateway.files() if path.name in ("audio", "sound")
+    )
+
+
+def test_what_is_removed_while_it_is_heard_is_gone(gateway, job, hearing):
+    with ThreadPoolExecutor(1) as threads:
+        view = threads.submit(Caller(gateway.url).get, f"{job}/view")
+        wait_until(lambda: hearing.begun)
+        gateway.ask("DELETE", job)
+        hearing.go_on.set()
+
+    assert_problem(view.result(), 404, "removed")
+    assert gateway.files() == []
+
+
+def test_a_full_disk_is_not_told_as_a_job_that_is_gone(gateway, job, monkeypatch):
+    def full(file, audio):
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(viewing, "hear_into", full)
+
+    assert_problem(gateway.get(f"{job}/view"), 507, "no room")
+    assert {path.name for path in gateway.files()} == {"audio", "job.json", "answer.json"}
 
 
 def test_sound_and_waveform_go_with_the_job(gateway, job):

@@ -1,5 +1,6 @@
 """Jobs in memory and on disk, by a clock of the test's own."""
 
+import errno
 import json
 
 import pytest
@@ -10,6 +11,7 @@ from web.jobs import State
 from web.problems import ProblemError
 from web.store import Arrived, JobStore
 from web.work_folder import WorkFolder, WorkFolderError
+from whole_files import OutputError
 
 KEEP_S = 100
 
@@ -71,6 +73,56 @@ def test_a_job_is_found_until_its_time_is_over(store, add, clock):
     assert not store.audio(job).exists()
 
 
+def test_a_job_that_somebody_corrects_keeps_its_whole_time(store, add, clock):
+    job = add()
+    store.begin(job)
+    store.done(job, answer())
+    clock.now_s += KEEP_S - 1
+    store.correct(job, store.kept(job).original)
+    clock.now_s += KEEP_S - 1
+    assert store.find(job.id) is job
+    clock.now_s += 1
+
+    with pytest.raises(ProblemError):
+        store.find(job.id)
+
+
+def test_a_job_that_was_removed_meanwhile_is_not_corrected(store, add):
+    job = add()
+    store.done(job, answer())
+    original = store.kept(job).original
+    store.forget(job)
+
+    with pytest.raises(ProblemError) as gone:
+        store.correct(job, original)
+
+    assert gone.value.status == 404
+
+
+def full_disk(*_):
+    raise OutputError("cannot write") from OSError(errno.ENOSPC, "no space")
+
+
+def test_on_a_full_disk_an_upload_leaves_nothing(store, add, folder, monkeypatch):
+    monkeypatch.setattr(folder, "write_record", full_disk)
+
+    with pytest.raises(OutputError):
+        add()
+
+    assert list((folder.uploads.parent / "jobs").iterdir()) == []
+    assert store.counts() == {}
+
+
+def test_on_a_full_disk_a_job_ends_all_the_same(store, add, folder, monkeypatch):
+    job = add()
+    monkeypatch.setattr(folder, "write_record", full_disk)
+
+    store.end(job, State.CANCELLED)
+
+    assert job.ended.done()
+    assert store.find(job.id).state == State.CANCELLED
+
+
 def test_what_is_on_disk_is_all_that_another_store_needs(store, add, folder, clock):
     done, waiting = add(), add()
     store.begin(done)
@@ -96,11 +148,13 @@ def test_jobs_wait_again_in_the_order_in_which_they_came(store, add, folder, clo
 
 
 def test_a_job_whose_record_is_damaged_is_removed(store, add, folder, clock):
-    jobs = [add() for _ in range(3)]
+    jobs = [add() for _ in range(4)]
     records = [store.audio(job).with_name("job.json") for job in jobs]
     records[0].write_text("{")
     records[1].write_text(json.dumps({"id": jobs[1].id}))
     records[2].write_text(json.dumps({"id": "../../somewhere"}))
+    whole = json.loads(records[3].read_text())
+    records[3].write_text(json.dumps({**whole, "created_s": "soon"}))
 
     assert JobStore(folder, KEEP_S, clock).load() == []
     assert not any(record.parent.exists() for record in records)
