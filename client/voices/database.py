@@ -38,6 +38,11 @@ class Kind:
     schema: str
 
 
+def is_new(path: Path) -> bool:
+    """Whether nothing was ever kept: the file is missing, or its first transaction did not end."""
+    return not path.exists() or (path.is_file() and not path.stat().st_size)
+
+
 @contextlib.contextmanager
 def reading(path: Path, kind: Kind) -> Iterator[sqlite3.Connection]:
     """Open to read.

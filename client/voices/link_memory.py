@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from outcome import SPEAKER_COLUMN, Answer
-from voices.database import Kind, reading, writing
+from voices.database import Kind, is_new, reading, writing
+from voices.voice import VoicesError
 from wav_scp import Recording
 
 FILE_NAME = ".link.db"
@@ -67,19 +68,28 @@ class LinkMemory:
 
     def drop(self, recording_id: str) -> None:
         """Forget a recording that failed."""
-        if self.path.exists():
+        if not is_new(self.path):
             with writing(self.path, LINKS) as connection:
                 connection.execute("DELETE FROM answers WHERE recording_id = ?", (recording_id,))
 
     def answers(self, recordings: Iterable[Recording]) -> Iterator[Answer]:
         """Read the answers that are there, in the order of the recordings."""
-        if not self.path.exists():
+        if is_new(self.path):
             return
         with reading(self.path, LINKS) as connection:
             for recording in recordings:
                 row = _row(connection, recording.recording_id)
                 if row is not None:
-                    yield _answer(recording, row)
+                    yield self._answer(recording, row)
+
+    def _answer(self, recording: Recording, row: tuple[Any, ...]) -> Answer:
+        try:
+            return _answer(recording, row)
+        except (ValueError, TypeError) as error:
+            raise VoicesError(
+                f"{self.path} is damaged at {recording.recording_id!r} ({error}): run without "
+                "--resume, which asks for all again"
+            ) from error
 
 
 def same_turns(one: bytes, other: bytes) -> bool:

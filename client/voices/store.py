@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from voices.database import FileError, Kind, reading, writing
+from voices.database import FileError, Kind, is_new, reading, writing
 from voices.names import usable_name
 from voices.voice import Origin, Voice, VoicesError
 
@@ -48,8 +48,8 @@ class VoiceStore:
 
     @property
     def is_new(self) -> bool:
-        """Whether nothing was ever kept: a first enrolment under way has made the file at most."""
-        return not self.path.exists() or (self.path.is_file() and not self.path.stat().st_size)
+        """Whether nobody was ever enrolled."""
+        return is_new(self.path)
 
     def refuse_unwritable(self) -> None:
         """Refuse, before anything is to be kept, what could not be written."""

@@ -1,6 +1,7 @@
 """The client's --link_speakers against a server that speaks Triton's protocol."""
 
 import json
+import sqlite3
 import threading
 
 import numpy as np
@@ -194,6 +195,26 @@ def test_a_resumed_run_on_another_network_ends_and_keeps_what_is_there(
     assert "'resnet34' (3 numbers)" in told
     assert "expected 'campplus' (3 numbers)" in told
     assert rttms(out) == {"a": ["VOICE_000", "VOICE_001"], "c": ["VOICE_002"], "d": []}
+
+
+def test_what_is_damaged_is_told_and_made_anew_without_resume(talks, wav_scp, out, capfd):
+    asking = ["--wavscp", wav_scp(*"abc"), "--output_directory", out, "--link_speakers"]
+    run(talks, *asking)
+    with sqlite3.connect(out / ".link.db") as connection:
+        connection.execute("UPDATE answers SET embeddings = x'00' WHERE recording_id = 'b'")
+    connection.close()
+
+    assert run(talks, *asking, "--resume") == 2
+    assert ".link.db is damaged at 'b' (" in capfd.readouterr().err
+    assert run(talks, *asking) == 0
+
+
+def test_a_run_that_was_killed_with_its_first_answer_can_be_resumed(talks, wav_scp, out):
+    (out / ".link.db").touch()
+    asking = ["--wavscp", wav_scp(*"abc"), "--output_directory", out, "--link_speakers"]
+
+    assert run(talks, *asking, "--resume") == 0
+    assert rttms(out)["c"] == ["VOICE_002"]
 
 
 def test_a_recording_that_cannot_be_written_again_keeps_its_names_and_is_told(
