@@ -46,6 +46,10 @@ class Caller:
         self._session.trust_env = False  # no proxy between this machine and itself
         self._session.headers.update(headers)
 
+    def trust(self, authority: Path) -> None:
+        """Believe certificates of this authority, a PEM file, alone."""
+        self._session.verify = str(authority)
+
     def ask(self, method: str, path: str, **more: object) -> requests.Response:
         """Send a request."""
         return self._session.request(method, self.url + path, timeout=WITHIN_S, **more)
