@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from audio_files import AudioError
-from formats.result import Result, Turn
+from formats.result import FormatError, Result, Turn
 from report_page.document import Outline
 from report_page.making import heard, page_of
 from rttm_lines import RttmError, read_rttm, turns_of
-from wav_scp import ListError, single_recording
+from wav_scp import ListError, id_problem, single_recording
 from whole_files import OutputError, write_whole
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         print(_written(options))
-    except (AudioError, ListError, RttmError) as error:
+    except (AudioError, ListError, RttmError, FormatError) as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return USAGE
     except OutputError as error:
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _written(options: argparse.Namespace) -> Path:
     """Write the page; where it is."""
     recording_id, text = _page(options.audio, options.rttm, options.reference)
-    output: Path = options.output or _beside(options.rttm) / f"{recording_id}.html"
+    output: Path = options.output or _beside(options.rttm, recording_id)
     write_whole(output, text.encode())
     return output
 
@@ -118,8 +118,10 @@ def _refuse_beyond(turns: Sequence[Turn], outline: Outline, origin: Path | None)
         )
 
 
-def _beside(rttm: Path) -> Path:
-    return rttm if rttm.is_dir() else rttm.parent
+def _beside(rttm: Path, recording_id: str) -> Path:
+    if problem := id_problem(recording_id):  # whoever wrote the RTTM must not choose the folder
+        raise RttmError(f"{rttm}: {problem}; or --output")
+    return (rttm if rttm.is_dir() else rttm.parent) / f"{recording_id}.html"
 
 
 if __name__ == "__main__":

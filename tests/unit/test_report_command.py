@@ -136,6 +136,24 @@ def test_a_page_that_cannot_be_written_is_told(talk, written, tmp_path, capfd):
     assert f"cannot write {out}: No such file or directory" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["../a", "{folder}/a"])
+def test_rttm_does_not_choose_the_folder_of_the_page(name, talk, written, tmp_path, capfd):
+    (tmp_path / "in").mkdir()
+    lines = written(rttm(name.format(folder=tmp_path), (1, 2, "x")), "in/turns.rttm")
+
+    assert report.main([str(talk), str(lines)]) == 2
+    assert "holds '/', expected no white space" in capfd.readouterr().err
+    assert not list(tmp_path.rglob("*.html"))
+    assert report.main([str(talk), str(lines), f"--output={tmp_path / 'a.html'}"]) == 0
+
+
+def test_times_beyond_all_numbers_are_told(talk, written, capfd):
+    line = f"SPEAKER a 1 1 {'9' * 400} <NA> <NA> x <NA>\n"
+
+    assert report.main([str(talk), str(written(line))]) == 2
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_wrong_usage_ends_with_2(capfd):
     with pytest.raises(SystemExit) as caught:
         report.main(["a.wav"])
