@@ -5,20 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from progress import FIRST_SPEED, MOST_OF_A_RUN, Progress, Standing, progress_text
+from turned_clock import Clock
 from unit.seeded import seeded
-
-
-class Clock:
-    def __init__(self):
-        self.now_s = 1000.0
-
-    def __call__(self):
-        return self.now_s
-
-
-@pytest.fixture
-def clock():
-    return Clock()
 
 
 def test_before_the_first_answer_those_in_flight_share_the_speed_of_a_small_server(clock):

@@ -11,19 +11,6 @@ from wav_scp import Recording
 A, B = (Recording(name, Path(f"{name}.wav")) for name in "ab")
 
 
-class Clock:
-    def __init__(self):
-        self.now_s = 1000.0
-
-    def __call__(self):
-        return self.now_s
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def retries(clock):
     """Patience of 60 s; waits of 1, 2, 4, 8, 8, ... s, less by up to a half."""

@@ -4,18 +4,6 @@ from web import limits
 from web.limits import TokenBuckets, client_name
 
 
-class Clock:
-    now_s = 1000.0
-
-    def __call__(self):
-        return self.now_s
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 def test_a_bucket_gives_what_it_holds_and_then_what_comes_in(clock):
     buckets = TokenBuckets(6, clock)
     assert [buckets.take("a") for _ in range(6)] == [0] * 6

@@ -16,18 +16,6 @@ from whole_files import OutputError
 KEEP_S = 100
 
 
-class Clock:
-    now_s = 1000.0
-
-    def __call__(self):
-        return self.now_s
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def folder(tmp_path):
     with_lock = WorkFolder(tmp_path / "work")
