@@ -6,7 +6,6 @@ whole client; they import nothing from the rest of the project.
 
 import argparse
 import contextlib
-import os
 import sys
 from collections.abc import Sequence
 
@@ -19,6 +18,7 @@ from rttm_files import OutputError
 from run import diarized_and_scored
 from run_report import log, set_up_logging, tell_problems
 from service import ServiceError
+from standard_output import stop_printing
 from voices.voice import VoicesError
 
 OK, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -40,8 +40,7 @@ def main(argv: Sequence[str] | None = None, backoff: Backoff = BACKOFF) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone: python must not try to flush the rest to it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        stop_printing()
         return SOME_FAILED
 
 

@@ -14,10 +14,12 @@ from formats.result import FormatError
 from retrying import BACKOFF, Backoff
 from run_report import log, set_up_logging, tell_problems
 from service import ServiceError
+from standard_output import print_bytes, stop_printing
 from voices.asking import Asking
 from voices.enrolling import refuse_strangers, sounds_like, voice_of
 from voices.store import VoiceStore
 from voices.voice import Voice, VoicesError
+from whole_files import OutputError
 
 OK, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -43,8 +45,11 @@ def main(argv: Sequence[str] | None = None, backoff: Backoff = BACKOFF) -> int:
         if options.remove:
             return _removed(options.remove, store)
         return _enrolled(options, asking, store, known)
-    except (VoicesError, ServiceError, FormatError) as error:
+    except (VoicesError, ServiceError, FormatError, OutputError) as error:
         return _told(error, SOME_FAILED)
+    except BrokenPipeError:
+        stop_printing()
+        return SOME_FAILED
     except KeyboardInterrupt:
         log.error("interrupted: nothing was kept")
         return INTERRUPTED
@@ -77,7 +82,7 @@ def _listed(voices: list[Voice]) -> int:
     for voice in voices:
         origin = voice.origin
         columns = (origin.file_name, f"{origin.speech_s:.1f} s", voice.network, origin.enrolled_at)
-        print(voice.name, *columns, sep="\t")
+        print_bytes(("\t".join((voice.name, *columns)) + "\n").encode(), "the list")
     return OK
 
 

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from formats.result import FormatError, Result, Turn
 from report_page.document import Outline
 from report_page.making import heard, page_of
 from rttm_lines import RttmError, read_rttm, turns_of
+from standard_output import print_bytes, stop_printing
 from wav_scp import ListError, id_problem, single_recording
 from whole_files import OutputError, write_whole
 
@@ -38,12 +40,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run with these command-line arguments; returns the exit code."""
     options = _parser().parse_args(argv)
     try:
-        print(_written(options))
+        print_bytes(os.fsencode(_written(options)) + b"\n", "the page's name")
     except (AudioError, ListError, RttmError, FormatError) as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return USAGE
     except OutputError as error:
         print(f"ERROR: {error}", file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:
+        stop_printing()
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -5,6 +5,7 @@ the lines.
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -56,7 +57,7 @@ class StandardOutput(NoFiles):
 
     def put(self, recording_id: str, texts: Mapping[str, bytes]) -> None:
         """Print the text."""
-        _print(texts[self._token], recording_id)
+        print_bytes(texts[self._token], recording_id)
 
 
 class JsonLines:
@@ -77,12 +78,12 @@ class JsonLines:
     def put(self, recording_id: str, texts: Mapping[str, bytes]) -> None:
         """Print the document of an answer."""
         self._files.put(recording_id, texts)
-        _print(texts[LINES_FORMAT], recording_id)
+        print_bytes(texts[LINES_FORMAT], recording_id)
 
     def drop(self, recording_id: str, reason: str) -> None:
         """Print an object that tells the failure."""
         failure = {"schema": FAILURE_SCHEMA, "recording_id": recording_id, "error": reason}
-        _print(_line(failure), recording_id)
+        print_bytes(_line(failure), recording_id)
         self._files.drop(recording_id, reason)
 
 
@@ -98,7 +99,14 @@ def print_scores_line(scores: Sequence[Score], n_recordings: int) -> None:
         }
         for score in scores
     ]
-    _print(_line({"schema": SCORES_SCHEMA, "n_recordings": n_recordings, "scores": rows}), "scores")
+    print_bytes(
+        _line({"schema": SCORES_SCHEMA, "n_recordings": n_recordings, "scores": rows}), "scores"
+    )
+
+
+def stop_printing() -> None:
+    """Where whoever read our output has gone: python must not try to flush the rest at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _line(document: Mapping[str, object]) -> bytes:
@@ -106,8 +114,18 @@ def _line(document: Mapping[str, object]) -> bytes:
     return (json.dumps(document, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
 
 
-def _print(text: bytes, what: str) -> None:
-    """Print bytes, not characters: an id need not fit the terminal's encoding."""
+def print_bytes(text: bytes, what: str) -> None:
+    """Print bytes, not characters: a name need not fit the terminal's encoding.
+
+    Raises
+    ------
+    OutputError
+        If that is not possible; `what` is what was to be printed.
+    BrokenPipeError
+        If whoever read it has gone.
+    """
+    if sys.stdout is None:
+        raise OutputError(f"cannot write {what}: standard output is closed")
     try:
         with tqdm.external_write_mode(file=sys.stdout):
             sys.stdout.buffer.write(text)

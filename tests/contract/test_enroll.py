@@ -1,7 +1,10 @@
 """enroll.py against a server that speaks Triton's protocol: what is kept, refused, told."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from hashlib import sha256
 
 import numpy as np
@@ -175,6 +178,22 @@ def test_who_is_enrolled_is_listed_and_forgotten(triton, wav, store, capfd):
     assert run(triton, store, "--remove=Ana") == 0
     assert run(triton, store, "--list") == 0
     assert capfd.readouterr().out == ""
+
+
+def test_a_list_that_nobody_reads_or_ascii_cannot_hold_is_no_traceback(triton, wav, store):
+    triton.reply = answering({"voice": ONE}, turn_s=6.0)
+    run(triton, store, "--name=José", wav("1.wav"))
+    command = [sys.executable, enroll.__file__, "--list", "--voices", store.path]
+    gone, pipe = os.pipe()
+    os.close(gone)
+
+    unread = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, check=False)
+    os.close(pipe)
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    read = subprocess.run(command, capture_output=True, env=ascii_only, check=True)
+
+    assert (unread.returncode, unread.stderr) == (1, b"")
+    assert read.stdout.startswith("José\t1.wav\t6.0 s".encode())
 
 
 def test_a_failed_recording_is_told_and_nothing_is_kept(triton, wav, store, capfd):
