@@ -17,7 +17,6 @@ from triton_server import READY_TIMEOUT_S, ROOT, TritonServer
 APP = ROOT / "client" / "web" / "app.py"
 LOG = ROOT / "data" / "log" / "tritonserver-webapp.log"
 STOP_WITHIN_S = 30.0
-URL_FLAGS = ("-u", "--url")
 
 Gateway = subprocess.Popen[bytes]
 
@@ -36,7 +35,7 @@ def main() -> int:
 
 def names_a_server(flags: list[str]) -> bool:
     """Whether the flags tell where Triton is."""
-    return any(flag in URL_FLAGS or flag.startswith("--url=") for flag in flags)
+    return any(flag == "--url" or flag.startswith(("--url=", "-u")) for flag in flags)
 
 
 def serve(server: TritonServer, flags: list[str]) -> int:

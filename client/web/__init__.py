@@ -7,8 +7,8 @@ To read, in this order:
 - `middleware`, `guards`, `limits`: around every request, and who is let in.
 - `routes_diarize`, `uploads`, `multipart_form`, `probing`: how a recording arrives.
 - `jobs`, `store`, `work_folder`, `running`, `estimates`: what becomes of it.
-- `routes_jobs`, `answering`, `negotiation`, `formats_asked`, `exports`, `stored_file`, `documents`,
+- `routes_jobs`, `answering`, `negotiation`, `exports`, `stored_file`, `documents`,
   `corrections`: what is told of it, and what a person corrects.
-- `routes_view`, `viewing`, `page_files`, and `page/`: the page.
+- `routes_view`, `viewing`, `shared_work`, `page_files`, and `page/`: the page.
 - `problems`, `error_handlers`: all errors. `openapi`, `routes_health`, `metrics`: about itself.
 """

@@ -19,6 +19,7 @@ from web.metrics import Metrics
 from web.problems import ProblemError, later
 from web.running import Runner
 from web.settings import Settings
+from web.shared_work import SharedWork
 from web.store import JobStore
 from web.viewing import Views
 from web.work_folder import WorkFolder
@@ -55,6 +56,7 @@ class Gateway:
         self.pace = Pace()
         self.metrics = Metrics(self.store.counts, self.store.stored_bytes)
         self.store.on_end = self._ended
+        self._checking = SharedWork(1)
         self._buckets = TokenBuckets(settings.rate_per_minute)
         self._n_uploads = self._coming_bytes = 0
         self._lock = threading.Lock()
@@ -69,6 +71,7 @@ class Gateway:
         """Break off all work, and leave the folder to the next gateway."""
         self.runner.stop()
         self.views.close()
+        self._checking.close()
         self.store.close()
 
     async def sweep_for_ever(self) -> None:
@@ -140,8 +143,11 @@ class Gateway:
         )
         return remaining_s(self.pace, job.audio_s, running_s, load, self.settings.n_at_once)
 
-    def check_triton(self) -> None:
+    async def check_triton(self) -> None:
         """Ask whether the model is ready; ProblemError 503 where it is not."""
+        await self._checking.done("", self._check_triton)
+
+    def _check_triton(self) -> None:
         settings = self.settings
         try:
             with Service(settings.url, settings.model_name, 1, {}, settings.access) as service:

@@ -1,6 +1,7 @@
 """Which format an answer gets: ?format= names one, else the header Accept chooses."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from formats import RTTM, TOKENS
 from web.problems import ProblemError
@@ -13,6 +14,7 @@ MEDIA_TYPES = {
     "srt": "application/x-subrip",
     "csv": "text/csv",
 }
+Token = StrEnum("Token", {token.upper(): token for token in TOKENS})  # type: ignore[misc]
 _N_PARTS = 2  # type/subtype
 
 

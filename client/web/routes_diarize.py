@@ -13,10 +13,9 @@ from wav_scp import ListError, single_recording
 from web.answering import NO_STORE, failure, result
 from web.documents import DiarizeOptions, JobDocument, job_document
 from web.error_handlers import wrong_values
-from web.formats_asked import Token
 from web.gateway import Gateway, TheGateway
 from web.jobs import Job, State
-from web.negotiation import Chosen, chosen
+from web.negotiation import Chosen, Token, chosen
 from web.openapi import CONTENT_DISPOSITION, form_body, problems, result_content
 from web.probing import longest_s, probe
 from web.store import Arrived

@@ -20,9 +20,9 @@ _OK: dict[str, Any] = {"content": {"text/plain": {"schema": {"const": "ok\n"}}}}
     response_class=Response,
     responses={200: {"description": "Triton's model is ready.", **_OK}, **problems(503)},
 )
-def healthz(gateway: TheGateway) -> Response:
+async def healthz(gateway: TheGateway) -> Response:
     """Ask Triton whether the model is ready."""
-    gateway.check_triton()
+    await gateway.check_triton()
     return _ok()
 
 

@@ -11,10 +11,9 @@ from web.answering import NO_STORE, failure, result
 from web.corrections import Correction, corrected
 from web.documents import JobDocument, job_document
 from web.error_handlers import wrong_values
-from web.formats_asked import Token
 from web.gateway import Gateway, TheGateway
 from web.jobs import Job, State
-from web.negotiation import chosen
+from web.negotiation import Token, chosen
 from web.openapi import CONTENT_DISPOSITION, json_body, problems, result_content
 from web.probing import MEDIA_TYPES
 from web.stored_file import stored_file

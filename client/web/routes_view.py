@@ -1,11 +1,12 @@
 """What the page needs beside a job's result: view, sound, report; and what the gateway takes."""
 
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, Field
 
 from answer_texts import REPORT, file_name
@@ -90,11 +91,11 @@ async def get_report(job_id: JobId, gateway: TheGateway) -> Response:
     """Get one HTML file to look at and to listen to, as the client's --report writes it."""
     job = await done(gateway, job_id)
     await gateway.views.heard(job.id)
-    text = await run_in_threadpool(_report, gateway, job)
+    pieces = await run_in_threadpool(_report, gateway, job)
     name = quote(file_name(REPORT, job.recording_id), safe="")
     disposition = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
-    return HTMLResponse(text, headers={**disposition, **NO_STORE})
+    return StreamingResponse(pieces, media_type="text/html", headers={**disposition, **NO_STORE})
 
 
-def _report(gateway: Gateway, job: Job) -> str:
+def _report(gateway: Gateway, job: Job) -> Iterator[bytes]:
     return gateway.views.report(job.id, gateway.store.kept(job).result)

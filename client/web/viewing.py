@@ -1,21 +1,25 @@
 """What the viewer of the report page shows of a job: its turns, the waveform, and the sound."""
 
-import asyncio
 import contextlib
+import os
+import secrets
+from base64 import b64encode
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from functools import partial
+from typing import Any, BinaryIO
 
 from audio_files import AudioError
 from formats.result import Result
 from report_page.document import Outline, document
-from report_page.making import hear_into, page_of
+from report_page.making import MOST_EMBEDDED_BYTES, hear_into, page_of
 from report_page.peaks import PEAKS_PER_S
 from web.problems import ProblemError
+from web.shared_work import SharedWork
 from web.work_folder import WorkFolder
 from whole_files import OutputError, temporary_path, write_whole
 
-MOST_SOUND_BYTES = 100_000_000  # of a report: three hours or more; it is put together in memory
+PIECE_BYTES = 3 * 2**16  # of sound; Base64 makes four characters of three bytes
+PLACE_BYTES = 30  # as random as an id, so that nothing else in a page looks like it
 N_HEARD_AT_ONCE = 2  # hearing reads the whole recording: not more, however many pages are opened
 
 
@@ -33,9 +37,7 @@ class Views:
 
     def __init__(self, folder: WorkFolder) -> None:
         self._folder = folder
-        self._hearing: dict[str, Future[None]] = {}
-        # Its own threads: whoever waits for a long recording holds up nobody else.
-        self._threads = ThreadPoolExecutor(N_HEARD_AT_ONCE)
+        self._hearing = SharedWork(N_HEARD_AT_ONCE)
 
     async def heard(self, job_id: str) -> None:
         """Make the waveform's outline, and the recording as FLAC, where they are not there yet.
@@ -44,29 +46,31 @@ class Views:
         length, and cannot be gone through; mp3 begins up to 70 ms off after a leap (see
         `report_page.embedding`).
         """
-        if self._folder.peaks(job_id).is_file():
-            return
-        hearing = self._hearing.get(job_id)
-        if hearing is None:
-            hearing = self._hearing[job_id] = self._threads.submit(self._hear, job_id)
-            hearing.add_done_callback(lambda _: self._hearing.pop(job_id, None))
-        await asyncio.shield(asyncio.wrap_future(hearing))  # others may wait for it too
+        if not self._folder.peaks(job_id).is_file():
+            await self._hearing.done(job_id, partial(self._hear, job_id))
 
     def document(self, job_id: str, result: Result) -> dict[str, Any]:
         """Put together the viewer's document, as `report_page.document` describes it."""
         return document(result, self._outline(job_id, result), None)
 
-    def report(self, job_id: str, result: Result) -> str:
-        """Write the page that needs no network; the sound of a very long recording is left out."""
+    def report(self, job_id: str, result: Result) -> Iterator[bytes]:
+        """Write the page that needs no network; the sound of a very long recording is left out.
+
+        The sound comes piece by piece: in the memory, many reports would be too much.
+        """
         outline = self._outline(job_id, result)
-        sound = self._folder.sound(job_id)
         with _removed_is_told():
-            is_small = sound.stat().st_size <= MOST_SOUND_BYTES
-            return page_of(result, None, outline, sound.read_bytes() if is_small else b"")
+            sound = self._folder.sound(job_id).open("rb")
+        if os.fstat(sound.fileno()).st_size > MOST_EMBEDDED_BYTES:
+            sound.close()
+            return iter([page_of(result, None, outline, b"").encode()])
+        place = secrets.token_bytes(PLACE_BYTES)
+        head, tail = page_of(result, None, outline, place).split(b64encode(place).decode())
+        return _around(head.encode(), sound, tail.encode())
 
     def close(self) -> None:
         """Begin nothing more."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._hearing.close()
 
     def _outline(self, job_id: str, result: Result) -> Outline:
         with _removed_is_told():
@@ -98,3 +102,11 @@ def _removed_is_told() -> Iterator[None]:
         if isinstance(error, OutputError) and not isinstance(error.__cause__, FileNotFoundError):
             raise
         raise ProblemError(404, "no such job: it was removed or has expired") from error
+
+
+def _around(head: bytes, sound: BinaryIO, tail: bytes) -> Iterator[bytes]:
+    with sound:
+        yield head
+        while piece := sound.read(PIECE_BYTES):
+            yield b64encode(piece)
+        yield tail

@@ -2,6 +2,7 @@
 
 import http.client
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -13,8 +14,9 @@ from requests.models import PreparedRequest
 from contract.client_fake_server import RefusalError, one_turn
 from formats import FORMATS, TOKENS
 from formats.result import Result, Turn
-from gateways import assert_problem, serving, wait_until
+from gateways import Caller, assert_problem, serving, wait_until
 from made_media import noise, write_media
+from service import Service
 
 RESULT = Result("call", (Turn(0, 1000, "SPEAKER_00", 0.75),), 30_000, "full")
 BY_ACCEPT = {
@@ -188,6 +190,26 @@ def test_a_server_that_stays_away_is_told(settings, wav, triton):
     assert_problem(answer, 503, "no connection to the server")
     assert_problem(health, 503, "not ready")
     assert "127.0.0.1:9" not in health.text
+
+
+def test_who_asks_a_server_that_does_not_answer_holds_nobody_up(gateway, wav, monkeypatch):
+    asked, go_on = [], threading.Event()
+
+    class Slow(Service):
+        def check(self):
+            asked.append(self)
+            assert go_on.wait(60)
+
+    monkeypatch.setattr("web.gateway.Service", Slow)
+    with ThreadPoolExecutor(50) as threads:
+        askers = [threads.submit(Caller(gateway.url).get, "/healthz") for _ in range(50)]
+        wait_until(lambda: asked)
+        answer = gateway.send(wav("call.wav"))
+        go_on.set()
+        health = {asker.result().status_code for asker in askers}
+
+    assert answer.status_code == 200
+    assert health == {200}
 
 
 def test_a_caller_who_hangs_up_cancels_the_work(gateway, triton, wav):

@@ -1,5 +1,6 @@
 """What the page needs beside the jobs: sound, report, limits, and its own files."""
 
+import base64
 import errno
 import io
 import re
@@ -71,6 +72,19 @@ def hearing(monkeypatch):
     monkeypatch.setattr(viewing, "hear_into", hear)
     yield held
     held.go_on.set()
+
+
+@pytest.mark.parametrize("most_bytes", [0, 10**9])
+def test_the_report_carries_the_sound_where_it_is_not_too_long(
+    most_bytes, gateway, job, monkeypatch
+):
+    monkeypatch.setattr(viewing, "MOST_EMBEDDED_BYTES", most_bytes)
+    monkeypatch.setattr(viewing, "PIECE_BYTES", 3000)
+
+    (carried,) = re.findall(r'id="sound"[^>]*>([^<]*)<', gateway.get(f"{job}/report").text)
+
+    expected = gateway.get(f"{job}/sound").content if most_bytes else b""
+    assert base64.b64decode(carried, validate=True) == expected
 
 
 def test_a_recording_is_heard_once_however_many_ask_and_holds_nobody_up(gateway, job, hearing, wav):

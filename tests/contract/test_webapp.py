@@ -96,7 +96,9 @@ def test_a_server_that_does_not_start_is_told(tmp_path):
     assert errors.startswith("webapp: tritonserver ended with status 3 before it was ready")
 
 
-@pytest.mark.parametrize("flags", [["--url=somewhere:8001"], ["-u", "somewhere:8001"]])
+@pytest.mark.parametrize(
+    "flags", [["--url=somewhere:8001"], ["-u", "somewhere:8001"], ["-usomewhere:8001"]]
+)
 def test_where_a_server_is_named_none_is_started(flags, tmp_path, seen):
     port = Ports.free().http
     with running(tmp_path, seen.flag, f"--port={port}", *flags) as process:
