@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -39,6 +40,8 @@ def set_up_logging(verbose: bool, quiet: bool = False) -> None:
 
     `verbose` adds what is sent and the service's timings; `quiet` leaves errors alone.
     """
+    if sys.stderr is None:  # closed, as by `2>&-`: nothing of it may go to standard output instead
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - until the program ends
     handler = _AboveTheBar()
     handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
     log.handlers = [handler]

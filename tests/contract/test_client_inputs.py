@@ -103,6 +103,20 @@ def test_standard_input_is_sent_whole(flags, name, triton, folder):
     assert done.stdout.startswith(f"SPEAKER {name} 1 ".encode())
 
 
+@pytest.mark.parametrize(
+    ("closed", "code", "told"),
+    [("2>&-", 0, b"SPEAKER"), (">&-", 1, b"ERROR: a: cannot write a: standard output is closed")],
+)
+def test_closed_outputs_are_no_traceback(closed, code, told, triton, folder):
+    script = f"{sys.executable} {CLIENT} --url {triton.url} --audio_file {folder}/a.wav {closed}"
+
+    done = subprocess.run(["bash", "-c", script], capture_output=True, check=False, timeout=60)
+
+    assert done.returncode == code
+    assert (done.stdout + done.stderr).startswith(told)
+    assert b"INFO" not in done.stdout
+
+
 def test_nothing_of_standard_input_stays(triton, folder, tmp_path):
     (tmp_path / "tmp").mkdir()
     environment = os.environ | {"TMPDIR": str(tmp_path / "tmp")}
