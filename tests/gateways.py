@@ -134,6 +134,7 @@ def assert_problem(answer: requests.Response, status: int, *words: str) -> dict:
     """Fail unless it is a problem of this status, whose detail has the words; its body."""
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == PROBLEM
+    assert answer.headers["Cache-Control"] == "no-store"
     body = answer.json()
     assert body["type"] == "about:blank"
     assert body["status"] == status

@@ -94,15 +94,20 @@ class _Answer:
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
-            if self.status >= _FIRST_ERROR and headers.get("content-type") != PROBLEM:
-                self._body = bytes(problem_response(unexplained(self.status)).body)
-                headers["content-type"] = PROBLEM
-                headers["content-length"] = str(len(self._body))
+            if self.status >= _FIRST_ERROR:
+                headers["Cache-Control"] = "no-store"  # what is wrong now may be right soon
+                self._make_problem(headers)
         elif self._body is not None:
             if message.get("more_body"):
                 return
             message = {**message, "body": self._body}
         await self._send(message)
+
+    def _make_problem(self, headers: MutableHeaders) -> None:
+        if headers.get("content-type") != PROBLEM:
+            self._body = bytes(problem_response(unexplained(self.status)).body)
+            headers["content-type"] = PROBLEM
+            headers["content-length"] = str(len(self._body))
 
 
 def _route(scope: Scope) -> str:

@@ -158,9 +158,9 @@ class Runner:
         return outcome
 
     def _problem(self, job: Job, failure: Failure) -> ProblemError:
-        """Say why a job failed, without the place of its file."""
+        """Say why a job failed, without the place of its file, in which its id is."""
         reason = failure.reason.replace(str(self._store.audio(job)), "the file")
-        log.warning("job %s failed: %s", job.recording_id, failure.reason)
+        log.warning("job %s failed: %s", job.recording_id, reason)
         if failure.refused:
             return ProblemError(422, reason)
         return ProblemError(503 if failure.may_pass else 502, reason)

@@ -8,6 +8,7 @@ import anyio
 import pytest
 from jsonschema import Draft202012Validator
 
+from audio_files import AudioError
 from contract.client_fake_server import RefusalError, one_turn
 from gateways import Caller, Clock, assert_problem, serving, wait_until
 from made_media import noise, write_media
@@ -123,6 +124,22 @@ def test_a_job_that_failed_says_why(gateway, triton, wav):
     assert document["problem"]["status"] == 422
     assert_problem(gateway.get(f"{job}/result"), 422, "AUDIO: too long")
     assert gateway.get(f"{job}/audio").status_code == 200
+
+
+def test_neither_log_nor_problem_of_a_job_that_failed_tells_its_id(
+    gateway, wav, monkeypatch, caplog
+):
+    def refuse(path, **_):
+        raise AudioError(f"{path}: cannot be read")
+
+    monkeypatch.setattr("web.running.encoded_bytes", refuse)
+    job = gateway.start(wav("call.wav"))
+
+    document = gateway.ended(job)
+
+    assert document["problem"]["detail"] == "the file: cannot be read"
+    assert "job call failed: the file: cannot be read" in caplog.text
+    assert document["id"] not in caplog.text
 
 
 def test_a_player_gets_the_audio_in_ranges(gateway, job, wav):
