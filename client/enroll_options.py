@@ -51,6 +51,7 @@ def parsed_options(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error("--name needs recordings of that person, got none")
     if options.name is None and (options.audio or options.replace or options.force):
         parser.error("recordings, --replace and --force go with --name")
+    options.audio = list(dict.fromkeys(options.audio))
     for option in ("name", "remove"):
         if (given := getattr(options, option)) is not None:
             setattr(options, option, _name(parser, given))

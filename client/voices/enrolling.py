@@ -96,7 +96,7 @@ def refuse_strangers(new: Sequence[Voice], kept: Sequence[Voice], threshold: flo
     """
     problems = []
     for voice in new:
-        others = [each for each in (*new, *kept) if each is not voice and _comparable(each, voice)]
+        others = [each for each in (*new, *kept) if _comparable(each, voice)]
         cosines = [float(voice.centroid @ each.centroid) for each in others]
         if cosines and max(cosines) < threshold:
             problems.append(
@@ -116,7 +116,9 @@ def sounds_like(voice: Voice, voices: Sequence[Voice], threshold: float) -> str 
 
 
 def _comparable(one: Voice, other: Voice) -> bool:
-    return one.name == other.name and one.kind == other.kind
+    """Whether they are of one name, and of two recordings: each is like itself."""
+    same_recording = one.origin.audio_sha256 == other.origin.audio_sha256
+    return one.name == other.name and one.kind == other.kind and not same_recording
 
 
 def _talk_s(answer: Answer, speakers: Speakers) -> list[float]:

@@ -158,6 +158,17 @@ def test_a_recording_that_sounds_like_no_other_of_that_name_is_refused(triton, w
     assert [voice.origin.file_name for voice in store.voices()] == ["3.wav"]
 
 
+def test_a_recording_given_twice_does_not_vouch_for_itself(triton, wav, store, capfd):
+    triton.reply = answering({"voice": ONE}, turn_s=6.0)
+    run(triton, store, "--name=Ana", wav("1.wav", 1000), wav("1.wav", 1000))
+    assert capfd.readouterr().err.count("kept") == 1
+    triton.reply = answering({"voice": [("SPEAKER_00", Y)]}, turn_s=6.0)
+    again = wav("copy.wav", 2000)
+
+    assert run(triton, store, "--name=Ana", wav("2.wav", 2000), again) == 1
+    assert "2.wav: got a voice that is like no other recording of Ana" in capfd.readouterr().err
+
+
 def test_a_voice_like_somebody_elses_is_kept_with_a_warning(triton, wav, store, capfd):
     triton.reply = answering({"voice": ONE}, turn_s=6.0)
     run(triton, store, "--name=Ana", wav("1.wav", 1000))
