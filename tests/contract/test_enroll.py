@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import subprocess
 import sys
 from hashlib import sha256
@@ -14,7 +13,6 @@ import client
 import enroll
 from contract.client_fake_server import RefusalError
 from contract.planted_answers import answering
-from enroll_options import EPILOG, parsed_options
 from voices.store import VoiceStore
 
 X, Y, Z = np.eye(3)
@@ -255,27 +253,6 @@ def test_a_missing_file_of_voices_is_refused(option, triton, store, capfd):
     assert "is no file, expected a file of voices" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ([], "one of the arguments --name --list --remove is required"),
-        (["--nmae=Ana", "a.wav"], "unrecognized arguments: --nmae=Ana"),
-        (["--name=Ana"], "--name needs recordings of that person, got none"),
-        (["--list", "a.wav"], "go with --name"),
-        (["--remove=Ana", "--force"], "go with --name"),
-        (["--name=VOICE_001", "a.wav"], "got name 'VOICE_001', which strangers get"),
-        (["--name= ", "a.wav"], "got an empty name"),
-    ],
-)
-def test_wrong_usage_ends_with_2_and_says_why(arguments, words, triton, store, capfd):
-    with pytest.raises(SystemExit) as caught:
-        run(triton, store, *arguments)
-
-    assert caught.value.code == 2
-    assert words in capfd.readouterr().err
-    assert triton.headers == []
-
-
 def test_another_networks_voices_stay_beside(triton, wav, store):
     triton.reply = answering({"voice": ONE}, turn_s=6.0)
     run(triton, store, "--name=Ana", wav("1.wav"))
@@ -287,20 +264,3 @@ def test_another_networks_voices_stay_beside(triton, wav, store):
         "'campplus' (3 numbers)",
         "'resnet34' (2 numbers)",
     ]
-
-
-@pytest.mark.parametrize("example", re.findall(r"^  enroll\.py (.*?)(?:  .*)?$", EPILOG, re.M))
-def test_the_examples_of_help_are_understood(example):
-    options = parsed_options(shlex.split(example))
-
-    assert options.list or options.remove == "Ana" or options.name in ("Ana", "Ana_María")
-
-
-def test_no_line_of_help_is_longer_than_100_columns(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "100")
-    with pytest.raises(SystemExit):
-        enroll.main(["--help"])
-
-    lines = capsys.readouterr().out.splitlines()
-    assert "examples:" in lines
-    assert max(map(len, lines)) <= 100
