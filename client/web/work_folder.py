@@ -1,5 +1,6 @@
 """The folder of uploads, jobs and results: nobody else's, and one gateway's at a time."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -66,7 +67,11 @@ class WorkFolder:
 
     def remove(self, job_id: str) -> None:
         """Remove all that a job has."""
-        shutil.rmtree(self._job(job_id), ignore_errors=True)
+        # First out of the way, so that nobody who still works on it can put anything there.
+        gone = self.uploads / job_id
+        with contextlib.suppress(FileNotFoundError):
+            self._job(job_id).rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def records(self) -> Iterator[dict[str, Any] | None]:
         """Read the records of all jobs; folders without one are removed."""

@@ -87,6 +87,21 @@ def test_a_job_that_was_removed_meanwhile_is_not_corrected(store, add):
     assert gone.value.status == 404
 
 
+def test_nothing_is_put_into_a_job_while_it_is_removed(store, add, folder, monkeypatch):
+    job = add()
+    tries = []
+
+    def removing(path, **_):
+        with pytest.raises(OutputError):
+            folder.write_answer(job.id, {})
+        tries.append(path)
+
+    monkeypatch.setattr("web.work_folder.shutil.rmtree", removing)
+    store.forget(job)
+
+    assert len(tries) == 1
+
+
 def full_disk(*_):
     raise OutputError("cannot write") from OSError(errno.ENOSPC, "no space")
 
