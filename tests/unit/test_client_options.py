@@ -11,7 +11,7 @@ def test_the_defaults_are_those_of_the_service():
     options = parsed_options(["--audio_file", "a.wav"])
 
     assert (options.url, options.model_name) == ("localhost:8001", "run")
-    assert (options.jobs, options.timeout) == (4, 600.0)
+    assert (options.jobs, options.timeout) == (4, 3600.0)
     assert options.num_speakers is None
     assert (options.retry_for, options.resume) == (120.0, False)
     assert (options.header, options.ssl) == ([], False)
