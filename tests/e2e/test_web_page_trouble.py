@@ -11,6 +11,7 @@ from e2e.counters import read_counts, wait_for_metrics, wait_until
 from e2e.long_recordings import repeated
 from e2e.web_page import (
     choose,
+    forgive,
     job_of,
     kept_turns,
     ready,
@@ -34,12 +35,6 @@ def long(sample, tmp_path):
     path = tmp_path / "long.flac"
     path.write_bytes(repeated(sample, 10))
     return path
-
-
-def forgive(seen, *words):
-    """Leave out what a browser says by itself of an answer that is an error."""
-    expected = ("Failed to load resource", *words)
-    seen.complaints[:] = [each for each in seen.complaints if not each.startswith(expected)]
 
 
 def rename_first(page, name):
@@ -257,3 +252,35 @@ def test_a_service_with_keys_asks_for_one(visit, server, settings, sample):
         seen.page.get_by_role("button", name="Use this key").click()
         ready(seen.page)
         forgive(seen)
+
+
+def test_a_server_that_is_away_from_the_beginning_is_told(visit, settings, tmp_path):
+    server = TritonServer(tmp_path / "tritonserver.log")
+    with serving(replace(settings, url=server.url)) as gateway:
+        seen = visit(gateway.url)
+        away = seen.page.get_by_text("The diarization server is not ready.")
+        expect(away).to_be_visible()
+        with server:
+            expect(away).to_be_hidden()
+        forgive(seen)
+
+
+def test_what_another_window_corrected_is_seen_on_coming_back(visit, gateway, sample):
+    page = visit(gateway.url).page
+    start(page, sample)
+    ready(page)
+    before = shown_turns(page)
+    other = page.context.new_page()
+    other.goto(page.url)
+    ready(other)
+    rename_first(other, "Ana")
+    saved(other)
+
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+    expect(page.get_by_label("Name of Ana")).to_be_visible()
+    assert shown_turns(page) == shown_turns(other)
+    page.keyboard.press("Control+z")
+    assert shown_turns(page) == before
+    saved(page)
+    assert kept_turns(gateway, job_of(page)) == before

@@ -32,6 +32,9 @@ export function downloadMenu(id, ready) {
     menu.open = false;
     menu.querySelector("summary").focus();
   });
+  menu.addEventListener("focusout", ({ relatedTarget }) => {
+    if (!menu.contains(relatedTarget)) menu.open = false;
+  });
   return menu;
 }
 

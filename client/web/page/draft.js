@@ -32,7 +32,8 @@ export function keepDraft(id, history, isSaved) {
   }
 }
 
-function sameTurns(one, other) {
+/** Whether two lists say the same, whatever their keys and order. */
+export function sameTurns(one, other) {
   const plain = (turns) =>
     JSON.stringify(
       unkeyed(keyed(turns)).map(({ start_s, end_s, speaker, confidence, channel }) => [start_s, end_s, speaker, confidence, channel]).sort(),

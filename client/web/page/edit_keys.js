@@ -8,13 +8,19 @@ export function listenToEditKeys(editor, playhead) {
     Delete: () => editor.turn && editor.remove(),
   };
   const pressed = (event) => {
-    if (event.defaultPrevented || event.altKey || isElsewhere(event)) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const isCommand = event.ctrlKey || event.metaKey;
+    if (event.defaultPrevented || event.altKey) return;
+    if (isCommand ? isTyping(event.target) : isElsewhere(event)) return;
     if (isCommand ? undoOrRedo(editor, key, event.shiftKey) : act(actions, key)) event.preventDefault();
   };
   document.addEventListener("keydown", pressed);
   return () => document.removeEventListener("keydown", pressed);
+}
+
+/** Whether there is a text that is not finished, which the browser's own undo is for. */
+function isTyping(target) {
+  return target instanceof HTMLInputElement && target.value !== target.defaultValue;
 }
 
 function undoOrRedo(editor, key, isShifted) {

@@ -5,7 +5,7 @@ import { EditError } from "./names.js";
 import * as corrections from "./turns.js";
 
 /**
- * Events: `changed` {label}, after every correction, undo and redo; `refused` {message, about}, a
+ * Events: `changed` {label, isSaved}, after every correction, undo and redo; `refused` {message, about}, a
  * sentence, where one cannot be made, about `speakers` or a `turn`; `chosen`, when another turn is.
  */
 export class Editor extends EventTarget {
@@ -68,6 +68,13 @@ export class Editor extends EventTarget {
     );
     if (isAdded) this.choose(this.turns.find(({ key }) => !before.has(key)).key);
     return isAdded;
+  }
+
+  /** Take over what was corrected in another window; it can be undone too. */
+  adopt(turns) {
+    this.history.record("what another window did", turns);
+    const label = "Corrected in another window";
+    this.dispatchEvent(new CustomEvent("changed", { detail: { label, isSaved: true } }));
   }
 
   undo() {

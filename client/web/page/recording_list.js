@@ -58,15 +58,21 @@ export class RecordingList {
     for (const each of asked) {
       try {
         this.known.set(each.id, await job(each.id));
-        banner("");
+        if (this.isAway) banner("");
+        this.isAway = false;
       } catch (problem) {
         if (problem.status === GONE) await this.#vanished(each);
-        else banner(problem.status ? problem.message : AWAY);
+        else this.#away(problem);
       }
       if (this.ended) return;
     }
     if (asked.length) this.#show();
     this.timer = setTimeout(() => this.#watch(), POLL_MS);
+  }
+
+  #away(problem) {
+    this.isAway = true;
+    banner(problem.status ? problem.message : AWAY);
   }
 
   async #vanished({ id, name }) {

@@ -1,8 +1,8 @@
 // The result: the viewer, and all that corrects it.
 
-import { removeJob, saveTurns, soundOf } from "./api.js";
+import { removeJob, saveTurns, soundOf, view } from "./api.js";
 import { downloadMenu } from "./downloads.js";
-import { keepDraft, restored } from "./draft.js";
+import { keepDraft, restored, sameTurns } from "./draft.js";
 import { listenToEditKeys } from "./edit_keys.js";
 import { Editor } from "./editor.js";
 import { Handles } from "./handles.js";
@@ -11,7 +11,7 @@ import { forget } from "./recordings.js";
 import { Saver } from "./saving.js";
 import { SpeakersPanel } from "./speakers_panel.js";
 import { TurnPanel } from "./turn_panel.js";
-import { unkeyed } from "./turns.js";
+import { keyed, unkeyed } from "./turns.js";
 
 export class ResultPage {
   /** `job` is its document, `shown` the viewer's. */
@@ -55,7 +55,7 @@ export class ResultPage {
   #connect() {
     const { editor, saver, view } = this;
     this.endKeys = listenToEditKeys(editor, () => view.time_s);
-    editor.addEventListener("changed", ({ detail }) => this.#changed(detail.label));
+    editor.addEventListener("changed", ({ detail }) => this.#changed(detail));
     editor.addEventListener("chosen", () => this.#choice());
     view.addEventListener("turnselected", ({ detail }) => {
       if (!this.isShowing) editor.choose(detail.turn?.key ?? null);
@@ -65,14 +65,24 @@ export class ResultPage {
       this.saved.dataset.state = detail.state;
       keepDraft(this.id, editor.history, saver.isSaved);
     });
-    this.onHide = () => document.visibilityState === "hidden" && saver.leave();
-    document.addEventListener("visibilitychange", this.onHide);
+    this.onSight = () => (document.visibilityState === "hidden" ? saver.leave() : this.#lookAgain());
+    document.addEventListener("visibilitychange", this.onSight);
   }
 
-  #changed(label) {
+  #changed({ label, isSaved }) {
     say(label);
-    this.saver.save(unkeyed(this.editor.turns));
+    if (!isSaved) this.saver.save(unkeyed(this.editor.turns));
     this.#show();
+  }
+
+  /** Whoever comes back to this window sees what was corrected in another one meanwhile. */
+  async #lookAgain() {
+    const { editor, saver } = this;
+    const before = editor.turns;
+    const shown = saver.isSaved ? await view(this.id).catch(() => null) : null;
+    if (!shown || !saver.isSaved || editor.turns !== before || sameTurns(shown.turns, before)) return;
+    editor.adopt(keyed(shown.turns));
+    keepDraft(this.id, editor.history, true);
   }
 
   /** Show the turns as they are now; the chosen one stays chosen, and the playhead where it is. */
@@ -114,7 +124,7 @@ export class ResultPage {
   destroy() {
     this.saver.destroy();
     this.endKeys();
-    document.removeEventListener("visibilitychange", this.onHide);
+    document.removeEventListener("visibilitychange", this.onSight);
     this.view.destroy();
   }
 }

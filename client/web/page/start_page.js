@@ -1,11 +1,14 @@
 // Where everything begins: a recording, what is asked of it, and those there were before.
 
-import { limits } from "./api.js";
+import { health, limits } from "./api.js";
 import { FileChoice } from "./file_choice.js";
+import { banner } from "./live.js";
 import { OptionsForm } from "./options_form.js";
 import { RecordingList } from "./recording_list.js";
 import { bytes } from "./upload.js";
 import { longTime } from "./words.js";
+
+const HEALTH_MS = 5000;
 
 export class StartPage {
   /** `lost` has names of files whose upload ended with the page before. */
@@ -22,6 +25,7 @@ export class StartPage {
     this.options.root.addEventListener("change", () => this.#chosen());
     root.replaceChildren(...lostNotice(lost), element("section", { class: "card", "aria-label": "Recording" }, this.choice.root), asked, this.list.root);
     this.#tellLimits();
+    this.#watchHealth();
   }
 
   #chosen() {
@@ -52,11 +56,25 @@ export class StartPage {
     }
   }
 
+  /** Say that the diarization server is away, until it is there. */
+  async #watchHealth() {
+    const isReady = await health().then(
+      () => true,
+      () => false,
+    );
+    if (this.ended) return;
+    banner(isReady ? "" : "The diarization server is not ready. Recordings can be sent, and wait until it is.");
+    if (!isReady) this.timer = setTimeout(() => this.#watchHealth(), HEALTH_MS);
+  }
+
   get isPrecious() {
     return this.choice.isPrecious;
   }
 
   destroy() {
+    this.ended = true;
+    clearTimeout(this.timer);
+    banner("");
     this.choice.destroy();
     this.list.destroy();
   }

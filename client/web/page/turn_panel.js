@@ -40,8 +40,9 @@ export class TurnPanel {
       ...speakersOf(turns).map((name) => element("option", { value: name, selected: name === turn.speaker }, name)),
       element("option", { value: NEW }, "A new speaker"),
     );
-    this.start.input.value = clock(turn.start_s, 3);
-    this.end.input.value = clock(turn.end_s, 3);
+    for (const [{ input }, time_s] of [[this.start, turn.start_s], [this.end, turn.end_s]]) {
+      input.value = input.defaultValue = clock(time_s, 3);
+    }
   }
 
   #reassign() {
