@@ -2,7 +2,7 @@
 
 import pytest
 
-READY = "button.primary:enabled"  # the sound is there, so lanes are
+READY = ".transport button.primary:enabled"  # the sound is there, so lanes are
 
 
 def opened(visit, path, **options):
