@@ -124,6 +124,18 @@ def test_the_page_goes_on_after_a_reload(visit, gateway, long):
     assert job_of(page) == job
 
 
+def test_an_upload_that_is_faster_than_its_page_leads_to_the_result(visit, gateway, sample):
+    page = visit(gateway.url).page
+    start(page, sample)
+    ready(page)
+    result = page.url
+
+    page.evaluate("location.hash = 'upload'")  # as where it had arrived before this was followed
+
+    page.wait_for_url(result)
+    ready(page)
+
+
 def test_an_upload_that_a_reload_ended_is_told(visit, gateway, sample):
     seen = visit(gateway.url)
     page = seen.page

@@ -23,10 +23,14 @@ function entitle({ name, facts }) {
 }
 
 function show() {
-  const place = decodeURIComponent(location.hash.slice(1));
+  const place = location.hash.slice(1);
   shown?.destroy();
   root.className = "";
-  if (place === "upload" && uploads.open.length) {
+  const { watched } = uploads;
+  if (place === "upload" && watched?.state === "arrived") {
+    shown = null; // it was faster than this page
+    location.replace(`#${watched.job.id}`);
+  } else if (place === "upload" && uploads.needsCare(watched)) {
     shown = new UploadPage(root, uploads);
     entitle({ name: shown.name, facts: "" });
   } else if (place && place !== "upload") {

@@ -41,8 +41,10 @@ export class StartPage {
     const [first] = this.uploads.add(files, this.options.fields);
     const isAlone = this.uploads.open.length === 1;
     this.choice.clear();
-    if (isAlone && first) location.hash = "upload";
-    else this.list.root.scrollIntoView({ block: "start" });
+    if (isAlone) {
+      this.uploads.watched = first;
+      location.hash = "upload";
+    } else this.list.root.scrollIntoView({ block: "start" });
   }
 
   async #tellLimits() {

@@ -9,7 +9,7 @@ const SAID_EVERY = 0.25; // of the file, for screen readers
 export class UploadPage {
   constructor(root, uploads) {
     this.uploads = uploads;
-    [this.upload] = uploads.open;
+    this.upload = uploads.watched;
     this.steps = new Steps(this.upload.file.name, () => this.#cancel());
     this.more = element("div", { class: "row" });
     this.steps.root.append(this.more);
@@ -38,7 +38,7 @@ export class UploadPage {
       this.said = Math.floor(share / SAID_EVERY) * SAID_EVERY;
       say(uploadText(this.upload));
     }
-    if (!this.uploads.all.includes(this.upload)) location.hash = "";
+    if (!this.uploads.all.includes(this.upload)) location.hash = ""; // dismissed
   }
 
   #cancel() {

@@ -9,7 +9,7 @@ const UNAUTHORIZED = 401;
 /**
  * Events: `change` {upload}, whatever became of it; `arrived` {upload, job}.
  *
- * An upload is {file, fields, state, sent, problem}; its state is `waiting`, `sending`, `held` (it is
+ * An upload is {file, fields, state, sent, problem, job}; its state is `waiting`, `sending`, `held` (it is
  * sent again of its own accord), `locked` (the service wants a key), `failed`, `arrived` or
  * `cancelled`.
  */
@@ -17,6 +17,7 @@ export class Uploads extends EventTarget {
   constructor() {
     super();
     this.all = [];
+    this.watched = null; // the one that has the page for itself
   }
 
   add(files, fields) {
@@ -30,6 +31,11 @@ export class Uploads extends EventTarget {
   /** Those that have not come to an end. */
   get open() {
     return this.all.filter(({ state }) => ["waiting", "sending", "held", "locked"].includes(state));
+  }
+
+  /** Whether an upload is under way, or has failed and somebody should see why. */
+  needsCare(upload) {
+    return this.open.includes(upload) || (this.all.includes(upload) && upload.state === "failed");
   }
 
   cancel(upload) {
@@ -65,7 +71,7 @@ export class Uploads extends EventTarget {
     try {
       const job = await sending.done;
       if (upload.state !== "sending") return; // cancelled in the last moment
-      this.#become(upload, "arrived", { sent: upload.file.size });
+      this.#become(upload, "arrived", { sent: upload.file.size, job });
       this.dispatchEvent(new CustomEvent("arrived", { detail: { upload, job } }));
     } catch (error) {
       if (error.name === "AbortError") return;
