@@ -60,7 +60,7 @@ async def received_form(request: Request, folder: Path, most_bytes: int) -> Uplo
         with open(handle, "wb") as file:  # noqa: PTH123  an open descriptor, not a path
             form = FormReader(file, most_bytes)
             parser = MultipartParser(boundary, form.callbacks())
-            async for chunk in limited_body(request, most_bytes + MOST_OVERHEAD_BYTES):
+            async for chunk in limited_body(request, most_bytes, MOST_OVERHEAD_BYTES):
                 await run_in_threadpool(parser.write, chunk)
         return Upload(Path(name), form.n_bytes, form.finished(), form.fields)
     except FormParserError as error:
@@ -71,9 +71,15 @@ async def received_form(request: Request, folder: Path, most_bytes: int) -> Uplo
         raise
 
 
-async def limited_body(request: Request, most_bytes: int) -> AsyncIterator[bytes]:
-    """Yield a body piece by piece; ProblemError 413 as soon as it is longer, 408 where it stops."""
-    _refuse_declared(request, most_bytes)
+async def limited_body(
+    request: Request, most_bytes: int, overhead_bytes: int = 0
+) -> AsyncIterator[bytes]:
+    """Yield a body piece by piece; ProblemError 413 as soon as it is longer, 408 where it stops.
+
+    Overhead is what may come beside what `most_bytes` is told of.
+    """
+    if (declared_bytes(request) or 0) > most_bytes + overhead_bytes:
+        raise too_large(most_bytes)
     n_bytes = 0
     pieces = request.stream()
     while True:
@@ -84,7 +90,7 @@ async def limited_body(request: Request, most_bytes: int) -> AsyncIterator[bytes
         except TimeoutError as error:
             raise ProblemError(408, f"nothing of the body came for {IDLE_S:g} s") from error
         n_bytes += len(piece)
-        if n_bytes > most_bytes:
+        if n_bytes > most_bytes + overhead_bytes:
             raise too_large(most_bytes)
         if piece:
             yield piece
@@ -99,11 +105,6 @@ def declared_bytes(request: Request) -> int | None:
 def too_large(most_bytes: int) -> ProblemError:
     """Refuse a body by its size."""
     return ProblemError(413, f"the body is too large, expected at most {most_bytes} bytes")
-
-
-def _refuse_declared(request: Request, most_bytes: int) -> None:
-    if (declared_bytes(request) or 0) > most_bytes:
-        raise too_large(most_bytes)
 
 
 def _boundary(request: Request) -> bytes:

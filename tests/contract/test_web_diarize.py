@@ -11,6 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from requests.models import PreparedRequest
 
+from audio_files import AudioError
 from contract.client_fake_server import RefusalError, one_turn
 from formats import FORMATS, TOKENS
 from formats.result import Result, Turn
@@ -168,6 +169,22 @@ def test_what_fails_in_triton_is_no_fault_of_the_caller(gateway, triton, wav):
     triton.reply = lambda call: {"INFO": "{}"}
 
     assert_problem(gateway.send(wav("call.wav")), 502, "no RTTM")
+
+
+def test_neither_log_nor_problem_of_a_job_that_failed_tells_its_id(
+    gateway, wav, monkeypatch, caplog
+):
+    def refuse(path, **_):
+        raise AudioError(f"{path}: cannot be read")
+
+    monkeypatch.setattr("web.running.encoded_bytes", refuse)
+    job = gateway.start(wav("call.wav"))
+
+    document = gateway.ended(job)
+
+    assert document["problem"]["detail"] == "the file: cannot be read"
+    assert "job call failed: the file: cannot be read" in caplog.text
+    assert document["id"] not in caplog.text
 
 
 def test_a_server_that_is_away_is_waited_for(gateway, triton, wav):

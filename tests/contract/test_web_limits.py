@@ -1,6 +1,5 @@
 """What the gateway does not take: too large, too often, too many, without a key, from elsewhere."""
 
-import errno
 import http.client
 import socket
 import threading
@@ -11,8 +10,7 @@ import pytest
 
 from contract.client_fake_server import one_turn
 from gateways import PROBLEM, Caller, assert_problem, serving, wait_until
-from web import uploads, work_folder
-from whole_files import OutputError
+from web import uploads
 
 KEY = "a-key-of-sixteen-or-more-bytes"
 LIMIT = 100_000
@@ -197,75 +195,6 @@ def test_no_more_wait_than_may(settings, triton, wav):
 
     assert_problem(refused, 503, "too many recordings wait")
     assert int(refused.headers["Retry-After"]) >= 1
-    assert later.status_code == 200
-
-
-def test_no_more_is_kept_than_may(settings, wav):
-    with serving(replace(settings, most_stored_bytes=800)) as gateway:
-        job = gateway.start(wav("a.wav"))
-        gateway.ended(job)
-        refused = gateway.send(wav("a.wav"))
-        gateway.ask("DELETE", job)
-        later = gateway.send(wav("a.wav"))
-
-    assert_problem(refused, 503, "are kept")
-    assert later.status_code == 200
-
-
-def full_disk(*_):
-    raise OutputError("cannot write /tmp/x") from OSError(errno.ENOSPC, "no space")
-
-
-def test_a_full_disk_is_told_and_passes(settings, wav, monkeypatch):
-    with serving(replace(settings, n_at_once=1)) as gateway:
-        job = gateway.start(wav("a.wav"))
-        gateway.ended(job)
-        with monkeypatch.context() as patched:
-            patched.setattr(work_folder, "write_whole", full_disk)
-            refused = gateway.send(wav("a.wav"))
-            correction = gateway.ask("PUT", f"{job}/turns", json={"turns": []})
-        gateway.ask("DELETE", job)
-        left = gateway.files()
-        later = gateway.send(wav("a.wav"))
-
-    assert_problem(refused, 507, "no room")
-    assert_problem(correction, 507, "no room")
-    assert left == []
-    assert later.status_code == 200
-
-
-def test_a_disk_that_is_full_once_a_job_waits_stops_no_worker(settings, triton, wav, monkeypatch):
-    held = threading.Event()
-    triton.reply = lambda call: held.wait(60) and one_turn(call)
-    with serving(replace(settings, n_at_once=1)) as gateway:
-        jobs = [gateway.start(wav("a.wav")) for _ in range(2)]
-        wait_until(lambda: triton.calls)
-        with monkeypatch.context() as patched:
-            patched.setattr(work_folder, "write_whole", full_disk)
-            held.set()
-            ended = [gateway.ended(job) for job in jobs]
-        later = gateway.send(wav("a.wav"))
-
-    assert [job["problem"]["status"] for job in ended] == [507, 507]
-    assert later.status_code == 200
-
-
-def test_what_is_on_its_way_counts_as_kept(settings, wav):
-    with serving(replace(settings, most_stored_bytes=1000)) as gateway:
-        connection = http.client.HTTPConnection(urlsplit(gateway.url).netloc, timeout=60)
-        connection.putrequest("POST", "/v1/diarize")
-        connection.putheader("Content-Length", "600")
-        connection.putheader("Content-Type", FORM["Content-Type"])
-        connection.endheaders(b"--x\r\n")
-        wait_until(gateway.files)
-        refused = gateway.send(wav("a.wav"))
-        unknown = gateway.ask("POST", "/v1/diarize", data=chunks(1000), headers=FORM)
-        connection.close()
-        wait_until(lambda: gateway.files() == [])
-        later = gateway.send(wav("a.wav"))
-
-    assert_problem(refused, 503, "are kept")
-    assert_problem(unknown, 503, "are kept")
     assert later.status_code == 200
 
 

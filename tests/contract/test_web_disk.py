@@ -1,0 +1,83 @@
+"""The gateway's disk: no more on it than may be, and what happens where it is full."""
+
+import errno
+import http.client
+import threading
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from contract.client_fake_server import one_turn
+from gateways import assert_problem, serving, wait_until
+from web import work_folder
+from whole_files import OutputError
+
+FORM = {"Content-Type": "multipart/form-data; boundary=x"}
+
+
+def test_no_more_is_kept_than_may(settings, wav):
+    with serving(replace(settings, most_stored_bytes=800)) as gateway:
+        job = gateway.start(wav("a.wav"))
+        gateway.ended(job)
+        refused = gateway.send(wav("a.wav"))
+        gateway.ask("DELETE", job)
+        later = gateway.send(wav("a.wav"))
+
+    assert_problem(refused, 503, "are kept")
+    assert later.status_code == 200
+
+
+def full_disk(*_):
+    raise OutputError("cannot write /tmp/x") from OSError(errno.ENOSPC, "no space")
+
+
+def test_a_full_disk_is_told_and_passes(settings, wav, monkeypatch):
+    with serving(replace(settings, n_at_once=1)) as gateway:
+        job = gateway.start(wav("a.wav"))
+        gateway.ended(job)
+        with monkeypatch.context() as patched:
+            patched.setattr(work_folder, "write_whole", full_disk)
+            refused = gateway.send(wav("a.wav"))
+            correction = gateway.ask("PUT", f"{job}/turns", json={"turns": []})
+        gateway.ask("DELETE", job)
+        left = gateway.files()
+        later = gateway.send(wav("a.wav"))
+
+    assert_problem(refused, 507, "no room")
+    assert_problem(correction, 507, "no room")
+    assert left == []
+    assert later.status_code == 200
+
+
+def test_a_disk_that_is_full_once_a_job_waits_stops_no_worker(settings, triton, wav, monkeypatch):
+    held = threading.Event()
+    triton.reply = lambda call: held.wait(60) and one_turn(call)
+    with serving(replace(settings, n_at_once=1)) as gateway:
+        jobs = [gateway.start(wav("a.wav")) for _ in range(2)]
+        wait_until(lambda: triton.calls)
+        with monkeypatch.context() as patched:
+            patched.setattr(work_folder, "write_whole", full_disk)
+            held.set()
+            ended = [gateway.ended(job) for job in jobs]
+        later = gateway.send(wav("a.wav"))
+
+    assert [job["problem"]["status"] for job in ended] == [507, 507]
+    assert later.status_code == 200
+
+
+def test_what_is_on_its_way_counts_as_kept(settings, wav):
+    with serving(replace(settings, most_stored_bytes=1000)) as gateway:
+        connection = http.client.HTTPConnection(urlsplit(gateway.url).netloc, timeout=60)
+        connection.putrequest("POST", "/v1/diarize")
+        connection.putheader("Content-Length", "600")
+        connection.putheader("Content-Type", FORM["Content-Type"])
+        connection.endheaders(b"--x\r\n")
+        wait_until(gateway.files)
+        refused = gateway.send(wav("a.wav"))
+        unknown = gateway.ask("POST", "/v1/diarize", data=iter([b"--x--"]), headers=FORM)
+        connection.close()
+        wait_until(lambda: gateway.files() == [])
+        later = gateway.send(wav("a.wav"))
+
+    assert_problem(refused, 503, "are kept")
+    assert_problem(unknown, 503, "are kept")
+    assert later.status_code == 200
