@@ -9,7 +9,9 @@ from matplotlib.figure import Figure
 
 from evaluation.results import RecordingResult
 from evaluation.rttm_turns import Turn, speakers_of
-from evaluation.timeline import error_spans, matched_speakers
+from formats.result import Turn as TurnInMs
+from report_page.errors import KINDS, errors
+from report_page.matching import matched_speakers
 
 STRIP_S = 60.0  # a longer recording goes over several strips,
 MAX_STRIPS = 8  # but over no more than these
@@ -19,7 +21,7 @@ _COLOURS = (
     "#005f73", "#b08968", "#355070", "#94d2bd", "#4a4e69", "#a3b18a", "#d4b483", "#606c38",
 )  # fmt: skip
 _UNMATCHED = "#9a9a9a"
-_ERRORS = {"missed": "#d62728", "false alarm": "#ff7f0e", "confused": "#9400d3"}
+_ERRORS = dict(zip(KINDS, ("#d62728", "#ff7f0e", "#9400d3"), strict=True))
 
 Lane = tuple[str, str, list[tuple[float, float]]]  # name, colour, (begin s, end s) of its bars
 
@@ -54,21 +56,18 @@ def strip_bounds(turns: Sequence[Turn], audio_s: float) -> list[tuple[float, flo
 
 def timeline_lanes(reference: Sequence[Turn], found: Sequence[Turn]) -> list[Lane]:
     """Lanes from top to bottom: true speakers, kinds of error, found speakers."""
-    match = matched_speakers(reference, found)
+    reference_ms, found_ms = _in_ms(reference), _in_ms(found)
+    match = matched_speakers(reference_ms, found_ms)
     names = speakers_of(reference)
     colours = {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(names)}
     found_names = sorted(speakers_of(found), key=lambda name: _place(match.get(name), names))
-    spans = error_spans(reference, found, match)
-    n_in_error = {
-        "missed": [span.n_missed for span in spans],
-        "false alarm": [span.n_false for span in spans],
-        "confused": [span.n_confused for span in spans],
-    }
+    wrong = errors(reference_ms, found_ms, match)
     return [
         *((name, colours[name], _bars(reference, name)) for name in names),
         *(
-            (kind, _ERRORS[kind], [span[:2] for span, n in zip(spans, counts, strict=True) if n])
-            for kind, counts in n_in_error.items()
+            (kind, colour, [(each.start_ms / 1000, each.end_ms / 1000)
+                            for each in wrong if each.kind == kind])
+            for kind, colour in _ERRORS.items()
         ),
         *(
             (_found_label(name, match), colours.get(match.get(name, ""), _UNMATCHED),
@@ -76,6 +75,10 @@ def timeline_lanes(reference: Sequence[Turn], found: Sequence[Turn]) -> list[Lan
             for name in found_names
         ),
     ]  # fmt: skip
+
+
+def _in_ms(turns: Sequence[Turn]) -> list[TurnInMs]:
+    return [TurnInMs(round(begin * 1000), round(end * 1000), name) for begin, end, name in turns]
 
 
 def _place(true_name: str | None, names: Sequence[str]) -> int:
