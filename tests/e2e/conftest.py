@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 
 import pytest
+import soundfile
 
 from e2e.browser import HEIGHT, WIDTH, Visit, chromium
 from gateways import serving
@@ -23,6 +24,15 @@ def server(tmp_path_factory):
 def sample():
     """The sample recording: 30 s, two speakers, a reference beside it; set-up fetches it."""
     return ROOT / "data" / "sample" / "sample.wav"
+
+
+@pytest.fixture
+def mp3(sample, tmp_path):
+    """The sample as a file of people, with a blank in its name."""
+    samples, rate_hz = soundfile.read(sample)
+    path = tmp_path / "Our call.mp3"
+    soundfile.write(path, samples, rate_hz, format="MP3")
+    return path
 
 
 @pytest.fixture

@@ -2,16 +2,17 @@
 
 import re
 
+import numpy as np
 import pytest
 import soundfile
 from playwright.sync_api import expect
 
-from e2e.browser import PHONE_WIDTH, contrast
 from e2e.report_view import is_playing, lanes, same_times, time_s, value
 from e2e.web_page import (
     choose,
     choose_turn,
     download,
+    drop,
     go_to,
     job_of,
     kept_turns,
@@ -30,14 +31,6 @@ from rttm_lines import turns_of
 NAME = "Ana María"
 
 pytestmark = pytest.mark.triton
-
-
-@pytest.fixture
-def mp3(sample, tmp_path):
-    samples, rate_hz = soundfile.read(sample)
-    path = tmp_path / "Our call.mp3"
-    soundfile.write(path, samples, rate_hz, format="MP3")
-    return path
 
 
 @pytest.fixture
@@ -247,6 +240,33 @@ def test_options_reach_the_job(visit, gateway, sample):
     assert len({name for _, _, name in shown_turns(page)}) == 1
 
 
+def test_a_call_is_dropped_and_its_channels_told_apart(visit, gateway, sample, tmp_path):
+    samples, rate_hz = soundfile.read(sample, dtype="int16")
+    call = tmp_path / "Two sides.flac"
+    soundfile.write(call, np.stack([samples, samples[::-1]], axis=1), rate_hz)
+    page = visit(gateway.url).page
+
+    drop(page, call)
+    page.get_by_label("Every channel on its own").check()
+    page.get_by_label("Between").check()
+    page.get_by_label("At most").fill("2")
+    page.get_by_role("button", name="Start").click()
+    ready(page)
+    choose_turn(page, 0)
+    page.keyboard.press("n")
+    saved(page)
+
+    job = gateway.get(job_of(page)).json()
+    assert job["options"] == {
+        "mode": "full",
+        "min_speakers": 2,
+        "max_speakers": 2,
+        "channels": "separate",
+    }
+    assert {name[:4] for _, _, name in kept_turns(gateway, job_of(page))} == {"CH1_", "CH2_"}
+    assert value(page, "new Set(view.turns.map((turn) => turn.channel)).size") == 2
+
+
 def test_several_files_go_one_after_another_and_are_listed(visit, gateway, sample, mp3):
     page = visit(gateway.url).page
     choose(page, sample, mp3)
@@ -258,70 +278,3 @@ def test_several_files_go_one_after_another_and_are_listed(visit, gateway, sampl
     mine.get_by_role("link", name="Our call.mp3").click()
     ready(page)
     expect(page.get_by_role("heading", name="Our call.mp3")).to_be_visible()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pictures_are_kept(visit, gateway, mp3, scheme):
-    """docs/webapp.png is a copy of the light one of the result."""
-    seen = visit(gateway.url, color_scheme=scheme)
-    page = seen.page
-    choose(page, mp3)
-    assert seen.screenshot(f"web_start_{scheme}").stat().st_size > 10_000
-    assert_readable(page)
-    page.get_by_role("button", name="Start").click()
-    ready(page)
-    for name in (NAME, "Ben"):
-        page.get_by_label("Name of SPEAKER_0").first.fill(name)
-        page.keyboard.press("Enter")
-    choose_turn(page, 4)
-    go_to(page, shown_turns(page)[4][0] + 2)
-    page.keyboard.press("s")
-    saved(page)
-    page.evaluate("document.activeElement.blur()")
-    page.mouse.move(0, 0)
-
-    assert seen.screenshot(f"web_result_{scheme}").stat().st_size > 20_000
-    assert_readable(page)
-
-
-def assert_readable(page):
-    """Every text that is seen has WCAG's contrast of 4.5 to what lies behind it."""
-    pairs = page.evaluate(
-        """() => {
-            const behind = (each) => {
-                const colour = getComputedStyle(each).backgroundColor;
-                return /, 0\\)$/.test(colour) ? behind(each.parentElement) : colour;
-            };
-            const texts = [...document.querySelectorAll("main *, header *")].filter((each) =>
-                each.checkVisibility() && !each.closest(":disabled, option") &&
-                [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
-            const colour = (each) => getComputedStyle(each).color;
-            return texts.map((each) => [colour(each), behind(each), each.outerHTML]);
-        }"""
-    )
-    assert len(pairs) > 10
-    for text, background, html in pairs:
-        assert contrast(page, text, background) >= 4.5, html
-
-
-def test_a_phone_shows_all_of_it(visit, gateway, mp3):
-    seen = visit(gateway.url, width=PHONE_WIDTH, height=800, has_touch=True)
-    page = seen.page
-    width = "() => document.documentElement.scrollWidth"
-    assert page.evaluate(width) == PHONE_WIDTH
-    seen.screenshot("web_start_phone")
-    start(page, mp3)
-    ready(page)
-    choose_turn(page, 1)
-    page.get_by_label("Name of SPEAKER_00").fill(
-        "A name that is much longer than a telephone is wide"
-    )
-    page.keyboard.press("Enter")
-    page.locator("details.menu summary").click()
-
-    assert page.evaluate(width) == PHONE_WIDTH
-    for control in page.locator("button:visible, select:visible, input:visible").all():
-        box = control.bounding_box()
-        assert box["x"] >= 0
-        assert box["x"] + box["width"] <= PHONE_WIDTH
-    seen.screenshot("web_result_phone")

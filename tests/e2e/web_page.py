@@ -1,5 +1,6 @@
 """What people do in the web page, and what they read there."""
 
+import base64
 import json
 from urllib.parse import urlsplit
 
@@ -13,6 +14,22 @@ SLOW_BYTES_PER_S = 400_000
 def choose(page, *files):
     """Pick files, as by the browser's own dialog."""
     page.get_by_label("Files", exact=True).set_input_files(list(files))
+
+
+def drop(page, file):
+    """Let a file fall on the page, as from the desktop."""
+    page.evaluate(
+        """([name, base64]) => {
+            const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File([bytes], name));
+            for (const type of ["dragover", "drop"]) {
+                const init = { dataTransfer, bubbles: true, cancelable: true };
+                document.body.dispatchEvent(new DragEvent(type, init));
+            }
+        }""",
+        [file.name, base64.b64encode(file.read_bytes()).decode()],
+    )
 
 
 def start(page, *files):

@@ -1,0 +1,77 @@
+"""How the web page looks: pictures that are kept, contrast, a phone."""
+
+import pytest
+
+from e2e.browser import PHONE_WIDTH, contrast
+from e2e.web_page import choose, choose_turn, go_to, ready, saved, shown_turns, start
+
+NAME = "Ana María"
+
+pytestmark = pytest.mark.triton
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pictures_are_kept(visit, gateway, mp3, scheme):
+    """docs/webapp.png is a copy of the light one of the result."""
+    seen = visit(gateway.url, color_scheme=scheme)
+    page = seen.page
+    choose(page, mp3)
+    assert seen.screenshot(f"web_start_{scheme}").stat().st_size > 10_000
+    assert_readable(page)
+    page.get_by_role("button", name="Start").click()
+    ready(page)
+    for name in (NAME, "Ben"):
+        page.get_by_label("Name of SPEAKER_0").first.fill(name)
+        page.keyboard.press("Enter")
+    choose_turn(page, 4)
+    go_to(page, shown_turns(page)[4][0] + 2)
+    page.keyboard.press("s")
+    saved(page)
+    page.evaluate("document.activeElement.blur()")
+    page.mouse.move(0, 0)
+
+    assert seen.screenshot(f"web_result_{scheme}").stat().st_size > 20_000
+    assert_readable(page)
+
+
+def assert_readable(page):
+    """Every text that is seen has WCAG's contrast of 4.5 to what lies behind it."""
+    pairs = page.evaluate(
+        """() => {
+            const behind = (each) => {
+                const colour = getComputedStyle(each).backgroundColor;
+                return /, 0\\)$/.test(colour) ? behind(each.parentElement) : colour;
+            };
+            const texts = [...document.querySelectorAll("main *, header *")].filter((each) =>
+                each.checkVisibility() && !each.closest(":disabled, option") &&
+                [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
+            const colour = (each) => getComputedStyle(each).color;
+            return texts.map((each) => [colour(each), behind(each), each.outerHTML]);
+        }"""
+    )
+    assert len(pairs) > 10
+    for text, background, html in pairs:
+        assert contrast(page, text, background) >= 4.5, html
+
+
+def test_a_phone_shows_all_of_it(visit, gateway, mp3):
+    seen = visit(gateway.url, width=PHONE_WIDTH, height=800, has_touch=True)
+    page = seen.page
+    width = "() => document.documentElement.scrollWidth"
+    assert page.evaluate(width) == PHONE_WIDTH
+    seen.screenshot("web_start_phone")
+    start(page, mp3)
+    ready(page)
+    choose_turn(page, 1)
+    page.get_by_label("Name of SPEAKER_00").fill(
+        "A name that is much longer than a telephone is wide"
+    )
+    page.keyboard.press("Enter")
+    page.locator("details.menu summary").click()
+
+    assert page.evaluate(width) == PHONE_WIDTH
+    for control in page.locator("button:visible, select:visible, input:visible").all():
+        box = control.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= PHONE_WIDTH
+    seen.screenshot("web_result_phone")
