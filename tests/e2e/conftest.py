@@ -1,4 +1,4 @@
-"""One real Triton server for all tests of a run, as serve.sh and quickstart start it."""
+"""One real Triton server for all tests of a process, as serve.sh and quickstart start it."""
 
 import os
 from dataclasses import replace

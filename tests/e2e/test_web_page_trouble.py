@@ -2,9 +2,7 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
-import soundfile
 from playwright.sync_api import expect
 
 from e2e.counters import read_counts, wait_for_metrics, wait_until
@@ -216,30 +214,6 @@ def test_an_expired_recording_is_told(visit, server, settings, sample):
         forgive(seen)
 
 
-def test_what_the_server_refuses_is_told(visit, gateway, tmp_path):
-    path = tmp_path / "odd.wav"
-    soundfile.write(path, np.full(16_000, np.nan), 16_000, subtype="FLOAT")
-    page = visit(gateway.url).page
-
-    start(page, path)
-
-    expect(page.get_by_role("heading", name="There is no result")).to_be_visible()
-    expect(page.get_by_text("finite")).to_be_visible()
-
-
-def test_a_file_that_is_no_audio_is_told(visit, gateway, tmp_path):
-    path = tmp_path / "letter.wav"
-    path.write_text("Dear all")
-    seen = visit(gateway.url)
-    start(seen.page, path)
-
-    expect(seen.page.locator(".progress-text")).to_contain_text("The file is no audio")
-    seen.page.get_by_role("button", name="Dismiss").click()
-    expect(seen.page.get_by_text("Drop a recording here")).to_be_visible()
-    assert gateway.files() == []
-    forgive(seen)
-
-
 def test_a_gateway_that_is_away_is_told_and_asked_again(visit, gateway, sample):
     seen = visit(gateway.url)
     page = seen.page
@@ -252,18 +226,6 @@ def test_a_gateway_that_is_away_is_told_and_asked_again(visit, gateway, sample):
 
     ready(page)
     forgive(seen)
-
-
-def test_a_service_with_keys_asks_for_one(visit, server, settings, sample):
-    key = "a-key-of-sixteen-or-more-bytes"
-    with serving(replace(settings, url=server.url, api_keys=(key.encode(),))) as gateway:
-        seen = visit(gateway.url)
-        start(seen.page, sample)
-        expect(seen.page.locator(".progress-text")).to_contain_text("API key")
-        seen.page.get_by_label("API key").fill(key)
-        seen.page.get_by_role("button", name="Use this key").click()
-        ready(seen.page)
-        forgive(seen)
 
 
 def test_a_server_that_is_away_from_the_beginning_is_told(visit, settings, tmp_path):

@@ -10,6 +10,7 @@ export class FileChoice extends EventTarget {
   constructor() {
     super();
     this.files = [];
+    this.most_bytes = Infinity; // until the service has told
     this.input = element("input", { type: "file", multiple: true, accept: ACCEPTED, class: "unseen", tabindex: -1, "aria-label": "Files" });
     this.input.addEventListener("change", () => {
       this.add([...this.input.files]);
@@ -19,6 +20,7 @@ export class FileChoice extends EventTarget {
     choose.addEventListener("click", () => this.input.click());
     this.recorder = new RecorderPanel((file) => this.add([file], true));
     this.note = element("p", { class: "soft" }, "wav, mp3, flac, ogg, m4a, mp4 or webm; one or several");
+    this.refused = element("p", { role: "alert" });
     this.list = element("ul", { class: "chosen" });
     this.zone = element(
       "div",
@@ -27,6 +29,7 @@ export class FileChoice extends EventTarget {
       element("div", { class: "row center" }, choose, this.recorder.root),
       this.note,
       this.recorder.message,
+      this.refused,
       this.input,
     );
     this.root = element("div", {}, this.zone, this.list);
@@ -43,8 +46,13 @@ export class FileChoice extends EventTarget {
     for (const name of ["dragover", "dragleave", "drop"]) document.addEventListener(name, this.over);
   }
 
+  /** What is larger than the service takes is left out, and told, before any of it is sent. */
   add(files, isRecorded = false) {
-    this.files = [...this.files, ...files.map((file) => ({ file, isRecorded }))];
+    const tooLarge = files.filter((file) => file.size > this.most_bytes);
+    const fitting = files.filter((file) => !tooLarge.includes(file));
+    const told = tooLarge.map(({ name, size }) => `${name} has ${bytes(size)}, the service takes up to ${bytes(this.most_bytes)}.`);
+    this.refused.textContent = told.join(" ");
+    this.files = [...this.files, ...fitting.map((file) => ({ file, isRecorded }))];
     this.#changed();
   }
 

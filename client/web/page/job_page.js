@@ -38,7 +38,8 @@ export class JobPage {
       if (this.ended) return;
       if (problem.status === GONE) this.#gone();
       else if (problem.status === undefined) throw problem;
-      else this.#again(problem);
+      else if (problem.mayPass) this.#again(problem);
+      else this.#nothing(problem.message);
     }
   }
 

@@ -50,6 +50,7 @@ export class StartPage {
   async #tellLimits() {
     try {
       const { most_upload_bytes, keep_s } = await limits();
+      this.choice.most_bytes = most_upload_bytes;
       const longest = `up to ${bytes(most_upload_bytes)}`;
       this.choice.note.textContent = `wav, mp3, flac, ogg, m4a, mp4 or webm, ${longest}; one or several`;
       this.kept.textContent = `A recording and its result are kept for ${longTime(keep_s)} after it is done, and can be seen in this browser only.`;
