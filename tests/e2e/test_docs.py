@@ -9,7 +9,7 @@ PAGES = [
     "client.md",
     "formats.md",
     "operations.md",
-    "tuning.md",
+    pytest.param("tuning.md", marks=pytest.mark.slow),  # starts servers of its own
     "voices.md",
 ]
 
