@@ -5,21 +5,16 @@ import pytest
 import soundfile
 from playwright.sync_api import expect
 
-import report
-from e2e.browser import contrast
 from e2e.long_recordings import repeated
 from e2e.report_view import is_playing, lanes, opened, same_times, table_cells, time_s, value
+from e2e.reports import RATE_HZ, ROWS, TRUE_ROWS, made_report
 from made_media import noise
-from report_cases import HOSTILE, rttm, turns
+from report_cases import HOSTILE, turns
 from report_page.statistics import statistics
 
-RATE_HZ = 16_000
 OPENS_WITHIN_S = 2.0
 SAME_MOMENT_S = 0.02
 NAMED = HOSTILE.replace(" ", "_")  # RTTM's fields hold no white space
-ROWS = [(0.5, 4, "anna"), (3, 6, "ben"), (7, 12, "anna"), (12.5, 19, "ben")]
-TRUE_ROWS = [(0.5, 5, "x"), (5, 6.5, "y"), (7, 12, "x"), (12, 19, "y"), (14, 15, "z")]
-TEXTS = ("h1", "#facts", ".label .name", ".label .note", "kbd", ".keys", "td", "thead th", ".times")
 # When, since the browser was told to go there, lanes are painted and the sound can be played.
 NOTE_WHEN_READY = """document.addEventListener("loadedmetadata", () => {
     requestAnimationFrame(() => requestAnimationFrame(() => {
@@ -60,20 +55,7 @@ LISTEN = """async ({ starts_s, length_s }) => {
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A function that makes a report of samples and turns, by the command; returns its path."""
-
-    def make(name, samples, rows, true_rows=None):
-        folder = tmp_path_factory.mktemp("made")
-        soundfile.write(folder / f"{name}.wav", samples, RATE_HZ)
-        arguments = [folder / f"{name}.wav", folder / "turns.rttm"]
-        (folder / "turns.rttm").write_text(rttm("id", *rows))
-        if true_rows is not None:
-            (folder / "ref.rttm").write_text(rttm("id", *true_rows))
-            arguments.append(f"--reference={folder / 'ref.rttm'}")
-        output = folder / "page.html"
-        assert report.main([*map(str, arguments), f"--output={output}"]) == 0
-        return output
-
-    return make
+    return lambda *of: made_report(tmp_path_factory.mktemp("made"), *of)
 
 
 @pytest.fixture(scope="module")
@@ -268,90 +250,6 @@ def test_the_playhead_is_followed(visit, talk):
     assert is_playing(page)
     assert value(page, "view.timeline.shows(view.time_s)")
     assert page.locator(".scroller").evaluate("each => each.scrollLeft") > left
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_colours_can_be_told_apart(visit, talk, scheme):
-    page = opened(visit, talk, color_scheme=scheme).page
-
-    for selector in TEXTS:
-        colours = page.locator(selector).first.evaluate(
-            """each => {
-                let behind = each;
-                const seen = (element) => getComputedStyle(element).backgroundColor;
-                while (seen(behind) === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
-                return [getComputedStyle(each).color, seen(behind)];
-            }"""
-        )
-        assert contrast(page, *colours) >= 4.5, selector
-    names = [f"--voice-{n}" for n in range(8)] + ["--missed", "--false-alarm", "--confusion"]
-    card, *found = page.evaluate(
-        """names => names.map((name) =>
-            getComputedStyle(document.documentElement).getPropertyValue(name))""",
-        ["--card", *names],
-    )
-    assert len(set(found)) == len(names)
-    for name, colour in zip(names, found, strict=True):
-        assert contrast(page, colour, card) >= 3, name
-
-
-def test_the_button_turns_the_page_dark_and_light(visit, talk):
-    page = opened(visit, talk, color_scheme="light").page
-    toggle = page.get_by_role("button", name="Dark colours")
-
-    def look():
-        wave = page.locator("canvas").evaluate("each => each.toDataURL()")
-        return page.evaluate("() => getComputedStyle(document.body).backgroundColor"), wave
-
-    light = look()
-    expect(toggle).to_have_attribute("aria-pressed", "false")
-    toggle.click()
-    dark = look()
-    expect(toggle).to_have_attribute("aria-pressed", "true")
-    toggle.click()
-
-    assert light[0] != dark[0]
-    assert light[1] != dark[1]
-    assert look() == light
-
-
-def test_nothing_moves_for_who_wants_it_so(visit, talk):
-    def moves(wish):
-        page = opened(visit, talk, reduced_motion=wish).page
-        button = page.locator("button").first
-        return button.evaluate("each => getComputedStyle(each).transitionDuration") != "0s"
-
-    assert moves("no-preference")
-    assert not moves("reduce")
-
-
-def test_everything_has_a_name_and_a_role(page):
-    tree = page.locator("body").aria_snapshot()
-
-    assert page.locator("h1").count() == 1
-    for name in ("Turn before", "Play", "Next turn", "Zoom out", "Zoom in", "Show all"):
-        assert f'button "{name}"' in tree
-    for part in ('slider "Position"', 'combobox "Speed"', 'checkbox "follow"', 'group "Timeline"'):
-        assert part in tree
-    assert 'listbox "Turns"' in tree
-    assert 'option "anna 0:00.50 – 0:04.00 3.5 s"' in tree
-    for lane in ("anna: 2 stretches, 8.5 s", "Reference x: 2 stretches, 9.5 s", "Missed: "):
-        assert f'img "{lane}' in tree
-    assert "button:" not in tree.replace('button "', "")
-
-
-def test_colour_is_never_alone(page):
-    patterns = page.evaluate(
-        """() => ["speaker", "reference", "overlap", "missed", "false_alarm", "confusion"].map(
-            (kind) => {
-                const block = document.querySelector(`.track.lane-${kind} .block`);
-                const { backgroundImage, borderWidth } = getComputedStyle(block);
-                return [backgroundImage.replace(/rgba?\\(.*?\\)/g, ""), borderWidth].join();
-            })"""
-    )
-
-    assert len(set(patterns)) == 6
-    assert page.locator(".label .name").count() == len(lanes(page))
 
 
 def test_a_page_without_sound_says_so(visit, made, monkeypatch):

@@ -99,6 +99,7 @@ def test_removing_a_job_stops_the_work_in_triton(server, gateway, sample, tmp_pa
     assert gateway.files() == []
 
 
+@pytest.mark.slow  # the page's own test of this is part of every run
 def test_a_job_outlives_a_server_that_is_killed_in_its_middle(settings, sample, tmp_path):
     path = tmp_path / "long.wav"
     path.write_bytes(repeated(sample, 6))
