@@ -9,6 +9,8 @@ import triton_server
 from contract.client_fake_server import FakeTriton
 from contract.fake_launcher import witness, write_launcher
 from gateways import serving
+from unit.planted_voices import X, voice
+from voices.store import VoiceStore
 from web.settings import Settings
 
 
@@ -70,6 +72,14 @@ def out(tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def voices(tmp_path):
+    """A file in which Ana's voice is X."""
+    path = tmp_path / "voices.db"
+    VoiceStore(path).add([voice("Ana_María", X)])
+    return path
 
 
 @pytest.fixture

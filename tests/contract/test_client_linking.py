@@ -4,16 +4,13 @@ import json
 import sqlite3
 import threading
 
-import numpy as np
 import pytest
 
 import client
 from contract.client_fake_server import RefusalError, one_turn
 from contract.planted_answers import answering
-from unit.planted_voices import voice
-from voices.store import VoiceStore
+from unit.planted_voices import X, Y, Z
 
-X, Y, Z = np.eye(3)
 TALKS = {
     "a": [("SPEAKER_00", Y), ("SPEAKER_01", X)],
     "b": [("SPEAKER_00", X + 0.1 * Z), ("SPEAKER_01", Z)],
@@ -34,14 +31,6 @@ def rttms(out):
     """Speakers in every file."""
     files = ((name, out / f"rttm_{name}") for name in TALKS)
     return {name: speakers(path) for name, path in files if path.exists()}
-
-
-@pytest.fixture
-def voices(tmp_path):
-    """A file in which Ana's voice is X."""
-    path = tmp_path / "voices.db"
-    VoiceStore(path).add([voice("Ana_María", X)])
-    return path
 
 
 @pytest.fixture

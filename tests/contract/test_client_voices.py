@@ -7,24 +7,15 @@ import pytest
 
 import client
 from contract.planted_answers import answering
-from unit.planted_voices import voice
+from unit.planted_voices import X, Y, Z, voice
 from voices.store import VoiceStore
 
-X, Y, Z = np.eye(3)
 KIND = "'campplus' (3 numbers)"  # of who is enrolled
 ALL = "rttm,json,srt,vtt,textgrid,audacity,csv,uem"
 TALKS = {
     "a": [("SPEAKER_00", Y), ("SPEAKER_01", X)],
     "b": [("SPEAKER_00", X + 0.1 * Z), ("SPEAKER_01", Z)],
 }
-
-
-@pytest.fixture
-def voices(tmp_path):
-    """A file in which Ana's voice is X."""
-    path = tmp_path / "voices.db"
-    VoiceStore(path).add([voice("Ana_María", X)])
-    return path
 
 
 @pytest.fixture

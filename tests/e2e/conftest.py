@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -24,6 +25,15 @@ def server(tmp_path_factory):
 def sample():
     """The sample recording: 30 s, two speakers, a reference beside it; set-up fetches it."""
     return ROOT / "data" / "sample" / "sample.wav"
+
+
+@pytest.fixture
+def simulated():
+    """The simulated set of the evaluation audio, where there is some."""
+    folder = Path(os.environ.get("DIARIZATION_EVAL_DIR", "")) / "sim"
+    if "DIARIZATION_EVAL_DIR" not in os.environ or not folder.is_dir():
+        pytest.skip("DIARIZATION_EVAL_DIR names no folder of evaluation audio with a set `sim`")
+    return folder
 
 
 @pytest.fixture

@@ -1,8 +1,5 @@
 """Accuracy on evaluation audio: the folder DIARIZATION_EVAL_DIR with <set>/<id>.flac and .rttm."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import soundfile
@@ -10,14 +7,6 @@ import soundfile
 from e2e.calls import der_percent, diarize, run_client, wav_bytes
 
 pytestmark = [pytest.mark.triton, pytest.mark.slow]
-
-
-@pytest.fixture
-def simulated():
-    folder = Path(os.environ.get("DIARIZATION_EVAL_DIR", "")) / "sim"
-    if "DIARIZATION_EVAL_DIR" not in os.environ or not folder.is_dir():
-        pytest.skip("DIARIZATION_EVAL_DIR names no folder of evaluation audio with a set `sim`")
-    return folder
 
 
 def test_simulated_conversations_score_at_most_8_percent(server, simulated, tmp_path):

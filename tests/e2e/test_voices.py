@@ -1,6 +1,5 @@
 """People enrolled with the real server are called by their names, strangers are not."""
 
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -160,14 +159,6 @@ def test_linked_recordings_share_their_names(server, sample, talk, tmp_path):
     for person, file in ((ANA, "rttm_ana"), (BEN, "rttm_ben")):
         turns = turns_of((tmp_path / "out" / file).read_text().splitlines())
         assert {turn.speaker for turn in turns} == {names[person]}
-
-
-@pytest.fixture
-def simulated():
-    folder = Path(os.environ.get("DIARIZATION_EVAL_DIR", "")) / "sim"
-    if "DIARIZATION_EVAL_DIR" not in os.environ or not folder.is_dir():
-        pytest.skip("DIARIZATION_EVAL_DIR names no folder of evaluation audio with a set `sim`")
-    return folder
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 from hypothesis import strategies as st
 
+from diarization.rttm import format_rttm
+from diarization.turns import Turn as ServerTurn
 from formats.result import Result, Turn
 
 LONGEST_MS = 400_000_000  # more than 100 hours: clocks must not turn over
@@ -33,6 +35,21 @@ SILENT = Result("silence", (), 30_000, "classic")
 def turns_of(result):
     """What every reader is asked for, in order of begin."""
     return [(turn.start_ms, turn.end_ms, turn.speaker) for turn in result.turns]
+
+
+def served_rttm(result):
+    """The RTTM that the server writes of these turns."""
+    turns = [
+        ServerTurn(
+            turn.start_ms / 1000,
+            turn.end_ms / 1000,
+            int(turn.speaker[-2:]),
+            channel=turn.channel,
+            name=turn.speaker if result.n_separate else None,
+        )
+        for turn in result.turns
+    ]
+    return format_rttm(turns, result.recording_id)
 
 
 def ids():

@@ -14,12 +14,10 @@ from praatio import textgrid
 from pyannote.database.util import load_rttm, load_uem
 
 import formats
-from diarization.rttm import format_rttm
-from diarization.turns import Turn as ServerTurn
 from formats import FORMATS
 from formats.result import FormatError, Result, Turn, turns_in_rttm
 from formats.textgrid import NO_SPEECH_TIER
-from unit.client_results import APART, OVERLAPPING, SILENT, results, turns_of
+from unit.client_results import APART, OVERLAPPING, SILENT, results, served_rttm, turns_of
 from unit.seeded import seeded
 
 SCHEMA = json.loads((Path(formats.__file__).parent / "turns.schema.json").read_text())
@@ -239,17 +237,7 @@ def test_json_needs_the_mode():
 
 @any_result
 def test_the_servers_rttm_is_read_as_pyannote_reads_it(read_from, result):
-    served = [
-        ServerTurn(
-            turn.start_ms / 1000,
-            turn.end_ms / 1000,
-            int(turn.speaker[-2:]),
-            channel=turn.channel,
-            name=turn.speaker if result.n_separate else None,
-        )
-        for turn in result.turns
-    ]
-    rttm = format_rttm(served, result.recording_id)
+    rttm = served_rttm(result)
 
     turns = turns_in_rttm(rttm)
     read = [(turn.start_ms, turn.end_ms, turn.speaker) for turn in turns]
@@ -257,7 +245,7 @@ def test_the_servers_rttm_is_read_as_pyannote_reads_it(read_from, result):
     assert read == turns_of(result)
     assert [turn.channel for turn in turns] == [turn.channel for turn in result.turns]
     annotations = read_from(load_rttm, rttm)
-    assert set(annotations) == ({result.recording_id} if served else set())
+    assert set(annotations) == ({result.recording_id} if result.turns else set())
     for annotation in annotations.values():
         tracks = annotation.itertracks(yield_label=True)
         assert sorted(read) == sorted(

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from diarization.rttm import format_rttm
-from diarization.turns import Turn as ServerTurn
 from formats import FORMATS, TOKENS
 from formats.result import Result, Turn
+from unit.client_results import served_rttm
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "formats.md"
 CUT = "..."
@@ -62,17 +61,7 @@ def times_ms(row):
 
 def text(token, result):
     if token == "rttm":
-        turns = [
-            ServerTurn(
-                turn.start_ms / 1000,
-                turn.end_ms / 1000,
-                int(turn.speaker[-2:]),
-                channel=turn.channel,
-                name=turn.speaker if result.n_separate else None,
-            )
-            for turn in result.turns
-        ]
-        return format_rttm(turns, result.recording_id)
+        return served_rttm(result)
     return FORMATS[token].text(result)
 
 
