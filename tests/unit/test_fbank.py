@@ -73,7 +73,7 @@ def test_analysis_windows_by_their_formulas():
 
 
 def test_dither_is_off_same_bytes_same_features():
-    samples = speech_like(20_000)
+    samples = 0.1 * speech_like(20_000)  # faint: kaldi's dither cannot be seeded, here any is seen
     ours, again = fbank(samples, "hamming"), fbank(samples.copy(), "hamming")
 
     assert ours.tobytes() == again.tobytes()
