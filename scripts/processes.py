@@ -109,6 +109,7 @@ def _all_stats(proc: Path) -> list[tuple[int, list[str]]]:
 def _stat(path: Path) -> list[str]:
     """What Linux tells of a process, from the third field on; nothing if it is gone."""
     try:
-        return path.read_text().rpartition(")")[2].split()
+        # The name before the last ")" is any bytes that the process likes.
+        return path.read_bytes().rpartition(b")")[2].decode("ascii").split()
     except OSError:
         return []

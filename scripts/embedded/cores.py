@@ -47,6 +47,6 @@ def _quota(text: str) -> Iterator[float]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text()
+        return os.fsdecode(path.read_bytes())  # a group's name need not be UTF-8
     except OSError:
         return ""

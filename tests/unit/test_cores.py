@@ -18,7 +18,7 @@ def cores(tmp_path):
 
     def found(own_groups, files):
         own = tmp_path / "cgroup"
-        own.write_text(own_groups)
+        own.write_bytes(os.fsencode(own_groups))
         for name, text in files.items():
             path = tmp_path / "fs" / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,3 +67,7 @@ def test_version_one_is_read_too(cores, quota, expected):
 def test_a_group_mounted_at_the_root_of_a_container_is_found(cores):
     files = {"cpu/cpu.cfs_quota_us": "200000\n", "cpu/cpu.cfs_period_us": "100000\n"}
     assert cores("4:cpu,cpuacct:/docker/0123\n", files) == 2
+
+
+def test_a_group_whose_name_is_no_text_is_found(cores):
+    assert cores("0::/a\udcff\n", {"a\udcff/cpu.max": "200000 100000"}) == 2

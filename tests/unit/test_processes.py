@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from processes import (
     children,
     command_line,
     direct_children,
+    group,
     kill_group,
     running,
     started_at,
@@ -18,6 +20,15 @@ from processes import (
 )
 
 STUB = "/backends/python/triton_python_backend_stub"
+
+
+NAMELESS = """
+import ctypes
+PR_SET_NAME = 15
+assert ctypes.CDLL(None).prctl(PR_SET_NAME, b"\\xff\\xfe)", 0, 0, 0) == 0
+print(flush=True)
+input()
+"""
 
 
 @pytest.fixture
@@ -39,7 +50,7 @@ def proc(tmp_path):
         folder = tmp_path / str(pid)
         folder.mkdir()
         (folder / "cmdline").write_text("".join(f"{word}\0" for word in line))
-        (folder / "stat").write_text(f"{pid} (a) name) S {parents[pid]} 0\n")
+        (folder / "stat").write_bytes(b"%d (a) n\xe4me) S %d 0\n" % (pid, parents[pid]))
     return tmp_path
 
 
@@ -81,3 +92,15 @@ def test_a_process_is_known_by_its_pid_and_its_start_for_as_long_as_it_lives():
         process.wait()
         assert started_at(process.pid) is None
         assert alive([process.pid]) == set()
+
+
+def test_a_process_whose_name_is_no_text_is_seen_and_hides_no_other():
+    command = [sys.executable, "-c", NAMELESS]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, start_new_session=True) as process:
+        process.stdout.readline()  # from here on it has that name
+        assert b"\xff\xfe)" in Path(f"/proc/{process.pid}/stat").read_bytes()
+        assert process.pid in direct_children(os.getpid())
+        assert group(process.pid) == {process.pid}
+        assert alive([process.pid]) == {process.pid}
+        kill_group(process.pid)

@@ -80,6 +80,7 @@ def test_what_cannot_be_removed_is_left(shm, proc):
     ("name", "removed"),
     [
         (f"diarization_{NAMESPACE}_{GONE_PID}_7_0_region", True),
+        (f"diarization_{NAMESPACE}_{GONE_PID}_7_0_\udcff", True),
         (f"diarization_{NAMESPACE}_{PID}_{int(START) - 1}_0_region", True),
         (f"diarization_{NAMESPACE}_{PID}_{START}_0_region", False),
         (f"diarization_{int(NAMESPACE) + 1}_{GONE_PID}_7_0_region", False),
@@ -89,6 +90,7 @@ def test_what_cannot_be_removed_is_left(shm, proc):
     ],
     ids=[
         "its owner is gone",
+        "its name is no text",
         "its pid is used again",
         "its owner lives",
         "of a container",
