@@ -3,6 +3,7 @@
 import re
 
 from server_output import Output, Relay, lines_of
+from server_output import ServerError as ServerError
 
 LOG_TAIL_LINES = 20
 # Without a GPU the one about CudaDriverHelper is always there.
@@ -22,18 +23,6 @@ KIND = re.compile(r"^(TritonModelException|(?P<kind>\w+)): ")
 # How to mend what does not say so itself.
 OPTIONS_REMEDY = "; correct the parameters in its config.pbtxt"
 CONFIG_REMEDY = "; correct it"
-
-
-class ServerError(Exception):
-    """The server did not start or did not go on.
-
-    The first line of the text says why; the others show what its log says.
-    """
-
-    @property
-    def headline(self) -> str:
-        """The first line."""
-        return str(self).partition("\n")[0]
 
 
 def failure(log: Output, reason: str) -> ServerError:

@@ -15,6 +15,18 @@ KEPT_LINES = 2000
 WAIT_S = 0.5  # for what a server that has ended still had in the pipe
 
 
+class ServerError(Exception):
+    """The server did not start or did not go on.
+
+    The first line of the text says why; the others show what its log says.
+    """
+
+    @property
+    def headline(self) -> str:
+        """The first line."""
+        return str(self).partition("\n")[0]
+
+
 class Relay:
     """Passes a server's output on to standard output, and keeps its last lines."""
 
@@ -68,16 +80,26 @@ def output_of(log: Path) -> Output:
 
 @contextmanager
 def opened(output: Output) -> Iterator[IO[bytes]]:
-    """What a server is to write to; the file of the run before stays readable beside it."""
-    if isinstance(output, Relay):
-        with output.opened() as sink:
-            yield sink
-        return
-    output.parent.mkdir(parents=True, exist_ok=True)
-    if output.is_file():
-        output.replace(output.with_name(output.name + ".1"))
-    with output.open("wb") as file:
-        yield file
+    """What a server is to write to; the file of the run before stays readable beside it.
+
+    Raises
+    ------
+    ServerError
+        If the file cannot be written.
+    """
+    with output.opened() if isinstance(output, Relay) else _new_file(output) as sink:
+        yield sink
+
+
+def _new_file(path: Path) -> IO[bytes]:
+    try:
+        with contextlib.suppress(FileExistsError):  # a file: opening one below it says so better
+            path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_file():
+            path.replace(path.with_name(path.name + ".1"))
+        return path.open("wb")
+    except OSError as error:
+        raise ServerError(f"cannot write the log {path}: {error.strerror}") from error
 
 
 def lines_of(output: Output) -> list[str]:

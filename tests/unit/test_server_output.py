@@ -4,9 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import server_output
 from server_log import start_failure
-from server_output import Relay, lines_of, opened, output_of
+from server_output import Relay, ServerError, lines_of, opened, output_of
 
 
 def write(output, *lines):
@@ -31,6 +33,21 @@ def test_a_file_keeps_the_run_before_beside_it(tmp_path):
     write(log, "second")
     assert lines_of(log) == ["second"]
     assert lines_of(log.with_name("log.1")) == ["first"]
+
+
+def test_a_log_that_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    unusable = {
+        tmp_path / "file" / "log": "Not a directory",
+        tmp_path / "file" / "deeper" / "log": "Not a directory",
+        tmp_path: "Is a directory",
+        tmp_path / ("x" * 300): "File name too long",
+        Path("/proc/self/log"): "No such file or directory",  # not even root may
+    }
+    for log, reason in unusable.items():
+        with pytest.raises(ServerError) as caught, opened(log):
+            pass
+        assert str(caught.value) == f"cannot write the log {log}: {reason}"
 
 
 def test_a_relay_passes_all_on_and_knows_the_run_of_now(capfdbinary, monkeypatch):
