@@ -1,8 +1,9 @@
 """JSON for programs: one document of one line per recording; turns.schema.json describes it."""
 
 import json
+from collections.abc import Iterable
 
-from formats.result import FormatError, Result, Turn
+from formats.result import FormatError, Result, Turn, by_speaker
 
 SCHEMA = "diarization-turns/1"
 
@@ -16,14 +17,14 @@ def text(result: Result) -> str:
         "recording_id": result.recording_id,
         "audio_s": result.length_ms / 1000,
         "mode": result.mode,
-        "speakers": [_speaker(result, name) for name in result.speakers],
+        "speakers": [_speaker(*each) for each in by_speaker(result.turns).items()],
         "turns": [_turn(result, turn) for turn in result.turns],
     }
     return json.dumps(document, ensure_ascii=False) + "\n"
 
 
-def _speaker(result: Result, name: str) -> dict[str, object]:
-    talk_ms = sum(turn.end_ms - turn.start_ms for turn in result.turns if turn.speaker == name)
+def _speaker(name: str, turns: Iterable[Turn]) -> dict[str, object]:
+    talk_ms = sum(turn.end_ms - turn.start_ms for turn in turns)
     return {"speaker": name, "talk_s": talk_ms / 1000}
 
 

@@ -1,6 +1,7 @@
 """What a format is written from: one recording's turns, in whole milliseconds as in RTTM."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _N_RTTM_FIELDS = 9  # of ten, the last may be missing
@@ -59,6 +60,14 @@ class Result:
         if self.audio_ms is None:
             raise FormatError("the answer's INFO holds no audio_s, expected seconds of audio")
         return self.audio_ms
+
+
+def by_speaker(turns: Iterable[Turn]) -> dict[str, list[Turn]]:
+    """Group turns, in their order; the speakers by first appearance."""
+    groups: dict[str, list[Turn]] = defaultdict(list)
+    for turn in turns:
+        groups[turn.speaker].append(turn)
+    return dict(groups)
 
 
 def turns_in_rttm(text: str, confidences: Sequence[float] | None = None) -> tuple[Turn, ...]:

@@ -5,7 +5,9 @@ empty interval, to annotate in; audio without length lasts one millisecond, sinc
 takes an interval that ends where it begins.
 """
 
-from formats.result import Result, seconds
+from collections.abc import Iterable
+
+from formats.result import Result, Turn, by_speaker, seconds
 
 NO_SPEECH_TIER = "no speech"
 
@@ -15,7 +17,7 @@ Interval = tuple[int, int, str]  # begin and end in milliseconds, text
 def text(result: Result) -> str:
     """Write the grid, from 0 to the audio's end."""
     end_ms = max(result.length_ms, 1, *(turn.end_ms for turn in result.turns))
-    tiers = {name: _intervals(result, name, end_ms) for name in result.speakers}
+    tiers = {name: _intervals(turns, end_ms) for name, turns in by_speaker(result.turns).items()}
     tiers = tiers or {NO_SPEECH_TIER: [(0, end_ms, "")]}
     lines = [
         'File type = "ooTextFile"',
@@ -32,17 +34,17 @@ def text(result: Result) -> str:
     return "\n".join([*lines, ""])
 
 
-def _intervals(result: Result, speaker: str, end_ms: int) -> list[Interval]:
-    """Cover 0 to `end_ms` without gap or overlap, as Praat wants it."""
+def _intervals(turns: Iterable[Turn], end_ms: int) -> list[Interval]:
+    """Of one speaker: cover 0 to `end_ms` without gap or overlap, as Praat wants it."""
     intervals: list[Interval] = []
     done_ms = 0
-    for turn in sorted(result.turns, key=lambda turn: turn.start_ms):
-        if turn.speaker != speaker or turn.end_ms <= done_ms:
+    for turn in sorted(turns, key=lambda turn: turn.start_ms):
+        if turn.end_ms <= done_ms:
             continue
         start_ms = max(turn.start_ms, done_ms)
         if start_ms > done_ms:
             intervals.append((done_ms, start_ms, ""))
-        intervals.append((start_ms, turn.end_ms, speaker))
+        intervals.append((start_ms, turn.end_ms, turn.speaker))
         done_ms = turn.end_ms
     if done_ms < end_ms:
         intervals.append((done_ms, end_ms, ""))

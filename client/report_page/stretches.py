@@ -46,3 +46,5 @@ def stretches(*lists: Sequence[Turn]) -> Iterator[Stretch]:
             yield Stretch(reached_ms, time_ms, talking)
         reached_ms = time_ms
         open_turns[number][speaker] += step
+        if not open_turns[number][speaker]:
+            del open_turns[number][speaker]
