@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import quiet_grpc  # noqa: F401  before anything imports gRPC
 from access import AccessError, access
+from characters import shown
 from enroll_options import parsed_options
 from formats.result import FormatError
 from retrying import BACKOFF, Backoff
@@ -82,7 +83,7 @@ def _listed(voices: list[Voice]) -> int:
     for voice in voices:
         origin = voice.origin
         columns = (origin.file_name, f"{origin.speech_s:.1f} s", voice.network, origin.enrolled_at)
-        print_bytes(("\t".join((voice.name, *columns)) + "\n").encode(), "the list")
+        print_bytes(("\t".join(map(shown, (voice.name, *columns))) + "\n").encode(), "the list")
     return OK
 
 

@@ -41,7 +41,7 @@ every file it matches (** goes through folders). Two files of one id are refused
 
 wav.scp holds lines of '<recording id> <path>'. Paths may hold spaces; blank lines and lines that
 start with # are skipped; Kaldi pipes are refused. A recording id has no white space, control
-character or '/', and at most 250 bytes.
+character, direction mark, zero-width space or '/', and at most 250 bytes.
 
 A recording that fails because the server is down, restarting or full, because a model's process
 died or the connection broke, is sent again, at growing intervals of up to 10 s, until --retry_for

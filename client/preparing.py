@@ -3,16 +3,20 @@
 import argparse
 import contextlib
 import functools
+import hashlib
 from collections.abc import Mapping
 
 from access import AccessError, access
 from answer_texts import REPORT, refuse_file_names
 from audio_files import AudioError
 from audio_lengths import audio_length_s
+from characters import EXPECTED_IN_IDS
 from md_eval import ScoringError, find_md_eval
 from named_inputs import STANDARD_INPUT_ID, named_recordings
 from option_groups.formats import refuse_list
+from option_groups.request import request_parameters
 from progress import Progress
+from resume_notes import Notes
 from retrying import Backoff, Retries
 from rttm_files import OutputError, RttmFolder, Sink
 from run import Run
@@ -49,12 +53,15 @@ def prepared(
         scorer = Scorer(find_md_eval(options.md_eval), read_reference(options.reference))
     sink = _sink(options, recordings)
     naming = _naming(options)
-    ids = [recording.recording_id for recording in recordings]
-    rttms = naming.finished(recordings, sink.finished(ids)) if options.resume else {}
+    folder = options.output_directory
+    notes = Notes(folder, _settings(options)) if folder else None
+    rttms: dict[str, bytes] = {}
+    if options.resume and notes:
+        rttms = naming.finished(recordings, notes.kept(recordings, sink.files_of))
     report = _report(options, recordings, rttms)
     retries = Retries(options.retry_for, backoff)
     tokens = _tokens(options)
-    return Run(recordings, tokens, sink, scorer, guard, report, retries, rttms, naming)
+    return Run(recordings, tokens, sink, scorer, guard, report, retries, rttms, naming, notes)
 
 
 def _report(
@@ -97,6 +104,17 @@ def _naming(options: argparse.Namespace) -> Naming:
     return Naming(known, memory, options.voice_threshold)
 
 
+def _settings(options: argparse.Namespace) -> dict[str, object]:
+    """What decides answers, beside their audio and the service's networks."""
+    settings = {"model_name": options.model_name, **request_parameters(options)}
+    if options.link_speakers:  # which names all anew
+        return {**settings, "link_speakers": True}
+    if options.voices:
+        content = hashlib.sha256(options.voices.read_bytes()).hexdigest()
+        return {**settings, "voices": content, "voice_threshold": options.voice_threshold}
+    return settings
+
+
 def _file_tokens(options: argparse.Namespace) -> list[str]:
     return [*options.format, *([REPORT] if options.report else [])]
 
@@ -127,7 +145,8 @@ def _tell_changed_ids(recordings: list[Recording]) -> None:
     for recording in recordings:
         if recording.recording_id not in (recording.path.stem, STANDARD_INPUT_ID):
             log.warning(
-                "%r gets the recording id %s: ids hold no white space",
+                "%r gets the recording id %s: ids hold %s",
                 str(recording.path),
                 recording.recording_id,
+                EXPECTED_IN_IDS,
             )

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from audio_files import AudioError
+from characters import shown
 from formats.result import FormatError, Result, Turn
 from report_page.document import Outline
 from report_page.making import heard, page_of
@@ -42,10 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         print_bytes(os.fsencode(_written(options)) + b"\n", "the page's name")
     except (AudioError, ListError, RttmError, FormatError) as error:
-        print(f"ERROR: {error}", file=sys.stderr)
+        print(f"ERROR: {shown(str(error))}", file=sys.stderr)
         return USAGE
     except OutputError as error:
-        print(f"ERROR: {error}", file=sys.stderr)
+        print(f"ERROR: {shown(str(error))}", file=sys.stderr)
         return FAILED
     except BrokenPipeError:
         stop_printing()

@@ -8,16 +8,18 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from characters import shown
 from outcome import Answer, Failure
 from progress import Progress, progress_text
 from summary import Screen, list_summary, recording_summary
+from wav_scp import Recording
 
 log = logging.getLogger("diarization_client")
 # The text says what is done and left; tqdm's own figures would be of percents.
@@ -31,8 +33,9 @@ class _AboveTheBar(logging.Handler):
     """Writes log lines so that they do not break a progress bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        # Names of files, and what a server says, may hold anything.
         # sys.stderr is looked up here and now: it may have been redirected meanwhile.
-        tqdm.write(self.format(record), file=sys.stderr)
+        tqdm.write(shown(self.format(record)), file=sys.stderr)
 
 
 def set_up_logging(verbose: bool, quiet: bool = False) -> None:
@@ -114,6 +117,18 @@ class RunReport:
         if self._progress:
             self._progress.sent(recording_id, n_bytes)
             self.tick()
+
+    def again(self, recordings: Sequence[Recording]) -> None:
+        """Tell which results of an earlier run are made again, with other networks."""
+        if not recordings:
+            return
+        self._n_earlier -= len(recordings)
+        if self._progress:
+            self._progress.more({each.recording_id: None for each in recordings})
+        log.warning(
+            "%d result(s) of an earlier run are made again, since the service has other networks now",
+            len(recordings),
+        )
 
     def done(self, answer: Answer) -> None:
         """Tell one answer; beside a bar only to those who want it verbose."""

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from characters import shown
 from durations import hours
 from formats.result import FormatError, Turn, turns_in_rttm
 from outcome import Answer
@@ -61,11 +62,6 @@ def list_summary(
     return [f"{name:10}  {text}" for name, text in rows]
 
 
-def shown(name: str) -> str:
-    """A name without what would steer the terminal."""
-    return name if name.isprintable() else repr(name)
-
-
 def _talk_ms(turns: Sequence[Turn]) -> dict[str, int]:
     talk_ms: dict[str, int] = {}
     for turn in turns:
@@ -109,10 +105,11 @@ def _cut(name: str) -> str:
 
 
 def _cells(text: str) -> int:
-    """Columns that a text takes: Chinese characters and their like take two, accents none."""
+    """Columns that a text takes: Chinese characters and the like two, accents and joiners none."""
     return sum(
-        0 if unicodedata.combining(each) else 1 + (unicodedata.east_asian_width(each) in "WF")
+        1 + (unicodedata.east_asian_width(each) in "WF")
         for each in text
+        if unicodedata.category(each) not in ("Mn", "Me", "Cf")
     )
 
 

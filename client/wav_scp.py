@@ -5,17 +5,14 @@ better found before an hour of work than after it. All problems are told at once
 line number. A missing audio file is no problem of the list: that recording alone fails, later.
 """
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from characters import EXPECTED_IN_IDS, NOT_IN_IDS
 
 # The service takes ids of at most 255 bytes. Here they are file names too, behind "rttm_", and a
 # file name has at most 255 bytes itself.
 MAX_ID_BYTES = 255 - len("rttm_")
-
-# White space, control characters, "/", and the lone surrogates that stand for file names which
-# are not UTF-8.
-_FORBIDDEN = re.compile(r"[\s/\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 
 class ListError(ValueError):
@@ -39,15 +36,20 @@ class Recording:
         """Where the user named this recording: `line 3: `, or nothing for --audio_file."""
         return "" if self.line is None else f"line {self.line}: "
 
+    @property
+    def file_problem(self) -> str | None:
+        """Why the audio cannot be read, as far as its name shows; None if it is a file."""
+        try:
+            return None if self.path.is_file() else f"{self.path} is no file"
+        except OSError as error:  # such as a name that is too long, or a closed folder above it
+            return f"cannot read {self.path}: {error.strerror}"
+
 
 def id_problem(recording_id: str) -> str | None:
     """Say what keeps `recording_id` from being a recording id and a file name, or None."""
-    found = _FORBIDDEN.search(recording_id)
+    found = NOT_IN_IDS.search(recording_id)
     if found:
-        return (
-            f"recording id {recording_id!r} holds {found.group()!r}, expected no white space, "
-            "control character or '/'"
-        )
+        return f"recording id {recording_id!r} holds {found.group()!r}, expected {EXPECTED_IN_IDS}"
     if not recording_id:
         return "got an empty recording id, expected at least one character"
     n_bytes = len(recording_id.encode())
@@ -67,7 +69,7 @@ def single_recording(path: str, data_dir: str | None = None) -> Recording:
     ListError
         If the stem is too long to be an id.
     """
-    recording_id = _FORBIDDEN.sub("_", Path(path).stem)
+    recording_id = NOT_IN_IDS.sub("_", Path(path).stem)
     problem = id_problem(recording_id)
     if problem:
         raise ListError([problem])
@@ -87,7 +89,9 @@ def read_wav_scp(path: Path, data_dir: str | None = None) -> list[Recording]:
     except OSError as error:
         raise ListError([f"cannot read {path}: {error.strerror}"]) from error
     if b"\0" in content:
-        raise ListError([f"{path} is no text, expected a list; recordings go to --audio_file"])
+        raise ListError(
+            [f"{path} holds a NUL byte, expected a list as text; recordings go to --audio_file"]
+        )
     recordings, problems = parse_wav_scp(content, data_dir)
     if not recordings and not problems:
         problems = ["no recording in it, expected lines of '<recording id> <path>'"]

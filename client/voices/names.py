@@ -3,11 +3,11 @@
 import re
 import unicodedata
 
+from characters import EXPECTED_IN_NAMES, NOT_IN_NAMES
+
 MOST_BYTES = 200
 
 _WHITE = re.compile(r"\s+")
-# Control characters, and the lone surrogates that stand for arguments which are not UTF-8.
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # What the service and --link_speakers call people they do not know; `<NA>` is RTTM's "nothing".
 _OURS = re.compile(r"(\w+_)?(SPEAKER|VOICE)_\d+|<NA>", re.IGNORECASE)
 
@@ -24,8 +24,8 @@ def usable_name(text: str) -> str:
     name = _WHITE.sub("_", unicodedata.normalize("NFC", text).strip())
     if not name:
         raise ValueError("got an empty name, expected at least one character")
-    if found := _FORBIDDEN.search(name):
-        raise ValueError(f"name {name!r} holds {found.group()!r}, expected no control character")
+    if found := NOT_IN_NAMES.search(name):
+        raise ValueError(f"name {name!r} holds {found.group()!r}, expected {EXPECTED_IN_NAMES}")
     if (n_bytes := len(name.encode())) > MOST_BYTES:
         raise ValueError(
             f"name {name[:40]!r}... has {n_bytes} bytes, expected at most {MOST_BYTES}"

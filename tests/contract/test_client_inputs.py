@@ -45,6 +45,20 @@ def test_a_folder_is_a_recording_for_each_audio_file_in_it(triton, folder, out):
     assert {path.name for path in out.iterdir()} == {"rttm_a", "rttm_b", "rttm_My_call", "rttm"}
 
 
+def test_a_name_that_reads_as_another_is_an_id_without_its_mark_and_told_so(triton, folder, capfd):
+    path = (folder / "a.wav").rename(folder / "invoice\u202egpj.wav")
+
+    code = run(triton, "--audio_file", path)
+
+    out, err = capfd.readouterr()
+    assert code == 0
+    assert out.startswith("SPEAKER invoice_gpj 1 ")
+    assert (
+        "invoice\\u202egpj.wav' gets the recording id invoice_gpj: ids hold no white space" in err
+    )
+    assert "\u202e" not in err
+
+
 def test_files_and_patterns_follow_one_another(triton, folder, capfd):
     code = run(
         triton, "--audio_file", folder / "b.flac", folder / "a.*", f"--audio_file={folder}/My*"

@@ -177,11 +177,12 @@ def test_a_voice_like_somebody_elses_is_kept_with_a_warning(triton, wav, store, 
 
 def test_who_is_enrolled_is_listed_and_forgotten(triton, wav, store, capfd):
     triton.reply = answering({"voice": ONE}, turn_s=6.0)
-    run(triton, store, "--name=Ana", wav("1.wav"))
+    run(triton, store, "--name=Ana", wav("1\x1b[2J.wav"))
     capfd.readouterr()
 
     assert run(triton, store, "--list") == 0
-    assert capfd.readouterr().out.split("\t")[:4] == ["Ana", "1.wav", "6.0 s", "campplus"]
+    listed = capfd.readouterr().out.split("\t")[:4]
+    assert listed == ["Ana", r"1\x1b[2J.wav", "6.0 s", "campplus"]
     assert run(triton, store, "--remove=Ben") == 1
     assert "holds no 'Ben', expected a name that --list tells" in capfd.readouterr().err
     assert run(triton, store, "--remove=Ana") == 0

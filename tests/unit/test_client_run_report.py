@@ -198,3 +198,12 @@ def test_what_an_earlier_run_has_done_is_counted_apart(interrupted, sentence, ca
     report.close(interrupted)
 
     assert sentence in capsys.readouterr().err.splitlines()
+
+
+def test_names_of_files_and_words_of_a_server_steer_no_terminal(capsys):
+    set_up_logging(verbose=False)
+    recording = Recording("b", Path("talk\u202egpj.wav\x1b[2J\n"))
+
+    RunReport(1).failed(Failure(recording, f"cannot read {recording.path}"))
+
+    assert capsys.readouterr().err == "ERROR: b: cannot read talk\\u202egpj.wav\\x1b[2J\\n\n"

@@ -58,13 +58,15 @@ def test_no_line_of_speakers_is_longer_than_the_terminal_or_has_too_long_a_bar(c
 
 def test_wide_characters_keep_the_columns_in_line():
     lines = recording_summary(
-        answer((0, 10, "語語"), (10, 5, "Ben"), (20, 3, "Zoe\u0301")), Screen()
+        answer((0, 10, "語語"), (10, 5, "Ben"), (20, 3, "Zoe\u0301"), (30, 2, "می\u200cخ")),
+        Screen(),
     )
 
     assert [line.split("0:00")[0] for line in lines[1:]] == [
         "  語語  ",
         "  Ben   ",
         "  Zoe\u0301   ",
+        "  می\u200cخ   ",
     ]
 
 
@@ -74,7 +76,7 @@ def test_names_are_cut_and_cannot_steer_the_terminal():
     )
 
     assert first.startswith("  " + "x" * 27 + "...  0:00:10")
-    assert second.startswith(r"  '\x1b[31mred'")
+    assert second.startswith(r"  \x1b[31mred  ")
 
 
 def test_a_list_is_summed_up():

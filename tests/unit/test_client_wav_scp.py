@@ -87,7 +87,7 @@ def test_ids_that_can_be_file_names_are_fine(recording_id, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "recording_id", ["a b", "a\u00a0b", "a\tb", "a/b", "a\x00b", "a\x85b", "é" * 126]
+    "recording_id", ["a b", "a\u00a0b", "a\tb", "a/b", "a\x00b", "a\x85b", "a\u202eb", "é" * 126]
 )
 def test_ids_that_cannot_be_sent_or_be_file_names_are_refused(recording_id):
     assert id_problem(recording_id) is not None
@@ -101,7 +101,14 @@ def test_one_file_gets_its_stem_as_id():
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("My call.wav", "My_call"), ("a \t b.wav", "a_b"), ("x\udcffy.wav", "x_y"), (".wav", ".wav")],
+    [
+        ("My call.wav", "My_call"),
+        ("a\u202egpj.wav", "a_gpj"),
+        ("a\x00b.wav", "a_b"),
+        ("a \t b.wav", "a_b"),
+        ("x\udcffy.wav", "x_y"),
+        (".wav", ".wav"),
+    ],
 )
 def test_what_an_id_must_not_hold_becomes_an_underscore(name, expected):
     assert single_recording(name).recording_id == expected
@@ -140,7 +147,9 @@ def test_a_recording_in_the_place_of_the_list_is_one_sentence(tmp_path):
         read_wav_scp(tmp_path / "a.wav")
 
     (problem,) = caught.value.problems
-    assert problem.endswith("a.wav is no text, expected a list; recordings go to --audio_file")
+    assert problem.endswith(
+        "a.wav holds a NUL byte, expected a list as text; recordings go to --audio_file"
+    )
 
 
 def test_a_list_that_cannot_be_read_is_one_sentence(tmp_path):

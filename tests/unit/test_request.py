@@ -8,6 +8,10 @@ from diarization.request import DEFAULT_RECORDING_ID, MAX_ID_BYTES, RequestOptio
 from diarization.stage_options import MAX_SPEAKERS_CEILING, SpeakerBounds
 
 DEFAULT = SpeakerBounds(1, 30)
+# Unicode's Bidi_Control, and what takes no room; tests/unit/test_client_characters.py has them too.
+MISLEADING_CHARACTERS = (
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\u2060\ufeff"
+)
 
 
 def request(parameters, default=DEFAULT, mode="full"):
@@ -181,8 +185,24 @@ def test_ids_that_cannot_stand_in_an_rttm_line_are_refused(recording_id):
     text = refusal({"recording_id": recording_id})
 
     assert "parameter 'recording_id': got " in text
-    assert f"1 to {MAX_ID_BYTES} bytes without white space, control characters or '/'" in text
+    assert f"1 to {MAX_ID_BYTES} bytes without white space, control characters, direction " in text
     assert text.encode(), "can be sent: surrogates are escaped"
+
+
+@pytest.mark.parametrize("mark", MISLEADING_CHARACTERS)
+def test_an_id_that_would_be_read_as_another_one_is_refused_and_its_mark_is_shown(mark):
+    text = refusal({"recording_id": f"invoice{mark}gpj"})
+
+    assert f"got 'invoice\\u{ord(mark):04x}gpj', expected 1 to" in text
+    assert "direction marks, zero-width spaces or '/'" in text
+    assert mark not in text
+
+
+@pytest.mark.parametrize(
+    "recording_id", ["👨\u200d👩\u200d👧", "می\u200cخواهم", "क्\u200dष", "שלום"]
+)
+def test_joiners_and_letters_of_any_direction_may_stand_in_an_id(recording_id):
+    assert request({"recording_id": recording_id}).recording_id == recording_id
 
 
 @pytest.mark.parametrize("name", ["num_speakers", "min_speakers", "max_speakers"])

@@ -203,6 +203,7 @@ def test_an_empty_file_is_filled(store):
         (" Ana \t B. ", "Ana_B."),
         ("Mari\u0301a", "Mar\u00eda"),  # as files on some systems are named
         ("王小明", "王小明"),
+        ("می\u200cخ", "می\u200cخ"),
         ("Voice actor", "Voice_actor"),
     ],
 )
@@ -217,6 +218,7 @@ def test_names_fit_rttm(given_name, kept):
         (" \n", "got an empty name"),
         ("a\x00b", "expected no control character"),
         ("a\udcff", "expected no control character"),
+        ("a\u202eb", r"holds '\\u202e', expected no control character, direction mark or zero-"),
         ("é" * 101, "has 202 bytes, expected at most 200"),
         ("SPEAKER_00", "which strangers get"),
         ("CH1 speaker 00", "which strangers get"),

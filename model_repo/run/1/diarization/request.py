@@ -11,6 +11,12 @@ from .stage_options import MAX_SPEAKERS_CEILING, SpeakerBounds
 
 DEFAULT_RECORDING_ID = "recording"
 MAX_ID_BYTES = 255
+# Unicode's bidi controls reorder what stands around them, and of zero-width space, word joiner and
+# byte order mark nothing is seen: an id would read as another one. The zero-width joiner and
+# non-joiner may stand, since scripts and emoji are written with them.
+MISLEADING = frozenset(
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\u2060\ufeff"
+)
 MOST_SHOWN = 40  # characters of a wrong value that its message repeats
 RESERVED_PREFIXES = ("sequence_", "triton_")  # Triton's own; it passes some of them on
 RESERVED_NAMES = frozenset({"priority", "timeout", "headers", "binary_data_output"})
@@ -102,7 +108,10 @@ def _exclusive(value: object) -> bool:
 
 def _checked_id(value: object) -> str:
     """The id, if it can stand in an RTTM line and in a file name."""
-    expected = f"1 to {MAX_ID_BYTES} bytes without white space, control characters or '/'"
+    expected = (
+        f"1 to {MAX_ID_BYTES} bytes without white space, control characters, direction marks, "
+        "zero-width spaces or '/'"
+    )
     if not isinstance(value, str):
         raise InvalidParameterError(
             f"parameter 'recording_id': got {_shown(value)}, expected text of {expected}"
@@ -112,7 +121,10 @@ def _checked_id(value: object) -> str:
         raise InvalidParameterError(
             f"parameter 'recording_id': got {n_bytes} bytes, expected {expected}"
         )
-    if any(char == "/" or char.isspace() or category(char) in ("Cc", "Cs") for char in value):
+    if any(
+        char == "/" or char.isspace() or category(char) in ("Cc", "Cs") or char in MISLEADING
+        for char in value
+    ):
         raise InvalidParameterError(f"parameter 'recording_id': got {value!r}, expected {expected}")
     return value
 
