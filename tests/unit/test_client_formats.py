@@ -146,6 +146,43 @@ def test_csv_has_a_row_per_turn(result):
     assert told == channels_of(result)
 
 
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("=cmd|'/C calc'!A0", "'=cmd|'/C calc'!A0"),
+        ("+1", "'+1"),
+        ("-2+3", "'-2+3"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        ("\rx", "'\rx"),
+        ("\nx", "'\nx"),
+        ("\uff1d1", "'\uff1d1"),  # full width
+        ("\uff0b1", "'\uff0b1"),
+        ("\uff0d1", "'\uff0d1"),
+        ("\uff20A", "'\uff20A"),
+        ('"=1"', '\'"=1"'),
+        ("'=1", "''=1"),  # so that one quote less is the name, always
+        ("a;=1", "a;'=1"),  # a spreadsheet that has the comma in numbers
+        ('a;"=1";@b', "a;'\"=1\";'@b"),
+    ],
+)
+def test_csv_holds_no_formula(name, cell):
+    text = written("csv", Result(name, (Turn(0, 1_000, name, 0.5),), 1_000, "full"))
+
+    (row,) = csv.DictReader(io.StringIO(text, newline=""))
+    assert (row["recording_id"], row["speaker"]) == (cell, cell)
+    assert list(row.values())[1:3] == ["0.000", "1.000"]
+
+
+@pytest.mark.parametrize(
+    "name", ["SPEAKER_00", "Ana-María", "O'Neill", "a=b", "'", "a;b", "d'Arc;"]
+)
+def test_csv_leaves_other_names_as_they_are(name):
+    text = written("csv", Result("a", (Turn(0, 1_000, name, 0.5),), 1_000, "full"))
+
+    assert next(csv.DictReader(io.StringIO(text)))["speaker"] == name
+
+
 def test_csv_of_separate_channels_has_a_column_more_at_its_end():
     header, _, second, _ = written("csv", APART).splitlines()
 
