@@ -42,6 +42,9 @@ def main(argv: Sequence[str] | None = None, backoff: Backoff = BACKOFF) -> int:
     except BrokenPipeError:
         stop_printing()
         return SOME_FAILED
+    except OSError as error:  # a name that is too long, a folder that is closed to us, and so on
+        log.error("cannot use %s: %s", error.filename, error.strerror)
+        return USAGE
 
 
 def _worked(

@@ -48,7 +48,7 @@ def dry_run(options: argparse.Namespace, run: Run) -> bool:
         "" if all(each.length_s is not None for each in good) else " and more of unknown length",
     )
     scored = run.scorer is None or _has_reference(run, run.scorer)
-    if any(each.recording.path.is_file() for each in looked):
+    if any(each.recording.file_problem is None for each in looked):
         with service_of(options, run) as service:
             service.check()
         log.info("the service at %s is ready", options.url)
@@ -56,8 +56,8 @@ def dry_run(options: argparse.Namespace, run: Run) -> bool:
 
 
 def _looked_at(recording: Recording) -> _Looked:
-    if not recording.path.is_file():
-        return _Looked(recording, problem=f"{recording.path} is no file")
+    if problem := recording.file_problem:
+        return _Looked(recording, problem=problem)
     try:
         return _Looked(recording, audio_length_s(recording.path))
     except AudioError as error:

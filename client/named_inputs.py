@@ -7,6 +7,7 @@ pattern; a file that is not there is no problem of the list: that recording alon
 """
 
 import glob
+import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -60,10 +61,13 @@ def named_recordings(
 def _expanded(name: str, data_dir: str | None) -> list[str]:
     """The paths that a name stands for, relative to `data_dir` as the name is."""
     place = Path(data_dir or "") / name
-    if name == STANDARD_INPUT or place.is_file():
+    try:
+        if name == STANDARD_INPUT or place.is_file():
+            return [name]
+        if place.is_dir():
+            return [str(Path(name) / file) for file in _audio_files(place)]
+    except OSError:  # it may not even be looked at: as a file that is not there
         return [name]
-    if place.is_dir():
-        return [str(Path(name) / file) for file in _audio_files(place)]
     if not glob.has_magic(name):
         return [name]
     matches = glob.glob(name, root_dir=data_dir, recursive=True)  # noqa: PTH207 - names as typed
@@ -107,7 +111,7 @@ def _distinct(recordings: Iterable[Recording]) -> list[Recording]:
     problems = []
     for recording in recordings:
         first = by_id.setdefault(recording.recording_id, recording)
-        if first.path.resolve() != recording.path.resolve():
+        if os.path.realpath(first.path) != os.path.realpath(recording.path):
             problems.append(
                 f"recording id {recording.recording_id!r} is that of {first.path} and of "
                 f"{recording.path}, expected one file for each: rename one, or give ids by --wavscp"

@@ -75,6 +75,10 @@ class Progress:
         self._n_bytes = 0
         self._most_done_s = self._most_fraction = 0.0
 
+    def more(self, lengths_s: Mapping[str, float | None]) -> None:
+        """Note that the run has more recordings."""
+        self._lengths_s.update(lengths_s)
+
     def sent(self, recording_id: str, n_bytes: int) -> None:
         """Note that a recording is handed to gRPC, perhaps again."""
         self._sent_at_s[recording_id] = self._clock()

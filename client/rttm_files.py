@@ -36,9 +36,6 @@ class Sink(Protocol):
     def finish(self, rttms: Mapping[str, bytes]) -> None:
         """Close the run, given the RTTM of all its good recordings by id."""
 
-    def finished(self, recording_ids: Iterable[str]) -> dict[str, bytes]:
-        """Read what an earlier run left for these recordings, by id."""
-
     def files_of(self, recording_id: str) -> list[Path]:
         """The files that a recording gets."""
 
@@ -111,21 +108,6 @@ class RttmFolder:
     def finish(self, rttms: Mapping[str, bytes]) -> None:
         """Write the joined `rttm`, ordered by the bytes of the ids."""
         self._write(JOINED, b"".join(rttms[name] for name in sorted(rttms, key=str.encode)))
-
-    def finished(self, recording_ids: Iterable[str]) -> dict[str, bytes]:
-        """Read every `rttm_<id>` that is there already with all its further files, by id."""
-        found = {}
-        for name in recording_ids:
-            path = self.directory / file_name(RTTM, name)
-            try:
-                if self._has_all(name):
-                    found[name] = path.read_bytes()
-            except OSError as error:
-                raise OutputError(f"cannot read the earlier {path}: {error.strerror}") from error
-        return found
-
-    def _has_all(self, recording_id: str) -> bool:
-        return all(file.is_file() for file in self.files_of(recording_id))
 
     def foreign_files(self, recording_ids: Iterable[str]) -> list[str]:
         """Names that `rttm*` matches and that belong to none of these recordings, sorted."""

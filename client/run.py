@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 from access import Access
 from answer_texts import needed_outputs, texts_of
-from audio_files import encoded_bytes, needs_channels
+from audio_files import Stopped, encoded_bytes, needs_channels
 from formats.result import FormatError
 from in_flight import diarize_all
 from interrupt import noted_interrupt
 from md_eval import Score, ScoringError
 from option_groups.request import request_parameters
 from outcome import Answer, Failure, Outcome
+from resume_notes import Notes
 from retrying import Retries
 from rttm_files import OutputError, Sink
 from run_report import RunReport, log
@@ -34,7 +35,7 @@ class Run:
     """A run that is ready to start; `rttms` collects the good answers by recording id.
 
     With --resume those of an earlier run are in it from the beginning. `tokens` are the formats in
-    which answers are written, standard output included.
+    which answers are written, standard output included; `notes` are of the output directory.
     """
 
     recordings: list[Recording]
@@ -46,6 +47,7 @@ class Run:
     retries: Retries
     rttms: dict[str, bytes]
     naming: Naming
+    notes: Notes | None
 
     @property
     def ids(self) -> list[str]:
@@ -67,6 +69,27 @@ class Run:
         name = answer.recording.recording_id
         reference = self.scorer.lines_of(name) if self.scorer else None
         return texts_of(answer, self.tokens, reference)
+
+    def keep(self, answer: Answer) -> None:
+        """Write an answer in all formats."""
+        texts = self.texts(answer)
+        if self.notes:
+            self.notes.note(answer, texts)
+        self.sink.put(answer.recording.recording_id, texts)
+        self.rttms[answer.recording.recording_id] = answer.rttm
+
+    def take_back(self) -> list[Recording]:
+        """Give up answers of an earlier run that other networks gave than those of this one."""
+        names = self.notes.of_other_networks(self.rttms) if self.notes else set()
+        again = [
+            each
+            for each in self.recordings
+            if each.recording_id in names and each.file_problem is None
+        ]
+        for recording in again:
+            del self.rttms[recording.recording_id]
+        self.report.again(again)
+        return again
 
     def warn_of_unscored(self, scorer: Scorer) -> int:
         """Name the recordings without reference, and count them."""
@@ -90,6 +113,8 @@ def diarized_and_scored(options: argparse.Namespace, run: Run) -> bool:
             "%d rttm file(s) of other runs stay in %s, as %s", len(foreign), folder, foreign[0]
         )
     run.sink.finish(run.rttms)
+    if run.notes:
+        run.notes.tidy()
     scored = True
     if run.scorer:
         scored = _scored(run, run.scorer, _scores_printer(options))
@@ -113,31 +138,34 @@ def _outcomes(options: argparse.Namespace, run: Run) -> Generator[Outcome, None,
 
     Nothing of an earlier run is touched before the service is known to be there.
     """
-    present: list[Recording] = []
-    absent: list[Recording] = []
-    for recording in run.missing:
-        (present if recording.path.is_file() else absent).append(recording)
+    problems = {recording: recording.file_problem for recording in run.missing}
+    present = [recording for recording, problem in problems.items() if problem is None]
     keep_channels = needs_channels(request_parameters(options))
     with service_of(options, run) as service:
         if present:
             service.check()
         run.sink.begin()
-        for recording in absent:
-            yield Failure(recording, f"{recording.path} is no file")
+        yield from (
+            Failure(recording, problem) for recording, problem in problems.items() if problem
+        )
         with noted_interrupt() as interrupted:
 
             def stopped() -> bool:
                 run.report.tick()  # this is asked all the time
                 return interrupted()
 
-            load = functools.partial(_loaded, run.report, keep_channels)
+            load = functools.partial(_loaded, run, keep_channels, stopped)
             yield from diarize_all(service, present, load, options.jobs, stopped, run.retries)
+            again = run.take_back()
+            yield from diarize_all(service, again, load, options.jobs, stopped, run.retries)
 
 
-def _loaded(report: RunReport, keep_channels: bool, recording: Recording) -> bytes:
-    audio = encoded_bytes(recording.path, keep_channels=keep_channels)
+def _loaded(run: Run, keep_channels: bool, stopped: Stopped, recording: Recording) -> bytes:
+    if run.notes:
+        run.notes.hear(recording)
+    audio = encoded_bytes(recording.path, keep_channels=keep_channels, stopped=stopped)
     log.debug("%s: sending %d bytes of %s", recording.recording_id, len(audio), recording.path)
-    report.sent(recording.recording_id, len(audio))
+    run.report.sent(recording.recording_id, len(audio))
     return audio
 
 
@@ -147,11 +175,10 @@ def _take(outcome: Outcome, run: Run) -> None:
     if isinstance(outcome, Answer):
         try:
             outcome = run.naming.named(outcome)
-            run.sink.put(recording.recording_id, run.texts(outcome))
+            run.keep(outcome)
         except (FormatError, OutputError, FileError) as error:
             outcome = Failure(recording, str(error))
         else:
-            run.rttms[recording.recording_id] = outcome.rttm
             run.report.done(outcome)
             return
     run.report.failed(outcome)
@@ -169,12 +196,11 @@ def _linked(run: Run) -> bool:
     for answer in run.naming.linked(done):
         name = answer.recording.recording_id
         try:
-            run.sink.put(name, run.texts(answer))
+            run.keep(answer)
         except (FormatError, OutputError) as error:
             log.error("%s: keeps the names that it has alone: %s", name, error)
             all_written = False
             continue
-        run.rttms[name] = answer.rttm
         run.report.renamed(answer)
     return all_written
 

@@ -126,7 +126,7 @@ class RunReport:
         if self._progress:
             self._progress.more({each.recording_id: None for each in recordings})
         log.warning(
-            "%d result(s) of an earlier run are made again, since the service has other networks now",
+            "%d result(s) made again, since the service has other networks now",
             len(recordings),
         )
 

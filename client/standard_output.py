@@ -22,7 +22,7 @@ LINES_FORMAT = "json"
 
 
 class NoFiles:
-    """Keeps nothing; standard output cannot be read again."""
+    """Keeps nothing."""
 
     def begin(self) -> None:
         """Do nothing."""
@@ -35,10 +35,6 @@ class NoFiles:
 
     def finish(self, rttms: Mapping[str, bytes]) -> None:
         """Do nothing."""
-
-    def finished(self, recording_ids: Iterable[str]) -> dict[str, bytes]:
-        """Return nothing."""
-        return {}
 
     def files_of(self, recording_id: str) -> list[Path]:
         """Return nothing: there are no files."""
@@ -72,8 +68,7 @@ class JsonLines:
     def __init__(self, files: Sink) -> None:
         self._files = files
         self.begin, self.finish = files.begin, files.finish
-        self.finished, self.files_of = files.finished, files.files_of
-        self.foreign_files = files.foreign_files
+        self.files_of, self.foreign_files = files.files_of, files.foreign_files
 
     def put(self, recording_id: str, texts: Mapping[str, bytes]) -> None:
         """Print the document of an answer."""

@@ -48,8 +48,9 @@ def test_recordings_that_would_fail_are_named_as_a_run_names_them(triton, wav_sc
 
 
 def test_with_resume_finished_recordings_stay_as_they_are(triton, wav_scp, out, capfd):
-    (out / "rttm_a").write_text("of an earlier run\n")
-    (out / "rttm").write_text("of an earlier run\n")
+    earlier = "SPEAKER a 1 0.000 1.000 <NA> <NA> SPEAKER_00 <NA> <NA>\n"
+    (out / "rttm_a").write_text(earlier)
+    (out / "rttm").write_text(earlier)
 
     code = run(triton.url, "--wavscp", wav_scp("a", "b"), "--output_directory", out, "--resume")
 
@@ -58,7 +59,7 @@ def test_with_resume_finished_recordings_stay_as_they_are(triton, wav_scp, out, 
     assert "INFO: a: done by an earlier run\n" in told
     assert "would send 1 of 2 recording(s)" in told
     assert {path.name: path.read_text() for path in out.iterdir()} == dict.fromkeys(
-        ["rttm_a", "rttm"], "of an earlier run\n"
+        ["rttm_a", "rttm"], earlier
     )
 
 

@@ -42,7 +42,7 @@ def test_a_folder_is_a_recording_for_each_audio_file_in_it(triton, folder, out):
 
     assert code == 0
     assert sorted(triton.ids) == ["My_call", "a", "b"]
-    assert {path.name for path in out.iterdir()} == {"rttm_a", "rttm_b", "rttm_My_call", "rttm"}
+    assert {path.name for path in out.glob("[!.]*")} == {"rttm_a", "rttm_b", "rttm_My_call", "rttm"}
 
 
 def test_a_name_that_reads_as_another_is_an_id_without_its_mark_and_told_so(triton, folder, capfd):

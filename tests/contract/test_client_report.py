@@ -15,7 +15,7 @@ def run(server, *args):
 
 
 def names_in(folder):
-    return {path.name for path in folder.iterdir()}
+    return {path.name for path in folder.glob("[!.]*")}
 
 
 def view_in(path):

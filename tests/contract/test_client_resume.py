@@ -1,5 +1,6 @@
 """The client when an earlier run left finished files, and when there is no room for new ones."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 import client
 from contract.client_fake_server import RefusalError, one_turn
 
-FULL_OF_TURNS = 200  # lines of about 60 bytes: more than the kilobyte that is left
+FULL_OF_TURNS = 200  # lines of about 60 bytes: more than the 8 kilobytes that are left
 
 
 @pytest.fixture
@@ -29,25 +30,184 @@ def run(triton, wav_scp, out, *more):
 
 
 def files_in(folder):
-    return {path.name: path.read_text() for path in folder.iterdir()}
+    return {path.name: path.read_text() for path in folder.glob("[!.]*")}
 
 
 def test_only_what_is_missing_is_sent_and_all_is_joined_and_counted(triton, wav_scp, out, capfd):
-    (out / "rttm_b").write_text("of an earlier run\n")
-    (out / "rttm_c").touch()  # no speech in it
+    triton.reply = lambda call: "" if call.recording_id == "c" else one_turn(call)  # no speech in c
+    run(triton, wav_scp, out)
+    whole = files_in(out)
+    for name in ("rttm_a", "rttm_d", "rttm"):
+        (out / name).unlink()
+    triton.calls.clear()
+    capfd.readouterr()
 
     code = run(triton, wav_scp, out, "--resume")
 
     assert code == 0
     assert sorted(triton.ids) == ["a", "d"]
-    assert files_in(out) == {
-        "rttm_a": turn("a"),
-        "rttm_b": "of an earlier run\n",
-        "rttm_c": "",
-        "rttm_d": turn("d"),
-        "rttm": turn("a") + "of an earlier run\n" + turn("d"),
-    }
-    assert "2 done, 0 failed, 2 done by an earlier run" in capfd.readouterr().err
+    assert files_in(out) == whole
+    told = capfd.readouterr().err
+    assert "2 done, 0 failed, 2 done by an earlier run" in told
+    assert "WARNING" not in told
+
+
+def cut(out):
+    (out / "rttm_b").write_text(turn("b")[:20])
+
+
+def cut_at_a_line_end(out):
+    (out / "rttm_b").write_text(turn("b"))
+
+
+def emptied(out):
+    (out / "rttm_b").write_bytes(b"")
+
+
+def of_another_id(out):
+    (out / "rttm_b").write_text(turn("a") * 2)
+
+
+def no_text(out):
+    (out / "rttm_b").write_bytes(b"\xff" * 100)
+
+
+def another_format_cut(out):
+    (out / "b.json").write_text("{")
+
+
+def replaced_audio(out):
+    (out.parent / "b.wav").write_bytes((out.parent / "d.wav").read_bytes())
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [cut, cut_at_a_line_end, emptied, of_another_id, no_text, another_format_cut, replaced_audio],
+)
+def test_what_is_not_the_whole_result_of_that_audio_is_made_again_and_told(
+    spoil, triton, wav_scp, out, capfd
+):
+    triton.reply = lambda call: turn(call.recording_id) * 2
+    run(triton, wav_scp, out, "--format=json")
+    whole = files_in(out)
+    spoil(out)
+    triton.calls.clear()
+    capfd.readouterr()
+
+    code = run(triton, wav_scp, out, "--format=json", "--resume")
+
+    assert code == 0
+    assert triton.ids == ["b"]
+    assert files_in(out) == whole
+    reason = {
+        replaced_audio: "their audio has changed",
+    }.get(spoil, "their files are not as they were written")
+    assert f"WARNING: 1 result(s) made again, since {reason}: b\n" in capfd.readouterr().err
+
+
+def test_results_of_other_settings_are_made_again_and_the_settings_named(
+    triton, wav_scp, out, capfd
+):
+    run(triton, wav_scp, out, "--num_speakers=2", "--exclusive")
+    triton.calls.clear()
+
+    code = run(triton, wav_scp, out, "--num_speakers=3", "--exclusive", "--resume")
+
+    assert code == 0
+    assert sorted(triton.ids) == ["a", "b", "c", "d"]
+    assert "since they were made with another num_speakers: a, b, c, d" in capfd.readouterr().err
+    triton.calls.clear()
+    assert run(triton, wav_scp, out, "--num_speakers=3", "--exclusive", "--resume") == 0
+    assert triton.calls == []
+
+
+def of_network(name):
+    def reply(call):
+        return {"RTTM": one_turn(call), "INFO": json.dumps({"speaker_network": name})}
+
+    return reply
+
+
+def test_results_of_other_networks_are_made_again_as_soon_as_the_service_tells_its_own(
+    triton, wav_scp, out, capfd
+):
+    triton.reply = of_network("campplus")
+    run(triton, wav_scp, out)
+    (out / "rttm_c").unlink()
+    triton.reply = of_network("resnet34")
+    triton.calls.clear()
+    capfd.readouterr()
+
+    code = run(triton, wav_scp, out, "--resume")
+
+    assert code == 0
+    assert triton.ids[0] == "c"
+    assert sorted(triton.ids) == ["a", "b", "c", "d"]
+    told = capfd.readouterr().err
+    assert "3 result(s) made again, since the service has other networks now" in told
+    assert "4 done, 0 failed\n" in told
+
+
+def test_audio_that_was_copied_or_touched_is_the_same(triton, wav_scp, out, tmp_path):
+    run(triton, wav_scp, out)
+    for name in "abcd":
+        content = (tmp_path / f"{name}.wav").read_bytes()
+        (tmp_path / f"{name}.wav").unlink()
+        (tmp_path / f"{name}.wav").write_bytes(content)
+    triton.calls.clear()
+
+    assert run(triton, wav_scp, out, "--resume") == 0
+    assert triton.calls == []
+
+
+def test_results_of_an_older_client_are_kept_with_a_warning_if_they_read_back(
+    triton, wav_scp, out, capfd
+):
+    run(triton, wav_scp, out)
+    (out / ".resume.jsonl").unlink()
+    (out / "rttm_b").write_text(turn("b") + turn("b")[:-1])
+    (out / "rttm_c").write_text("")
+    (out / "rttm_d").write_text(turn("a"))
+    triton.calls.clear()
+    capfd.readouterr()
+
+    code = run(triton, wav_scp, out, "--resume")
+
+    assert code == 0
+    assert sorted(triton.ids) == ["b", "c", "d"]
+    assert files_in(out)["rttm"] == "".join(map(turn, "abcd"))
+    told = capfd.readouterr().err
+    assert "3 result(s) made again, since their RTTM cannot be read back: b, c, d\n" in told
+    assert "1 result(s) kept though nothing is noted of their audio and settings" in told
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"\xff\xfe",
+        b"[]\n{}\n3\n",
+        b'{"recording_id": "a"}\n',
+        b'{"recording_id": [], "audio": 1, "settings": 2, "networks": 3, "files": 4}\n',
+    ],
+)
+def test_damaged_notes_are_passed_over(damage, triton, wav_scp, out, capfd):
+    run(triton, wav_scp, out)
+    lines = (out / ".resume.jsonl").read_bytes().splitlines(keepends=True)
+    (out / ".resume.jsonl").write_bytes(damage + b"".join(lines[1:])[:-30])
+    triton.calls.clear()
+    capfd.readouterr()
+
+    assert run(triton, wav_scp, out, "--resume") == 0
+    assert triton.calls == []
+    assert "kept though nothing is noted" in capfd.readouterr().err
+
+
+def test_notes_do_not_grow_with_every_run(triton, wav_scp, out):
+    run(triton, wav_scp, out)
+    once = (out / ".resume.jsonl").read_bytes().count(b"\n")
+    run(triton, wav_scp, out)
+
+    assert (out / ".resume.jsonl").read_bytes().count(b"\n") == once == len("abcd")
 
 
 def test_a_failed_recording_is_sent_again_by_the_next_run(triton, wav_scp, out):
@@ -83,7 +243,8 @@ def test_a_finished_run_needs_no_server_and_no_audio(triton, wav_scp, out, tmp_p
 
 def test_what_an_earlier_run_did_is_scored_too(triton, wav_scp, out, tmp_path, capfd):
     (tmp_path / "all.rttm").write_text(turn("a") + turn("b"))
-    (out / "rttm_b").touch()  # all missed
+    triton.reply = lambda call: "" if call.recording_id == "b" else one_turn(call)  # b: all missed
+    run(triton, wav_scp, out)
 
     run(triton, wav_scp, out, "--resume", "--reference", tmp_path / "all.rttm")
 
@@ -105,7 +266,7 @@ def test_no_room_for_one_answer_is_that_recordings_failure(triton, wav_scp, out)
     command = [sys.executable, "client.py", "--url", triton.url, "--wavscp", wav_scp]
 
     finished = subprocess.run(
-        ["bash", "-c", 'ulimit -f 1 && exec "$@"', "bash", *command, "--output_directory", out],
+        ["bash", "-c", 'ulimit -f 8 && exec "$@"', "bash", *command, "--output_directory", out],
         cwd=Path(client.__file__).parent,
         env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},  # python would leave halves of those
         check=False,

@@ -45,7 +45,7 @@ def run(url, *args):
 
 
 def rttm_files(folder):
-    return {path.name: path.read_text() for path in folder.iterdir()}
+    return {path.name: path.read_text() for path in folder.glob("[!.]*")}
 
 
 def expected_files(ids):

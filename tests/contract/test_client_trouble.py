@@ -38,7 +38,7 @@ def earlier_run(tmp_path):
 
 
 def files_in(folder):
-    return {path.name: path.read_text() for path in folder.iterdir()}
+    return {path.name: path.read_text() for path in folder.glob("[!.]*")}
 
 
 def test_an_absent_server_is_named_and_nothing_is_touched(wav_scp, earlier_run, capfd):

@@ -108,12 +108,3 @@ def test_foreign_files_are_those_that_upstreams_cat_would_take_too(folder, tmp_p
         (tmp_path / name).touch()
 
     assert folder.foreign_files(["a"]) == ["rttm.bak", "rttm_other"]
-
-
-def test_what_an_earlier_run_finished_is_read_and_nothing_else(folder, tmp_path):
-    folder.put("a", {"rttm": b"a\n"})
-    folder.put("silent", {"rttm": b""})
-    folder.put("other", {"rttm": b"x\n"})
-    (tmp_path / "rttm_folder").mkdir()
-
-    assert folder.finished(["a", "b", "silent", "folder"]) == {"a": b"a\n", "silent": b""}
