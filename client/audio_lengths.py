@@ -1,8 +1,7 @@
 """How long a recording is, told by its header: nothing is decoded."""
 
+import json
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import soundfile
 
@@ -33,14 +32,8 @@ def _length_s(path: Path, descriptor: int) -> float:
                 refuse_too_large(path, path.stat().st_size)
             return float(sound.frames / sound.samplerate)
     except soundfile.LibsndfileError as error:
-        return through_av(path, str(error.error_string).rstrip("."), _container_length_s)
-
-
-def _container_length_s(av: ModuleType, container: Any) -> float:  # noqa: ANN401 - PyAV is optional
-    stream = container.streams.audio[0]
-    if stream.duration is not None:
-        return float(stream.duration * stream.time_base)
-    return float((container.duration or 0) / av.time_base)
+        reason = str(error.error_string).rstrip(".")
+        return float(json.loads(through_av(path, reason, "probe"))["length_s"] or 0)
 
 
 def _plausible(length_s: float) -> float | None:

@@ -114,6 +114,7 @@ class _UnderWay:
         try:
             audio = self._load(recording)
         except ValueError as error:
+            self._stop_if_interrupted()  # that may be why
             self._arrived.put(Failure(recording, str(error)))
             return
         self._stop_if_interrupted()  # reading may have taken long

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from audio_files import SERVICE_RATE_HZ
+from audio_files import SERVICE_RATE_HZ, Stopped, never
 from formats.result import Result, Turn
 from report_page.document import Outline, document, within
 from report_page.embedding import encode_into
@@ -53,14 +53,17 @@ def heard(audio: Path) -> tuple[Outline, bytes]:
     return hear_into(sound, audio), sound.getvalue()
 
 
-def hear_into(sound: BinaryIO, audio: Path) -> Outline:
-    """Read a recording once, and write the sound for a player; what its waveform looks like."""
+def hear_into(sound: BinaryIO, audio: Path, stopped: Stopped = never) -> Outline:
+    """Read a recording once, and write the sound for a player; what its waveform looks like.
+
+    AudioError if it cannot be read, or as soon as `stopped` says so.
+    """
     measured: list[bytes] = []
     n_samples = 0
 
     def watched() -> Iterator[Samples]:
         nonlocal n_samples
-        for block in sound_blocks(audio):
+        for block in sound_blocks(audio, stopped):
             measured.append(peaks(block).tobytes())
             n_samples += len(block)
             yield block

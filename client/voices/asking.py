@@ -67,8 +67,12 @@ class Asking:
         recordings = [Recording(f"voice-{number}", path) for number, path in enumerate(paths)]
         retries = Retries(self._options.retry_for, self._backoff)
         with self._service(parameters) as service, noted_interrupt() as interrupted:
+
+            def loaded(recording: Recording) -> bytes:
+                return encoded_bytes(recording.path, stopped=interrupted)
+
             outcomes = list(
-                diarize_all(service, recordings, _loaded, self._options.jobs, interrupted, retries)
+                diarize_all(service, recordings, loaded, self._options.jobs, interrupted, retries)
             )
         failed = [each for each in outcomes if isinstance(each, Failure)]
         if failed:
@@ -82,10 +86,6 @@ class Asking:
         return Service(
             options.url, options.model_name, options.timeout, asked, self._guard, NEEDED_OUTPUTS
         )
-
-
-def _loaded(recording: Recording) -> bytes:
-    return encoded_bytes(recording.path)
 
 
 def _sentence(failure: Failure) -> str:

@@ -1,12 +1,12 @@
 """What an upload is, judged by its content alone: its media type, and its length if it tells."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import soundfile
 
-from audio_files import AV_FORMATS
+from audio_files import AudioError, through_av
 from web.problems import ProblemError
 
 # A file that tells no length counts as long as if it were speech packed as much as is usual.
@@ -52,8 +52,8 @@ def probe(path: Path) -> Probe:
         with path.open("rb") as file, soundfile.SoundFile(file.fileno(), closefd=False) as sound:
             media_type = _SOUNDFILE_TYPES.get(sound.format, UNKNOWN_TYPE)
             return Probe(media_type, _believed(sound.frames / sound.samplerate))
-    except soundfile.LibsndfileError:
-        return _probe_by_av(path)
+    except soundfile.LibsndfileError as error:
+        return _probe_by_av(path, str(error.error_string))
 
 
 def longest_s(found: Probe, n_bytes: int) -> float:
@@ -61,18 +61,15 @@ def longest_s(found: Probe, n_bytes: int) -> float:
     return n_bytes / LEAST_BYTES_PER_S if found.audio_s is None else found.audio_s
 
 
-def _probe_by_av(path: Path) -> Probe:
+def _probe_by_av(path: Path, reason: str) -> Probe:
     try:
-        with av.open(str(path), options={"format_whitelist": AV_FORMATS}) as container:
-            if not container.streams.audio:
-                raise ProblemError(415, "the file holds no audio")
-            duration = container.duration
-            audio_s = None if duration is None else _believed(duration / av.time_base)
-            return Probe(_AV_TYPES.get(container.format.name, UNKNOWN_TYPE), audio_s)
-    except (av.error.FFmpegError, ValueError) as error:
+        found = json.loads(through_av(path, reason, "probe"))
+    except AudioError as error:
         raise ProblemError(
             415, "the file is no audio that can be read, such as wav, flac, mp3, ogg, m4a or webm"
         ) from error
+    audio_s = None if found["length_s"] is None else _believed(found["length_s"])
+    return Probe(_AV_TYPES.get(found["format"], UNKNOWN_TYPE), audio_s)
 
 
 def _believed(audio_s: float) -> float | None:

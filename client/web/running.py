@@ -178,7 +178,9 @@ class _Sending:
         self._job.state = State.UPLOADING
         try:
             keep_channels = needs_channels(self._job.options)
-            return encoded_bytes(recording.path, keep_channels=keep_channels)
+            return encoded_bytes(
+                recording.path, keep_channels=keep_channels, stopped=self._job.cancelling.is_set
+            )
         except AudioError:
             self.unreadable = True
             raise

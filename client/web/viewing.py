@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from functools import partial
@@ -38,6 +39,7 @@ class Views:
     def __init__(self, folder: WorkFolder) -> None:
         self._folder = folder
         self._hearing = SharedWork(N_HEARD_AT_ONCE)
+        self._closing = threading.Event()
 
     async def heard(self, job_id: str) -> None:
         """Make the waveform's outline, and the recording as FLAC, where they are not there yet.
@@ -69,7 +71,8 @@ class Views:
         return _around(head.encode(), sound, tail.encode())
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Break off what is under way, and begin nothing more."""
+        self._closing.set()
         self._hearing.close()
 
     def _outline(self, job_id: str, result: Result) -> Outline:
@@ -80,13 +83,18 @@ class Views:
     def _hear(self, job_id: str) -> None:
         peaks, sound = self._folder.peaks(job_id), self._folder.sound(job_id)
         part = temporary_path(sound.parent)
+        audio = self._folder.audio(job_id)
+
+        def stopped() -> bool:
+            return self._closing.is_set() or not audio.exists()
+
         with _removed_is_told():
             try:
                 with part.open("xb") as file:
-                    outline = hear_into(file, self._folder.audio(job_id))
+                    outline = hear_into(file, audio, stopped)
                 part.replace(sound)
             except AudioError as error:
-                if self._folder.audio(job_id).exists():
+                if not stopped():
                     raise ProblemError(422, "the recording cannot be played") from error
                 raise
             finally:

@@ -80,10 +80,11 @@ def hearing(monkeypatch):
 
     held = SimpleNamespace(go_on=threading.Event(), begun=[])
 
-    def hear(file, audio):
+    def hear(file, audio, stopped):
+        held.stopped = stopped
         held.begun.append(audio)
         assert held.go_on.wait(60)
-        return hear_into(file, audio)
+        return hear_into(file, audio, stopped)
 
     monkeypatch.setattr(viewing, "hear_into", hear)
     yield held
@@ -127,7 +128,9 @@ def test_what_is_removed_while_it_is_heard_is_gone(gateway, job, hearing):
     with ThreadPoolExecutor(1) as threads:
         view = threads.submit(Caller(gateway.url).get, f"{job}/view")
         wait_until(lambda: hearing.begun)
+        assert not hearing.stopped()
         gateway.ask("DELETE", job)
+        assert hearing.stopped()
         hearing.go_on.set()
 
     assert_problem(view.result(), 404, "removed")
@@ -135,7 +138,7 @@ def test_what_is_removed_while_it_is_heard_is_gone(gateway, job, hearing):
 
 
 def test_a_full_disk_is_not_told_as_a_job_that_is_gone(gateway, job, monkeypatch):
-    def full(file, audio):
+    def full(*_):
         raise OSError(errno.ENOSPC, "no space")
 
     monkeypatch.setattr(viewing, "hear_into", full)

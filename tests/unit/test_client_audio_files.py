@@ -1,6 +1,5 @@
 import io
 import sys
-import types
 
 import numpy as np
 import pytest
@@ -93,85 +92,9 @@ def test_without_pyav_the_sentence_says_what_to_install(m4a, monkeypatch):
         encoded_bytes(m4a)
 
 
-class FakeFrame:
-    def __init__(self, samples):
-        self._samples = samples
+def test_packing_ends_as_soon_as_nobody_wants_it(noise, tmp_path):
+    path = tmp_path / "long.wav"
+    soundfile.write(path, noise, 22_050)
 
-    def to_ndarray(self):
-        return self._samples.reshape(1, -1)
-
-
-class FakeContainer:
-    """A file of two frames, or of no audio stream."""
-
-    def __init__(self, frames):
-        self.streams = types.SimpleNamespace(audio=["the stream"] if frames else [])
-        self._frames = frames
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        return None
-
-    def decode(self, stream):
-        assert stream == "the stream"
-        return iter(self._frames)
-
-
-class FakeResampler:
-    """Holds one frame back, as a real resampler does, until it is flushed."""
-
-    def __init__(self, **wanted):
-        assert wanted == {"format": "s16", "layout": "mono", "rate": 16_000}
-        self._held = []
-
-    def resample(self, frame):
-        ready, self._held = self._held, [frame] if frame else []
-        return ready
-
-
-class FakeFFmpegError(Exception):
-    pass
-
-
-@pytest.fixture
-def fake_av(monkeypatch):
-    """A function that installs an `av` whose files hold these frames."""
-
-    def install(frames):
-        av = types.ModuleType("av")
-        av.AudioResampler = FakeResampler
-        av.open = lambda _, options: FakeContainer(frames)
-        av.error = types.SimpleNamespace(FFmpegError=FakeFFmpegError)
-        monkeypatch.setitem(sys.modules, "av", av)
-        return av
-
-    return install
-
-
-def test_with_pyav_every_frame_is_sent_as_16_khz_mono(m4a, fake_av):
-    samples = np.arange(300, dtype=np.int16)
-    fake_av([FakeFrame(samples[:200]), FakeFrame(samples[200:])])
-
-    kind, rate_hz, sent = read_back(encoded_bytes(m4a))
-
-    assert (kind, rate_hz) == ("FLAC", 16_000)
-    assert np.array_equal(sent >> 16, samples)
-
-
-def test_a_film_without_sound_is_one_sentence(m4a, fake_av):
-    fake_av([])
-
-    with pytest.raises(AudioError, match="no audio stream"):
-        encoded_bytes(m4a)
-
-
-def test_what_pyav_cannot_read_either_is_one_sentence(m4a, fake_av):
-    def refuse(_, options):
-        raise FakeFFmpegError("Invalid data found")
-
-    fake_av([]).open = refuse
-
-    with pytest.raises(AudioError, match=r"neither libsndfile nor PyAV .*Invalid data found"):
-        encoded_bytes(m4a)
+    with pytest.raises(AudioError, match="broken off"):
+        encoded_bytes(path, pack_from_bytes=0, stopped=lambda: True)

@@ -96,6 +96,17 @@ def test_after_ctrl_c_nothing_more_is_sent():
     assert diarizer.sent == ["r0", "r1"]
 
 
+def test_what_ctrl_c_broke_off_while_it_was_read_is_no_failure():
+    interrupted = []
+
+    def broken_off(recording):
+        interrupted.append(True)
+        raise ValueError(f"reading {recording.path} was broken off")
+
+    with pytest.raises(KeyboardInterrupt):
+        list(diarize_all(None, recordings(1), broken_off, 1, lambda: bool(interrupted)))
+
+
 def test_ctrl_c_is_noticed_while_nothing_arrives():
     class Silent:
         def send(self, recording, audio, deliver):

@@ -8,7 +8,7 @@ import soundfile
 
 from audio_files import AudioError
 from made_media import noise, write_media
-from report_page import embedding
+from report_page import embedding, sound
 from report_page.document import Outline
 from report_page.embedding import encode_into, rounded
 from report_page.making import heard
@@ -99,6 +99,15 @@ def test_no_audio_is_told(tmp_path):
         all_of(tmp_path / "a.wav")
     with pytest.raises(AudioError, match=r"cannot read .*b\.wav: No such file"):
         all_of(tmp_path / "b.wav")
+
+
+def test_what_goes_on_for_days_is_not_heard_to_its_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(sound, "MAX_AUDIO_S", 100)
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.zeros(2**20, np.int16), 4)  # hertz: three days in a few kilobytes
+
+    with pytest.raises(AudioError, match=r"a\.flac goes on after 100 s"):
+        heard(path)
 
 
 def test_a_short_recording_is_carried_without_loss(tmp_path):
