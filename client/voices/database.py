@@ -39,8 +39,17 @@ class Kind:
 
 
 def is_new(path: Path) -> bool:
-    """Whether nothing was ever kept: the file is missing, or its first transaction did not end."""
-    return not path.exists() or (path.is_file() and not path.stat().st_size)
+    """Whether nothing was ever kept: the file is missing, or its first transaction did not end.
+
+    Raises
+    ------
+    FileError
+        If it may not even be looked at.
+    """
+    try:
+        return not path.exists() or (path.is_file() and not path.stat().st_size)
+    except OSError as error:
+        raise FileError(f"cannot use {path}: {error.strerror}") from error
 
 
 @contextlib.contextmanager
@@ -52,11 +61,12 @@ def reading(path: Path, kind: Kind) -> Iterator[sqlite3.Connection]:
     VoicesError
         If there is no such file, or it is another or a newer one, or cannot be read.
     """
-    if not path.is_file():
-        raise VoicesError(f"{path} is no file, expected {kind.what}")
-    with _sentences(path, kind), contextlib.closing(_connection(path, "ro")) as connection:
-        _check(connection, path, kind)
-        yield connection
+    with _sentences(path, kind):
+        if not path.is_file():
+            raise VoicesError(f"{path} is no file, expected {kind.what}")
+        with contextlib.closing(_connection(path, "ro")) as connection:
+            _check(connection, path, kind)
+            yield connection
 
 
 @contextlib.contextmanager
@@ -119,7 +129,7 @@ def _sentences(path: Path, kind: Kind) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise FileError(f"cannot use {path}: {error}") from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # its messages quote the file
         raise VoicesError(f"{path} cannot be read ({error}), {_expected(kind)}") from error
     except OSError as error:
         raise FileError(f"cannot use {path}: {error.strerror}") from error

@@ -14,6 +14,7 @@ import numpy as np
 
 from outcome import SPEAKER_COLUMN, Answer
 from voices.database import Kind, is_new, reading, writing
+from voices.speakers import speakers_of
 from voices.voice import VoicesError
 from wav_scp import Recording
 
@@ -84,8 +85,10 @@ class LinkMemory:
 
     def _answer(self, recording: Recording, row: tuple[Any, ...]) -> Answer:
         try:
-            return _answer(recording, row)
-        except (ValueError, TypeError) as error:
+            answer = _answer(recording, row)
+            speakers_of(answer)  # which finds what contradicts itself
+            return answer
+        except (ValueError, TypeError, AttributeError) as error:
             raise VoicesError(
                 f"{self.path} is damaged at {recording.recording_id!r} ({error}): run without "
                 "--resume, which asks for all again"

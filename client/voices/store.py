@@ -38,6 +38,7 @@ _COLUMNS = (
     "name, network, dimension, centroid, file_name, audio_sha256, speech_s, model_name, mode, "
     "enrolled_at"
 )
+_TYPES = (str, str, str, str, float, str, str, str)  # without dimension and centroid
 
 
 class VoiceStore:
@@ -55,7 +56,7 @@ class VoiceStore:
         """Refuse, before anything is to be kept, what could not be written."""
         folder = self.path.absolute().parent  # where SQLite writes its journal
         for place in (folder, self.path) if self.path.exists() else (folder,):
-            if not os.access(place, os.W_OK):
+            if not (folder.is_dir() and os.access(place, os.W_OK)):
                 raise FileError(f"cannot write {self.path}: {place} is missing or read-only")
 
     def voices(self) -> list[Voice]:
@@ -98,6 +99,11 @@ class VoiceStore:
 
     def _voice(self, row: Sequence[object]) -> Voice:
         name, network, dimension, blob, *origin = row
+        # SQLite keeps values of any type in any column.
+        if tuple(map(type, (name, network, *origin))) != _TYPES:
+            raise VoicesError(
+                f"{self.path} is damaged at the name {name!r}: a value of another type"
+            )
         self._refuse_unusable(str(name))
         centroid = _direction(blob)
         if centroid is None or len(centroid) != dimension:

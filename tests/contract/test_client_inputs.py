@@ -105,6 +105,32 @@ def test_ids_that_cannot_be_are_wrong_usage(arguments, words, triton, capfd):
     assert words in capfd.readouterr().err
 
 
+LONG = "x" * 300  # longer than any name may be, so that it cannot even be looked at
+
+
+def test_audio_whose_name_cannot_be_is_that_recordings_failure(triton, folder, capfd):
+    (folder / "loop.wav").symlink_to("loop.wav")
+
+    code = run(triton, "--audio_file", f"{LONG}/x.wav", folder / "loop.wav", folder / "a.wav")
+
+    told = capfd.readouterr().err
+    assert code == 1
+    assert triton.ids == ["a"]
+    assert f"ERROR: x: cannot read {LONG}/x.wav: File name too long\n" in told
+    assert f"ERROR: loop: {folder / 'loop.wav'} is no file\n" in told
+
+
+@pytest.mark.parametrize("option", ["--reference", "--md_eval", "--voices", "--output_directory"])
+def test_other_names_that_cannot_be_are_wrong_usage(option, triton, folder, tmp_path, capfd):
+    reference = ["--reference", folder / "a.wav"] if option == "--md_eval" else []
+
+    code = run(triton, "--audio_file", folder / "a.wav", *reference, option, LONG, "--dry_run")
+
+    assert code == 2
+    assert f"ERROR: cannot use {LONG}: File name too long\n" in capfd.readouterr().err
+    assert triton.headers == []
+
+
 @pytest.mark.parametrize(("flags", "name"), [([], "stdin"), (["--recording_id=talk"], "talk")])
 def test_standard_input_is_sent_whole(flags, name, triton, folder):
     content = (folder / "b.flac").read_bytes()

@@ -186,11 +186,14 @@ def test_a_resumed_run_on_another_network_ends_and_keeps_what_is_there(
     assert rttms(out) == {"a": ["VOICE_000", "VOICE_001"], "c": ["VOICE_002"], "d": []}
 
 
-def test_what_is_damaged_is_told_and_made_anew_without_resume(talks, wav_scp, out, capfd):
+@pytest.mark.parametrize(
+    "damage", ["embeddings = x'00'", "rttm = 7", "rttm = x'00'", "info = '[]'", "labels = '[0]'"]
+)
+def test_what_is_damaged_is_told_and_made_anew_without_resume(damage, talks, wav_scp, out, capfd):
     asking = ["--wavscp", wav_scp(*"abc"), "--output_directory", out, "--link_speakers"]
     run(talks, *asking)
     with sqlite3.connect(out / ".link.db") as connection:
-        connection.execute("UPDATE answers SET embeddings = x'00' WHERE recording_id = 'b'")
+        connection.execute(f"UPDATE answers SET {damage} WHERE recording_id = 'b'")
     connection.close()
 
     assert run(talks, *asking, "--resume") == 2

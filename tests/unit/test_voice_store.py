@@ -1,6 +1,8 @@
 """The file of enrolled voices: what goes in comes out, what does not belong is refused."""
 
+import contextlib
 import os
+import random
 import sqlite3
 import stat
 from concurrent.futures import ProcessPoolExecutor
@@ -13,12 +15,14 @@ from hypothesis import strategies as st
 
 from unit.planted_voices import voice
 from unit.seeded import seeded
+from voices import database
 from voices.database import FileError
 from voices.names import usable_name
 from voices.store import VOICES, VoiceStore
 from voices.voice import VoicesError
 
 N_AT_ONCE = 8
+N_DAMAGED = 200
 
 
 @pytest.fixture
@@ -160,6 +164,59 @@ def test_a_damaged_centroid_is_refused(centroid, store):
 
     with pytest.raises(VoicesError, match="is damaged: a centroid of 'Ana' is no direction"):
         store.voices()
+
+
+@pytest.mark.parametrize("value", ["speech_s = 'long'", "network = x'00'", "mode = x''"])
+def test_a_value_of_another_type_is_refused(value, store):
+    store.add([voice("Ana", [1, 0])])
+    with sqlite3.connect(store.path) as connection:
+        connection.execute(f"UPDATE voices SET {value}")
+    connection.close()
+
+    with pytest.raises(VoicesError, match="is damaged at the name 'Ana': a value of another type"):
+        store.voices()
+
+
+def test_a_damaged_file_is_refused_and_left_as_it_is_wherever_the_damage_is(store):
+    store.add([voice(f"person{n}", [1, n], file=f"{n}.wav") for n in range(40)])
+    content = store.path.read_bytes()
+    for seed in range(N_DAMAGED):
+        rng = random.Random(seed)
+        damaged = bytearray(content[: rng.randrange(len(content))] if seed % 4 == 0 else content)
+        for _ in range(min(20, len(damaged))):
+            damaged[rng.randrange(len(damaged))] = rng.randrange(256)
+        store.path.write_bytes(damaged)
+        try:
+            store.voices()
+            store.remove("nobody")
+        except VoicesError:
+            assert store.path.read_bytes() == damaged
+
+
+def test_a_schema_that_lies_in_words_that_are_no_text_is_refused(store):
+    store.add([voice("Ana", [1, 0])])
+    store.path.write_bytes(store.path.read_bytes().replace(b"CREATE TABLE", b"CREATE \xff\xfeBLE"))
+
+    with pytest.raises(VoicesError, match="cannot be read"):
+        store.voices()
+
+
+def test_a_file_that_another_process_holds_is_told(store, monkeypatch):
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.01)
+    store.add([voice("Ana", [1, 0])])
+    with contextlib.closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(FileError, match=r"cannot use .*: database is locked"):
+            store.voices()
+        with pytest.raises(FileError, match=r"cannot use .*: database is locked"):
+            store.add([voice("Ben", [0, 1])])
+    assert names(store) == ["Ana"]
+
+
+@pytest.mark.parametrize("use", [lambda store: store.is_new, VoiceStore.voices])
+def test_a_name_that_may_not_be_looked_at_is_one_sentence(use, tmp_path):
+    with pytest.raises(FileError, match=r"cannot use .*: File name too long"):
+        use(VoiceStore(tmp_path / ("x" * 300)))
 
 
 @pytest.mark.parametrize(
