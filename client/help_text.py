@@ -54,10 +54,11 @@ start with rttm, or with their ending are longer than file names may be, are ref
 --report makes <id>.html, which holds all it needs, the sound too: 20 to 33 MB an hour, a third more
 as text. No network is asked when it is opened.
 
---resume keeps every recording whose rttm_<id> and further files are all there, and asks for the
-others only. It does not look at what made that file: other options, another mode, another
-server or an audio file that has changed since. A failed recording has no file, so the same line
-with --resume tries it again.
+--resume keeps the results that are there whole and are of the same audio, settings, and networks of
+the service, and asks for the others only. What made them is noted in the output directory, in
+.resume.jsonl. A result that is cut or changed, or of another making, is made again, and that is
+told. Files without a note, as an older client left them, are kept with a warning if their RTTM
+reads back. A failed recording has no file, so the same line with --resume tries it again.
 
 --voices names who is enrolled, in all files; where the service's speaker network is not the one
 that they were enrolled with, the run ends. --link_speakers writes every file at once with the names

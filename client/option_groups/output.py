@@ -28,7 +28,9 @@ def add_output(parser: argparse.ArgumentParser) -> None:
         help="a line of JSON on standard output for every recording as it ends, failed ones too",
     )
     group.add_argument(
-        "--resume", action="store_true", help="skip recordings whose files are there already"
+        "--resume",
+        action="store_true",
+        help="skip recordings whose results are there already, whole and of the same making",
     )
     group.add_argument(
         "--dry_run",

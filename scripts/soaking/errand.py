@@ -18,7 +18,6 @@ from soaking.comparing import not_same, read, unanswered
 
 CLIENT = ROOT / "client" / "client.py"
 RETRY_FOR_S, JOBS = 600, 4
-PART = ".part-"
 POLL_S = 0.05
 DONE_WITHIN_S = 1200.0
 
@@ -91,13 +90,14 @@ class Errand:
     def litter(self, expected: Mapping[str, object]) -> list[str]:
         """Files that nobody asked for; a joined file that is not all answers, each once.
 
-        A client that is killed while it writes may leave a `.part-` file, which nobody reads.
+        Names that start with a dot are the client's own: its notes, and a `.part-` file where it
+        was killed while it wrote.
         """
         names = {f"{PREFIX}{name}" for name in expected}
         found = [
             f"{path.name} is left in the output folder"
-            for path in sorted(self.output.iterdir())
-            if path.name not in {*names, JOINED} and not path.name.startswith(PART)
+            for path in sorted(self.output.glob("[!.]*"))
+            if path.name not in {*names, JOINED}
         ]
         joined = self.output / JOINED
         parts = [self.output / name for name in sorted(names)]
