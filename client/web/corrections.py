@@ -1,28 +1,34 @@
 """Turns that a person corrected: read and checked before they are kept."""
 
-import unicodedata
+import re
 from dataclasses import replace
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from characters import EXPECTED_IN_NAMES, NOT_IN_NAMES
 from formats.result import Result, Turn
 from web.exports import rttm_name
 from web.problems import ProblemError
 
 MOST_TURNS = 100_000
+MOST_SPEAKERS = 1000  # ten times as many as are found in one channel
 MOST_S = 1e6  # 11 days
 MOST_NAME_CHARACTERS = 100
 BY_HAND = 1.0  # confidence of a turn that a person set
+_NO_BLANK = re.compile(r"[^\S ]")
 
 
 def _name(text: str) -> str:
     """Take a speaker's name without white space around it."""
     name = text.strip()
-    if not name or any(
-        unicodedata.category(letter)[0] in "CZ" and letter != " " for letter in name
-    ):
-        raise ValueError("expected a name of letters, without control characters")
+    if not name:
+        raise ValueError(f"got {text!r}, expected a name of at least one character")
+    if found := NOT_IN_NAMES.search(name) or _NO_BLANK.search(name):
+        raise ValueError(
+            f"name {name!r} holds {found.group()!r}, expected {EXPECTED_IN_NAMES}, and no white "
+            "space but blanks"
+        )
     return name
 
 
@@ -38,8 +44,8 @@ class CorrectedTurn(BaseModel):
     speaker: Annotated[str, AfterValidator(_name)] = Field(
         min_length=1,
         max_length=MOST_NAME_CHARACTERS,
-        description="A name; blanks may be in it, but neither control characters nor other white "
-        "space.",
+        description="A name; blanks may be in it, but neither other white space nor control "
+        "characters, direction marks (such as U+202E) and zero-width spaces.",
     )
     confidence: float | None = Field(
         default=None,
@@ -58,7 +64,10 @@ class Correction(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    turns: list[CorrectedTurn] = Field(max_length=MOST_TURNS)
+    turns: list[CorrectedTurn] = Field(
+        max_length=MOST_TURNS,
+        description=f"Of at most {MOST_SPEAKERS} speakers, or as many as were found.",
+    )
 
 
 def corrected(original: Result, correction: Correction) -> Result:
@@ -68,7 +77,7 @@ def corrected(original: Result, correction: Correction) -> Result:
     ------
     ProblemError
         422 if a turn ends before it begins or after the audio, or is on a channel that there is
-        not, or two names are one in RTTM.
+        not, there are too many speakers, or two names are one in RTTM.
     """
     turns = sorted(
         (_turn(turn) for turn in correction.turns),
@@ -81,7 +90,8 @@ def corrected(original: Result, correction: Correction) -> Result:
         for number, turn in enumerate(correction.turns)
         if (message := _problem(_turn(turn), end_ms, n_channels))
     ]
-    problems += _one_name_twice({turn.speaker for turn in turns})
+    names = {turn.speaker for turn in turns}
+    problems += _too_many(len(names), len(original.speakers)) + _one_name_twice(names)
     if problems:
         raise ProblemError(422, problems[0]["message"], errors=problems[:100])
     return replace(original, turns=tuple(turns))
@@ -101,6 +111,12 @@ def _problem(turn: Turn, audio_ms: int, n_channels: int) -> str | None:
     if turn.channel > n_channels:
         return f"a turn on channel {turn.channel}, expected at most {n_channels}"
     return None
+
+
+def _too_many(n_speakers: int, n_found: int) -> list[dict[str, str]]:
+    most = max(MOST_SPEAKERS, n_found)
+    message = f"turns of {n_speakers} speakers, expected at most {most}"
+    return [{"field": "turns", "message": message}] if n_speakers > most else []
 
 
 def _one_name_twice(names: set[str]) -> list[dict[str, str]]:

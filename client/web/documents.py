@@ -8,25 +8,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from wav_scp import id_problem
 from web.gateway import Gateway
 from web.jobs import Job, State
+from web.problems import ProblemDocument
 
 MOST_SPEAKERS = 100  # as `run` has it
 _PARTS = ("result", "view", "turns", "audio", "sound", "report")
-
-
-class ProblemDocument(BaseModel):
-    """Problem details, RFC 9457."""
-
-    class Wrong(BaseModel):
-        """One value that is wrong."""
-
-        field: str
-        message: str
-
-    type: str = Field(description="Always `about:blank`: the status says what kind it is.")
-    title: str = Field(description="The status' name.")
-    status: int = Field(ge=400, le=599)
-    detail: str = Field(description="What was wrong, what came, what is expected.")
-    errors: list[Wrong] = Field(default=[], description="All wrong values, where there are some.")
 
 
 def _recording_id(text: str) -> str:
@@ -48,9 +33,12 @@ class DiarizeOptions(BaseModel):
 
     recording_id: Annotated[str, AfterValidator(_recording_id)] | None = Field(
         default=None,
-        description="Name in the results, without white space, control character or `/`, of at "
-        "most 250 bytes; by default made of the file's name.",
-        json_schema_extra={"pattern": "^[^\\s/\\x00-\\x1f\\x7f-\\x9f]*$"},
+        description="Name in the results, without white space, control character, direction mark, "
+        "zero-width space or `/`, of at most 250 bytes; by default made of the file's name.",
+        json_schema_extra={
+            "pattern": "^[^\\s/\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200b\\u200e\\u200f\\u202a-\\u202e"
+            "\\u2060\\u2066-\\u2069\\ufeff]*$"
+        },
     )
     mode: Literal["full", "classic"] | None = None
     exclusive: Annotated[bool | None, BeforeValidator(_yes_or_no)] = Field(

@@ -93,6 +93,8 @@ def test_the_file_and_the_options_reach_triton(gateway, triton, wav):
         ("x" * 300 + ".wav", "recording"),
         ("...", "..."),
         ("наш разговор.wav", "наш_разговор"),
+        ("invoice\u202egpj.wav", "invoice_gpj"),
+        ("a\0b.wav", "a_b"),
     ],
 )
 def test_a_name_becomes_an_id_and_never_a_path(name, recording_id, gateway, triton, wav):
@@ -122,6 +124,8 @@ def test_what_libsndfile_cannot_read_is_decoded(kind, gateway, triton, tmp_path)
         ("max_speakers", "two"),
         ("channels", "left"),
         ("recording_id", "my call"),
+        ("recording_id", "a\0b"),
+        ("recording_id", "a\u202eb"),
         ("speakers", "2"),
     ],
 )

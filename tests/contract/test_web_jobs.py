@@ -10,6 +10,8 @@ from jsonschema import Draft202012Validator
 from contract.client_fake_server import RefusalError, one_turn
 from gateways import Caller, Clock, assert_problem, serving, wait_until
 from made_media import noise, write_media
+from web import corrections
+from web.corrections import MOST_SPEAKERS
 
 ANA = {"start_s": 0.25, "end_s": 0.75, "speaker": "Ana María"}
 
@@ -194,6 +196,10 @@ def test_a_correction_can_be_forgotten(gateway, job):
         ({"speaker": ""}, "turns.0.speaker"),
         ({"speaker": "Ana\nSPEAKER x"}, "turns.0.speaker"),
         ({"speaker": "x" * 101}, "turns.0.speaker"),
+        ({"speaker": "Ana\0"}, "turns.0.speaker"),
+        ({"speaker": "Ana\u00a0M."}, "turns.0.speaker"),
+        ({"speaker": "Ana\u202e"}, "turns.0.speaker"),
+        ({"speaker": "Ana\u200b"}, "turns.0.speaker"),
         ({"confidence": 2}, "turns.0.confidence"),
         ({"colour": "red"}, "turns.0.colour"),
     ],
@@ -203,6 +209,42 @@ def test_a_wrong_turn_is_named_and_changes_nothing(change, field, gateway, job):
 
     assert assert_problem(answer, 422)["errors"][0]["field"] == field
     assert gateway.get(job).json()["corrected"] is False
+
+
+def test_what_a_name_may_not_hold_is_told_escaped(gateway, job):
+    turn = {**ANA, "speaker": "Ana\u202eb\0"}
+
+    answer = gateway.ask("PUT", f"{job}/turns", json={"turns": [turn]})
+
+    told = r"name 'Ana\u202eb\x00' holds '\u202e', expected no control character, direction mark"
+    assert_problem(answer, 422, told)
+
+
+@pytest.mark.parametrize("name", ["👨\u200d👩\u200d👧", "می\u200cخواهم", "Ana María"])
+def test_a_name_is_kept_with_the_joiners_of_its_script(name, gateway, job):
+    answer = gateway.ask("PUT", f"{job}/turns", json={"turns": [{**ANA, "speaker": name}]})
+
+    assert answer.json()["turns"][0]["speaker"] == name
+
+
+def test_more_speakers_than_anybody_hears_are_refused_and_the_most_are_kept(gateway, job):
+    turns = [
+        {"start_s": n / 1000, "end_s": (n + 1) / 1000, "speaker": f"S{n}"}
+        for n in range(MOST_SPEAKERS + 1)
+    ]
+
+    answer = gateway.ask("PUT", f"{job}/turns", json={"turns": turns})
+
+    assert_problem(answer, 422, "turns of 1001 speakers, expected at most 1000")
+    assert gateway.ask("PUT", f"{job}/turns", json={"turns": turns[1:]}).status_code == 200
+
+
+def test_as_many_speakers_as_were_found_are_kept(gateway, job, monkeypatch):
+    monkeypatch.setattr(corrections, "MOST_SPEAKERS", 0)
+
+    answer = gateway.ask("PUT", f"{job}/turns", json={"turns": [ANA]})
+
+    assert answer.status_code == 200
 
 
 def test_names_that_rttm_cannot_tell_apart_are_refused(gateway, job):
