@@ -9,12 +9,12 @@ from fastapi import FastAPI
 
 from web import routes_diarize, routes_health, routes_jobs, routes_view
 from web.corrections import Correction
-from web.documents import ProblemDocument
 from web.error_handlers import install_error_handlers
 from web.gateway import Gateway
 from web.middleware import add_surroundings
 from web.openapi import complete
 from web.page_files import add_page
+from web.problems import ProblemDocument
 
 PAGE = Path(__file__).with_name("page")  # frame.html and all that it loads
 VERSION = "1"

@@ -1,58 +1,92 @@
 """What is kept of an answer and of its correction, and the texts that are made of them."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+import logging
+from dataclasses import dataclass, replace
+
+from pydantic import BaseModel, ValidationError
 
 from answer_texts import result_of
 from formats import FORMATS, RTTM
 from formats.result import Result, Turn, seconds
 from outcome import Answer
+from web.problems import ProblemError
+
+log = logging.getLogger("diarization_web")
+
+
+class _Correction(BaseModel):
+    turns: tuple[Turn, ...]
+
+
+class _Answer(_Correction):
+    rttm: str
+    audio_ms: int | None
+    mode: str | None
+    n_separate: int | None
 
 
 @dataclass(frozen=True)
 class Kept:
-    """The answer of a job, and what a person made of it (None: nothing yet)."""
+    """The answer of a job, and what a person made of it (None: nothing yet), as they are kept.
+
+    All else may raise ProblemError 409, where they are damaged.
+    """
 
     recording_id: str
-    answer: Mapping[str, Any]
-    correction: Mapping[str, Any] | None
+    answer: bytes
+    correction: bytes | None
 
     @property
     def original(self) -> Result:
         """The turns that Triton found."""
-        return _result(self.recording_id, self.answer)
+        kept = self._answer
+        return Result(self.recording_id, kept.turns, kept.audio_ms, kept.mode, kept.n_separate)
 
     @property
     def result(self) -> Result:
         """The turns that hold: the corrected ones, where there are some."""
         if self.correction is None:
             return self.original
-        turns = tuple(Turn(**turn) for turn in self.correction["turns"])
+        try:
+            turns = _Correction.model_validate_json(self.correction).turns
+        except ValidationError as error:
+            raise self._damaged("correction", "DELETE its turns to go back") from error
         return replace(self.original, turns=turns)
 
     def text(self, token: str) -> str:
         """Write them in a format; the server's own RTTM is kept as it is."""
         if token != RTTM:
             return FORMATS[token].text(self.result)
-        return str(self.answer["rttm"]) if self.correction is None else rttm(self.result)
+        return self._answer.rttm if self.correction is None else rttm(self.result)
+
+    @property
+    def _answer(self) -> _Answer:
+        try:
+            return _Answer.model_validate_json(self.answer)
+        except ValidationError as error:
+            raise self._damaged("result", "remove it, and send the recording again") from error
+
+    def _damaged(self, part: str, way_out: str) -> ProblemError:
+        log.error("what is kept of job %s is damaged: its %s", self.recording_id, part)
+        return ProblemError(409, f"the job's {part} is damaged on the gateway's disk: {way_out}")
 
 
-def kept_answer(answer: Answer) -> dict[str, Any]:
-    """What of an answer is kept, as JSON can hold it; FormatError where it cannot be read."""
+def kept_answer(answer: Answer) -> bytes:
+    """What of an answer is kept; FormatError where it cannot be read."""
     result = result_of(answer)
-    return {
-        "rttm": answer.rttm.decode(),
-        "turns": [asdict(turn) for turn in result.turns],
-        "audio_ms": result.audio_ms,
-        "mode": result.mode,
-        "n_separate": result.n_separate,
-    }
+    kept = _Answer(
+        rttm=answer.rttm.decode(),
+        turns=result.turns,
+        audio_ms=result.audio_ms,
+        mode=result.mode,
+        n_separate=result.n_separate,
+    )
+    return kept.model_dump_json().encode()
 
 
-def kept_correction(result: Result) -> dict[str, Any]:
-    """What of corrected turns is kept, as JSON can hold it."""
-    return {"turns": [asdict(turn) for turn in result.turns]}
+def kept_correction(result: Result) -> bytes:
+    """What of corrected turns is kept."""
+    return _Correction(turns=result.turns).model_dump_json().encode()
 
 
 def rttm(result: Result) -> str:
@@ -67,8 +101,3 @@ def rttm(result: Result) -> str:
 def rttm_name(speaker: str) -> str:
     """Name a speaker as RTTM can."""
     return "_".join(speaker.split())
-
-
-def _result(recording_id: str, kept: Mapping[str, Any]) -> Result:
-    turns = tuple(Turn(**turn) for turn in kept["turns"])
-    return Result(recording_id, turns, kept["audio_ms"], kept["mode"], kept["n_separate"])

@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from web.problems import ProblemError
 
@@ -35,9 +35,18 @@ def refuse_foreign_page(method: str, headers: Mapping[str, str]) -> None:
     if method in SAFE_METHODS:
         return
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
-    own = urlsplit(origin or "").netloc.lower() == headers.get("host", "").lower()
-    if (site is not None and site not in _OWN_SITE) or (origin is not None and not own):
+    host = headers.get("host", "").lower()
+    own = origin is None or origin.lower() in (f"http://{host}", f"https://{host}")
+    if not own or (site is not None and site not in _OWN_SITE):
         raise ProblemError(403, "a page of another site may not do this")
+
+
+def refuse_no_text(address: bytes) -> None:
+    """Refuse a path and query whose escapes are no UTF-8; 400."""
+    try:
+        unquote_to_bytes(address).decode()
+    except UnicodeDecodeError as error:
+        raise ProblemError(400, "path or query is no UTF-8, expected text") from error
 
 
 def refuse_without_key(headers: Mapping[str, str], keys: Iterable[bytes]) -> None:

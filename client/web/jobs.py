@@ -5,13 +5,16 @@ import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from web.problems import ProblemDocument
 
 ID_BYTES = 32  # the id is the only key to a job: nobody can guess 256 random bits
 
 Options = dict[str, int | str | bool]
+_Time = Annotated[float, Field(ge=0, le=1e11)]  # seconds since the epoch, to the year 5138
 
 
 class State(StrEnum):
@@ -106,18 +109,24 @@ class _Record(BaseModel):
     id: str
     recording_id: str
     options: Options
-    n_bytes: int
+    n_bytes: int = Field(ge=0)
     audio_s: float | None
-    media_type: str
-    created_s: float
+    media_type: str = Field(pattern=r"^[a-z]+/[a-z0-9.+-]+$")
+    created_s: _Time
     transient: bool
     state: State
-    started_s: float | None
-    ended_s: float | None
-    touched_s: float | None
-    problem: dict[str, Any] | None
+    started_s: _Time | None
+    ended_s: _Time | None
+    touched_s: _Time | None
+    problem: ProblemDocument | None
     n_starts: int
     corrected: bool
+
+    @model_validator(mode="after")
+    def _whole(self) -> "_Record":
+        if (self.state in ENDED) != (self.ended_s is not None):
+            raise ValueError("expected a time of the end where there is one")
+        return self
 
 
 def new_id() -> str:
@@ -125,17 +134,17 @@ def new_id() -> str:
     return secrets.token_urlsafe(ID_BYTES)
 
 
-def as_record(job: Job) -> dict[str, Any]:
-    """What is kept of a job, as JSON can hold it."""
-    return _Record.model_validate(job).model_dump(mode="json")
+def as_record(job: Job) -> bytes:
+    """What is kept of a job."""
+    return _Record.model_validate(job).model_dump_json().encode()
 
 
-def from_record(record: dict[str, Any]) -> Job:
+def from_record(record: bytes) -> Job:
     """Read a job as it was kept; ValueError where it is none.
 
     One that had not ended waits again.
     """
-    job = Job(**dict(_Record.model_validate(record)))
+    job = Job(**_Record.model_validate_json(record).model_dump())
     if job.has_ended:
         job.announce()
     else:

@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.gateway import Gateway
-from web.guards import refuse_foreign_page, refuse_wrong_host
+from web.guards import refuse_foreign_page, refuse_no_text, refuse_wrong_host
 from web.problems import MEDIA_TYPE as PROBLEM
 from web.problems import ProblemError, problem_response, unexpected, unexplained
 from web.stored_file import ASKED_METHOD
@@ -75,6 +75,7 @@ class Surroundings:
         headers = Headers(scope=scope)
         refuse_wrong_host(headers.get("host"), self._gateway.settings.allowed_hosts)
         refuse_foreign_page(scope["method"], headers)
+        refuse_no_text(scope["raw_path"] + b"?" + scope["query_string"])
 
 
 class _Answer:

@@ -82,7 +82,7 @@ class FormReader:
         if self._name in self.fields or (self._name == FILE_FIELD and self._file_name is not None):
             raise wrong_field(self._name[:40], "is there twice, expected once")
         if self._name == FILE_FIELD:
-            self._file_name = _text(options.get(b"filename", b""))
+            self._file_name = options.get(b"filename", b"").decode(errors="replace")
         elif len(self.fields) == MOST_FIELDS:
             raise ProblemError(422, f"expected at most {MOST_FIELDS} fields")
 
@@ -112,4 +112,7 @@ def wrong_field(name: str, message: str) -> ProblemError:
 
 
 def _text(content: bytes) -> str:
-    return content.decode("utf-8", errors="replace")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ProblemError(400, "a field of the form is no UTF-8, expected text") from error

@@ -16,12 +16,12 @@ _SCHEMA_FILE = Path(formats.__file__).with_name("turns.schema.json")
 _REFERENCE = "#/components/schemas/{}"
 _TEXT = {"schema": {"type": "string"}}
 _MEANINGS = {
-    400: "The body cannot be read.",
+    400: "The request cannot be read.",
     401: "No API key, or a wrong one.",
     404: "No such job, or none any more.",
     406: "No format that is acceptable.",
     408: "The body stopped coming.",
-    409: "The job is not done.",
+    409: "The job is not done, or what is kept of it is damaged.",
     413: "Too large.",
     415: "No audio that can be read, or no form.",
     416: "No such range of bytes.",
@@ -45,7 +45,7 @@ def problems(*statuses: int) -> Responses:
     """Document the errors of a route; those that any request may meet are among them."""
     schema = {"schema": {"$ref": _REFERENCE.format("ProblemDocument")}}
     meanings = {
-        **{status: _MEANINGS[status] for status in (*statuses, 500)},
+        **{status: _MEANINGS[status] for status in (*statuses, 400, 500)},
         403: "A page of another site may not do this.",
         421: "Called by a name that is not served.",
     }

@@ -11,8 +11,25 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 
 MEDIA_TYPE = "application/problem+json"
+
+
+class ProblemDocument(BaseModel):
+    """Problem details, RFC 9457."""
+
+    class Wrong(BaseModel):
+        """One value that is wrong."""
+
+        field: str
+        message: str
+
+    type: str = Field(description="Always `about:blank`: the status says what kind it is.")
+    title: str = Field(description="The status' name.")
+    status: int = Field(ge=400, le=599)
+    detail: str = Field(description="What was wrong, what came, what is expected.")
+    errors: list[Wrong] = Field(default=[], description="All wrong values, where there are some.")
 
 
 class ProblemError(Exception):

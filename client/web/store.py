@@ -1,5 +1,6 @@
 """All jobs there are: in memory to be looked up, on disk to outlive the gateway."""
 
+import contextlib
 import logging
 import threading
 import time
@@ -62,14 +63,10 @@ class JobStore:
         A job that nobody can ask for, since only its own request knew it, is removed.
         """
         waiting = []
-        for record in self._folder.records():
-            try:
-                job = from_record(record or {})
-            except ValueError:
-                self._folder.remove(str((record or {}).get("id")))
-                continue
-            if job.transient:
-                self._folder.remove(job.id)
+        for job_id, record in self._folder.records():
+            job = _readable(job_id, record)
+            if job is None or job.transient:
+                self._folder.remove(job_id)
                 continue
             self._jobs[job.id] = job
             if not job.has_ended and not self._given_up(job):
@@ -151,7 +148,7 @@ class JobStore:
     def kept(self, job: Job) -> Kept:
         """Read the answer of a job that is done, corrected or not."""
         answer = self._folder.read_answer(job.id)
-        if answer is None:
+        if job.id not in self._jobs:
             raise _no_such_job()
         return Kept(job.recording_id, answer, self._folder.read_correction(job.id))
 
@@ -205,6 +202,15 @@ class JobStore:
         with self._lock:
             if job.id in self._jobs:  # else it was removed meanwhile
                 self._folder.write_record(job.id, as_record(job))
+
+
+def _readable(job_id: str, record: bytes) -> Job | None:
+    with contextlib.suppress(ValueError):
+        job = from_record(record)
+        if job.id == job_id:
+            return job
+    log.warning("a job is removed: its record is missing or damaged")
+    return None
 
 
 def _no_such_job() -> ProblemError:

@@ -2,13 +2,12 @@
 
 import contextlib
 import fcntl
-import json
 import os
 import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from whole_files import write_whole
 
@@ -73,38 +72,35 @@ class WorkFolder:
             self._job(job_id).rename(gone)
         shutil.rmtree(gone, ignore_errors=True)
 
-    def records(self) -> Iterator[dict[str, Any] | None]:
-        """Read the records of all jobs; folders without one are removed."""
+    def records(self) -> Iterator[tuple[str, bytes]]:
+        """Read the records of all jobs, by id; empty where there is none that can be read."""
         for folder in sorted((self._folder / _JOBS).iterdir()):
-            record = _read(folder / _RECORD)
-            if record is None or record.get("id") != folder.name:
-                shutil.rmtree(folder, ignore_errors=True)
-            else:
-                yield record
+            yield folder.name, _read(folder / _RECORD)
 
-    def write_record(self, job_id: str, record: dict[str, Any]) -> None:
+    def write_record(self, job_id: str, record: bytes) -> None:
         """Keep a job's record."""
-        _write(self._job(job_id) / _RECORD, record)
+        write_whole(self._job(job_id) / _RECORD, record)
 
-    def write_answer(self, job_id: str, answer: dict[str, Any]) -> None:
+    def write_answer(self, job_id: str, answer: bytes) -> None:
         """Keep what Triton answered."""
-        _write(self._job(job_id) / _ANSWER, answer)
+        write_whole(self._job(job_id) / _ANSWER, answer)
 
-    def read_answer(self, job_id: str) -> dict[str, Any] | None:
-        """Read what Triton answered, or None."""
+    def read_answer(self, job_id: str) -> bytes:
+        """Read what Triton answered; empty where it cannot be read."""
         return _read(self._job(job_id) / _ANSWER)
 
-    def write_correction(self, job_id: str, correction: dict[str, Any] | None) -> None:
+    def write_correction(self, job_id: str, correction: bytes | None) -> None:
         """Keep what a person made of the answer; None forgets it."""
         path = self._job(job_id) / _CORRECTION
         if correction is None:
             path.unlink(missing_ok=True)
         else:
-            _write(path, correction)
+            write_whole(path, correction)
 
-    def read_correction(self, job_id: str) -> dict[str, Any] | None:
-        """Read what a person made of the answer, or None."""
-        return _read(self._job(job_id) / _CORRECTION)
+    def read_correction(self, job_id: str) -> bytes | None:
+        """Read what a person made of the answer, or None; empty where it cannot be read."""
+        path = self._job(job_id) / _CORRECTION
+        return _read(path) if path.exists() else None
 
     def peaks(self, job_id: str) -> Path:
         """Where the outline of a job's waveform is, once somebody wanted to see it."""
@@ -151,13 +147,8 @@ def _refuse_shared(folder: Path) -> None:
         raise WorkFolderError(f"others may read {folder}: `chmod 700` it, or name another")
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path) -> bytes:
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    write_whole(path, json.dumps(content).encode())
+        return path.read_bytes()
+    except OSError:
+        return b""

@@ -93,7 +93,7 @@ def test_nothing_is_put_into_a_job_while_it_is_removed(store, add, folder, monke
 
     def removing(path, **_):
         with pytest.raises(OutputError):
-            folder.write_answer(job.id, {})
+            folder.write_answer(job.id, b"")
         tries.append(path)
 
     monkeypatch.setattr("web.work_folder.shutil.rmtree", removing)
