@@ -8,6 +8,8 @@ import audio_files
 from gateways import assert_problem, wait_until
 from made_media import write_mov
 
+FORM = {"Content-Type": "multipart/form-data; boundary=x"}
+
 
 @pytest.mark.parametrize("parameters", [{}, {"channels": "separate"}])
 def test_a_bomb_fails_alone_before_it_is_decoded_to_its_end(parameters, gateway, triton, tmp_path):
@@ -51,3 +53,117 @@ def test_decoding_ends_at_once_when_its_job_is_deleted(gateway, decoders, tmp_pa
 
     wait_until(lambda: decoders[0].poll() is not None, within_s=5)
     wait_until(lambda: 'jobs_ended_total{state="cancelled"} 1.0' in gateway.get("/metrics").text)
+
+
+@pytest.fixture
+def done(gateway, wav):
+    """A job that is done and corrected; its path."""
+    job = gateway.start(wav("call.wav"))
+    gateway.ended(job)
+    assert gateway.ask("PUT", f"{job}/turns", json={"turns": []}).status_code == 200
+    return job
+
+
+DAMAGE = [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"turns": 1}', b'{"turns": [{}], "rttm": 1}']
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_result_is_refused_with_the_way_out_of_it(damage, gateway, done, wav):
+    (gateway.folder / "jobs" / done.rpartition("/")[2] / "answer.json").write_bytes(damage)
+
+    for part in ("result", "view", "report", "result?format=rttm"):
+        assert_problem(
+            gateway.get(f"{done}/{part}"), 409, "result is damaged", "send the recording"
+        )
+    assert_problem(gateway.ask("PUT", f"{done}/turns", json={"turns": []}), 409, "damaged")
+    assert gateway.get(done).status_code == gateway.send(wav("other.wav")).status_code == 200
+    assert gateway.ask("DELETE", done).status_code == 204
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_correction_is_refused_with_the_way_out_of_it(damage, gateway, done):
+    (gateway.folder / "jobs" / done.rpartition("/")[2] / "correction.json").write_bytes(damage)
+
+    for part in ("result", "view", "report"):
+        assert_problem(gateway.get(f"{done}/{part}"), 409, "correction is damaged", "DELETE")
+    assert gateway.ask("DELETE", f"{done}/turns").status_code == 204
+    assert len(gateway.get(f"{done}/result").json()["turns"]) == 1
+
+
+@pytest.mark.parametrize("escapes", ["%ff", "%ED%A0%80", "%C3%28"])
+@pytest.mark.parametrize(
+    "path", ["/v1/jobs/{}", "/{}", "/page/{}.js", "/livez?{}=1", "/livez?a={}"]
+)
+def test_an_address_that_is_no_utf8_is_refused(path, escapes, gateway):
+    assert_problem(gateway.get(path.format(escapes)), 400, "no UTF-8")
+
+
+@pytest.mark.parametrize(
+    "field",
+    [b'name="recording_id"\r\n\r\n\xff', b'name="\xff"\r\n\r\n1', b'name="mode"\r\n\r\n\xff'],
+)
+def test_a_field_that_is_no_utf8_is_refused(field, gateway):
+    body = b"--x\r\nContent-Disposition: form-data; " + field + b"\r\n--x--\r\n"
+
+    assert_problem(gateway.ask("POST", "/v1/diarize", data=body, headers=FORM), 400, "no UTF-8")
+
+
+def test_the_name_of_a_file_may_be_any_bytes(gateway, wav):
+    head = (
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="\xff\0\xed\xa0.wav"\r\n\r\n'
+    )
+    body = head + wav("call.wav").read_bytes() + b"\r\n--x--\r\n"
+
+    assert gateway.ask("POST", "/v1/diarize", data=body, headers=FORM).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        rb'[{"start_s": 0, "end_s": 1, "speaker": "\ud800"}]',
+        rb'[{"start_s": 0, "end_s": 1, "speaker": "\u0000"}]',
+        b'[{"start_s": 0, "end_s": 1, "speaker": "\xff"}]',
+        rb'[{"start_s": 0, "end_s": 1, "speaker": "a", "\udfff": 1}]',
+        b"[" * 100_000,
+        b"1e999",
+    ],
+)
+def test_a_correction_of_bytes_that_are_no_text_is_refused(turns, gateway, done):
+    answer = gateway.ask("PUT", f"{done}/turns", data=b'{"turns": ' + turns + b"}")
+
+    assert_problem(answer, 422)
+
+
+@pytest.mark.parametrize(
+    "name", ["Accept", "Prefer", "X-API-Key", "Range", "Content-Type", "Origin"]
+)
+@pytest.mark.parametrize("value", [b"\xff", b"http://[bad", b"bytes=\xff-", b'a; b="\xff'])
+def test_no_header_makes_the_gateway_fail(name, value, gateway, done):
+    for method, path in (
+        ("GET", f"{done}/audio"),
+        ("GET", f"{done}/result"),
+        ("POST", "/v1/diarize"),
+    ):
+        assert gateway.ask(method, path, headers={name: value}).status_code < 500
+
+
+@pytest.mark.parametrize(
+    ("part", "status", "words"),
+    [
+        (b"X-A: b\r\n" * 5000, 400, "header count"),
+        (b"X-A: " + b"b" * 60_000, 400, "header size"),
+        (b"X" * 60_000, 400, "header size"),
+    ],
+)
+def test_a_flood_of_headers_in_a_form_is_refused(part, status, words, gateway):
+    body = b'--x\r\nContent-Disposition: form-data; name="a"\r\n' + part
+
+    assert_problem(gateway.ask("POST", "/v1/diarize", data=body, headers=FORM), status, words)
+    assert gateway.files() == []
+
+
+def test_very_many_fields_are_refused(gateway):
+    field = b'--x\r\nContent-Disposition: form-data; name="%d"\r\n\r\n1\r\n'
+    body = b"".join(field % number for number in range(1000))
+
+    assert_problem(gateway.ask("POST", "/v1/diarize", data=body, headers=FORM), 422, "at most 20")

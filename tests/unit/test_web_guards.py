@@ -48,6 +48,8 @@ def test_other_names_are_not(host):
         ({"origin": "http://a:81"}, 403),
         ({"origin": "null"}, 403),
         ({"origin": ""}, 403),
+        ({"origin": "http://[bad"}, 403),
+        ({"host": "", "origin": "null"}, 403),
     ],
 )
 def test_only_our_own_pages_change_something(method, headers, status):

@@ -150,17 +150,46 @@ def test_jobs_wait_again_in_the_order_in_which_they_came(store, add, folder, clo
     assert [job.id for job in JobStore(folder, KEEP_S, clock).load()] == ids
 
 
-def test_a_job_whose_record_is_damaged_is_removed(store, add, folder, clock):
-    jobs = [add() for _ in range(4)]
-    records = [store.audio(job).with_name("job.json") for job in jobs]
-    records[0].write_text("{")
-    records[1].write_text(json.dumps({"id": jobs[1].id}))
-    records[2].write_text(json.dumps({"id": "../../somewhere"}))
-    whole = json.loads(records[3].read_text())
-    records[3].write_text(json.dumps({**whole, "created_s": "soon"}))
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        {"id": "../../somewhere"},
+        {"created_s": "soon"},
+        {"created_s": 1e300},
+        {"ended_s": 5},
+        {"state": "lost"},
+        {"n_bytes": -1},
+        {"options": {"mode": None}},
+        {"problem": {"status": "bad"}},
+        {"media_type": "audio/wav\r\nX: y"},
+    ],
+)
+def test_a_job_whose_record_is_damaged_is_removed_alone(damage, store, add, folder, clock, caplog):
+    whole, job = add(), add()
+    record = store.audio(job).with_name("job.json")
+    if isinstance(damage, dict):
+        damage = json.dumps({**json.loads(record.read_bytes()), **damage}).encode()
+    record.write_bytes(damage)
+
+    assert [each.id for each in JobStore(folder, KEEP_S, clock).load()] == [whole.id]
+    assert not record.parent.exists()
+    assert "its record is missing or damaged" in caplog.text
+    assert job.id not in caplog.text
+
+
+def test_what_is_no_job_at_all_keeps_no_gateway_from_starting(store, folder, clock):
+    jobs = folder.uploads.parent / "jobs"
+    (jobs / "a file").write_bytes(b"")
+    (jobs / "job" / "job.json").mkdir(parents=True)
 
     assert JobStore(folder, KEEP_S, clock).load() == []
-    assert not any(record.parent.exists() for record in records)
+    assert list(jobs.iterdir()) == []
 
 
 def test_what_ends_after_it_was_removed_leaves_nothing(store, add):
