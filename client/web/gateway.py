@@ -5,6 +5,7 @@ import contextlib
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Annotated
 
@@ -21,6 +22,7 @@ from web.running import Runner
 from web.settings import Settings
 from web.shared_work import SharedWork
 from web.store import JobStore
+from web.uploads import declared_bytes
 from web.viewing import Views
 from web.work_folder import WorkFolder
 
@@ -58,7 +60,8 @@ class Gateway:
         self.store.on_end = self._ended
         self._checking = SharedWork(1)
         self._buckets = TokenBuckets(settings.rate_per_minute)
-        self._n_uploads = self._coming_bytes = 0
+        self._uploads: Counter[str] = Counter()  # under way, by client
+        self._coming_bytes = 0
         self._lock = threading.Lock()
 
     def start(self) -> None:
@@ -91,39 +94,76 @@ class Gateway:
         ProblemError
             429 from a client that comes too often, 401 without a key.
         """
-        client = client_name(request.client.host if request.client else None)
-        wait_s = self._buckets.take(client)
+        wait_s = self._buckets.take(_client(request))
         if wait_s:
-            raise later(429, "too many uploads from this address", wait_s)
+            most = self.settings.rate_per_minute
+            raise later(429, f"more than {most} uploads a minute from this address", wait_s)
         refuse_without_key(request.headers, self.settings.api_keys)
 
     @contextlib.contextmanager
-    def place(self, n_bytes: int | None) -> Iterator[None]:
-        """Hold a place for an upload of this size (None: not known), and room on the disk.
+    def place(self, request: Request) -> Iterator[Callable[[int], None]]:
+        """Hold a place for an upload, and room on the disk for what of it has arrived.
+
+        Yields
+        ------
+        Callable[[int], None]
+            Must be called with the number of bytes that arrive; ProblemError 503 where there is no
+            room for them any more.
 
         Raises
         ------
         ProblemError
-            503 where there is none.
+            429 or 503 where there is no place, 503 where there is no room for the whole upload.
         """
-        settings = self.settings
-        most_bytes = settings.most_upload_bytes
-        n_bytes = most_bytes if n_bytes is None else min(n_bytes, most_bytes)
+        client, n_arrived = _client(request), 0
+
+        def arrived(n_bytes: int) -> None:
+            nonlocal n_arrived
+            with self._lock:
+                self._refuse_without_room(n_bytes)
+                self._coming_bytes += n_bytes
+                n_arrived += n_bytes
+
         with self._lock:
-            n_taken = self._n_uploads + self.runner.n_waiting
-            if n_taken >= settings.most_waiting + settings.n_at_once:
-                raise later(503, "too many recordings wait already", BUSY_WAIT_S)
-            room_bytes = settings.most_stored_bytes - self.store.stored_bytes()
-            if self._coming_bytes + n_bytes > room_bytes:
-                raise later(503, "too many recordings are kept, until some expire", BUSY_WAIT_S)
-            self._n_uploads += 1
-            self._coming_bytes += n_bytes
+            self._refuse_without_place(client)
+            declared = declared_bytes(request) or 0
+            self._refuse_without_room(min(declared, self.settings.most_upload_bytes))
+            self._uploads[client] += 1
         try:
-            yield
+            yield arrived
         finally:
             with self._lock:
-                self._n_uploads -= 1
-                self._coming_bytes -= n_bytes
+                self._uploads -= Counter([client])  # of a client without uploads nothing is left
+                self._coming_bytes -= n_arrived
+
+    def _refuse_without_place(self, client: str) -> None:
+        settings = self.settings
+        if self._uploads[client] >= settings.most_uploads:
+            most = settings.most_uploads
+            raise later(
+                429,
+                f"{most} uploads from this address are under way, expected no more",
+                BUSY_WAIT_S,
+            )
+        n_uploads, n_waiting = self._uploads.total(), self.runner.n_waiting
+        most = settings.most_waiting + settings.n_at_once
+        if n_uploads + n_waiting >= most:
+            raise later(
+                503,
+                f"{n_waiting} recordings wait and {n_uploads} uploads are under way, expected at "
+                f"most {most} together",
+                BUSY_WAIT_S,
+            )
+
+    def _refuse_without_room(self, n_bytes: int) -> None:
+        most, kept_bytes = self.settings.most_stored_bytes, self.store.stored_bytes()
+        if kept_bytes + self._coming_bytes + n_bytes > most:
+            raise later(
+                503,
+                f"of {most} bytes for recordings, {kept_bytes} are kept until they expire, and "
+                f"{self._coming_bytes} have come of uploads: no room for {n_bytes} more",
+                BUSY_WAIT_S,
+            )
 
     def remove(self, job: Job) -> None:
         """Break off what is under way, and leave nothing of the job."""
@@ -160,6 +200,10 @@ class Gateway:
         self.metrics.job(job)
         if job.state == "done":
             self.pace.learn(job.audio_s, job.work_s)
+
+
+def _client(request: Request) -> str:
+    return client_name(request.client.host if request.client else None)
 
 
 def _gateway(request: Request) -> Gateway:

@@ -45,6 +45,7 @@ def parsed_settings(argv: Sequence[str] | None) -> Settings:
         most_stored_bytes=options.stored_mb * MEGABYTE,
         keep_s=options.keep,
         rate_per_minute=options.rate,
+        most_uploads=options.uploads,
     )
 
 
@@ -147,6 +148,7 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
         ),
         ("most_waiting", count, _DEFAULTS.most_waiting, "recordings that may wait"),
         ("rate", _rate, _DEFAULTS.rate_per_minute, "uploads a minute of one address; 0: any"),
+        ("uploads", count, _DEFAULTS.most_uploads, "uploads of one address under way"),
     ):
         shown = f"{text} (default: %(default)g)"
         add(f"--{name}", metavar="N", type=kind, default=default, help=shown)

@@ -1,6 +1,7 @@
 """POST /v1/diarize: a recording comes in; its result goes out, or a job that will have it."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
@@ -19,7 +20,7 @@ from web.negotiation import Chosen, Token, chosen
 from web.openapi import CONTENT_DISPOSITION, form_body, problems, result_content
 from web.probing import longest_s, probe
 from web.store import Arrived
-from web.uploads import Upload, declared_bytes, received_form
+from web.uploads import Upload, received_form
 
 ASYNC = "respond-async"
 NAMELESS = "recording"  # as the service calls it
@@ -81,8 +82,8 @@ async def diarize(
     gateway.refuse_unwanted(request)
     format_ = chosen(",".join(request.headers.getlist("accept")), asked)
     wants_job = ASYNC in (word.strip().lower() for word in (prefer or "").split(","))
-    with gateway.place(declared_bytes(request)):
-        job = await _arrived(request, gateway, wants_job)
+    with gateway.place(request) as arrived:
+        job = await _arrived(request, gateway, wants_job, arrived)
         gateway.runner.submit(job)
     if job.transient:
         return await _waited_for(request, gateway, job, format_)
@@ -92,10 +93,12 @@ async def diarize(
     return JSONResponse(job_document(gateway, job), 202, headers=headers)
 
 
-async def _arrived(request: Request, gateway: Gateway, wants_job: bool) -> Job:
+async def _arrived(
+    request: Request, gateway: Gateway, wants_job: bool, arrived_bytes: Callable[[int], None]
+) -> Job:
     """Receive the form, and make a job of it."""
     folder, most_bytes = gateway.folder.uploads, gateway.settings.most_upload_bytes
-    upload = await received_form(request, folder, most_bytes)
+    upload = await received_form(request, folder, most_bytes, arrived_bytes)
     try:
         options = _options(upload.fields)
         found = await run_in_threadpool(probe, upload.path)

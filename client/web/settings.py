@@ -41,6 +41,8 @@ class Settings:
         Seconds that a job is kept after it ended, or was last corrected.
     rate_per_minute : int
         Uploads that one client may begin in a minute, and at once; 0: any number.
+    most_uploads : int
+        Uploads that one client may have under way.
     """
 
     work_dir: Path
@@ -61,3 +63,4 @@ class Settings:
     most_stored_bytes: int = 20_000_000_000
     keep_s: float = 3600.0
     rate_per_minute: int = 60
+    most_uploads: int = 10

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from web.multipart_form import FormReader
 from web.problems import ProblemError
 
 MOST_OVERHEAD_BYTES = 65_536  # of a form, around its file
-IDLE_S = 60.0  # a client that sends nothing for so long has gone
+# A client that is slower, 1 kB/s, holds a place that others could have.
+LEAST_BYTES, WITHIN_S = 60_000, 60.0
 FORM = "multipart/form-data"
 
 
@@ -34,7 +36,9 @@ class Upload:
         self.path.unlink(missing_ok=True)
 
 
-async def received_form(request: Request, folder: Path, most_bytes: int) -> Upload:
+async def received_form(
+    request: Request, folder: Path, most_bytes: int, arrived: Callable[[int], None]
+) -> Upload:
     """Stream a form with one `file` to disk.
 
     Parameters
@@ -45,11 +49,13 @@ async def received_form(request: Request, folder: Path, most_bytes: int) -> Uplo
         Gets the file, under a name that we choose.
     most_bytes : int
         Size of the largest file.
+    arrived : Callable[[int], None]
+        Is called with the number of bytes, before they go to disk; may raise ProblemError.
 
     Raises
     ------
     ProblemError
-        400 where the form cannot be read, 408 where nothing comes any more, 413 where it is too
+        400 where the form cannot be read, 408 where it comes too slowly, 413 where it is too
         large, 415 where it is no form, 422 where a field is missing or twice.
     OSError
         Where the file cannot be written. After no error a file is left.
@@ -61,6 +67,7 @@ async def received_form(request: Request, folder: Path, most_bytes: int) -> Uplo
             form = FormReader(file, most_bytes)
             parser = MultipartParser(boundary, form.callbacks())
             async for chunk in limited_body(request, most_bytes, MOST_OVERHEAD_BYTES):
+                arrived(len(chunk))
                 await run_in_threadpool(parser.write, chunk)
         return Upload(Path(name), form.n_bytes, form.finished(), form.fields)
     except FormParserError as error:
@@ -74,22 +81,28 @@ async def received_form(request: Request, folder: Path, most_bytes: int) -> Uplo
 async def limited_body(
     request: Request, most_bytes: int, overhead_bytes: int = 0
 ) -> AsyncIterator[bytes]:
-    """Yield a body piece by piece; ProblemError 413 as soon as it is longer, 408 where it stops.
+    """Yield a body piece by piece; ProblemError 413 as soon as it is longer, 408 if it is slow.
 
     Overhead is what may come beside what `most_bytes` is told of.
     """
     if (declared_bytes(request) or 0) > most_bytes + overhead_bytes:
         raise too_large(most_bytes)
-    n_bytes = 0
+    n_bytes = n_lately = 0
+    left_s = WITHIN_S  # waiting counts, but not the time that whoever takes the pieces needs
     pieces = request.stream()
     while True:
+        begun_s = time.monotonic()
         try:
-            piece = await asyncio.wait_for(anext(pieces), IDLE_S)
+            piece = await asyncio.wait_for(anext(pieces), left_s)
         except StopAsyncIteration:
             return
         except TimeoutError as error:
-            raise ProblemError(408, f"nothing of the body came for {IDLE_S:g} s") from error
+            raise _too_slow(n_lately) from error
+        left_s -= time.monotonic() - begun_s
         n_bytes += len(piece)
+        n_lately += len(piece)
+        if n_lately >= LEAST_BYTES:
+            n_lately, left_s = 0, WITHIN_S
         if n_bytes > most_bytes + overhead_bytes:
             raise too_large(most_bytes)
         if piece:
@@ -105,6 +118,12 @@ def declared_bytes(request: Request) -> int | None:
 def too_large(most_bytes: int) -> ProblemError:
     """Refuse a body by its size."""
     return ProblemError(413, f"the body is too large, expected at most {most_bytes} bytes")
+
+
+def _too_slow(n_bytes: int) -> ProblemError:
+    return ProblemError(
+        408, f"{n_bytes} bytes of the body came in {WITHIN_S:g} s, expected at least {LEAST_BYTES}"
+    )
 
 
 def _boundary(request: Request) -> bytes:

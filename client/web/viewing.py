@@ -92,7 +92,7 @@ class Views:
             try:
                 with part.open("xb") as file:
                     outline = hear_into(file, audio, stopped)
-                part.replace(sound)
+                self._folder.keep_sound(job_id, part)
             except AudioError as error:
                 if not stopped():
                     raise ProblemError(422, "the recording cannot be played") from error

@@ -38,6 +38,7 @@ class WorkFolder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._sound_bytes: dict[str, int] = {}  # asked for while every piece of an upload arrives
         try:
             folder.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
             _refuse_shared(folder)
@@ -67,6 +68,7 @@ class WorkFolder:
     def remove(self, job_id: str) -> None:
         """Remove all that a job has."""
         # First out of the way, so that nobody who still works on it can put anything there.
+        self._sound_bytes.pop(job_id, None)
         gone = self.uploads / job_id
         with contextlib.suppress(FileNotFoundError):
             self._job(job_id).rename(gone)
@@ -75,6 +77,8 @@ class WorkFolder:
     def records(self) -> Iterator[tuple[str, bytes]]:
         """Read the records of all jobs, by id; empty where there is none that can be read."""
         for folder in sorted((self._folder / _JOBS).iterdir()):
+            with contextlib.suppress(OSError):
+                self._sound_bytes[folder.name] = (folder / _SOUND).stat().st_size
             yield folder.name, _read(folder / _RECORD)
 
     def write_record(self, job_id: str, record: bytes) -> None:
@@ -110,12 +114,15 @@ class WorkFolder:
         """Where a job's recording is as players want it, once somebody wanted to hear it."""
         return self._job(job_id) / _SOUND
 
+    def keep_sound(self, job_id: str, made: Path) -> None:
+        """Keep the file that was made for players."""
+        n_bytes = made.stat().st_size
+        made.replace(self.sound(job_id))
+        self._sound_bytes[job_id] = n_bytes
+
     def sound_bytes(self, job_id: str) -> int:
         """Size of that; 0 where nobody has wanted it."""
-        try:
-            return self.sound(job_id).stat().st_size
-        except FileNotFoundError:
-            return 0
+        return self._sound_bytes.get(job_id, 0)
 
     def close(self) -> None:
         """Let another gateway use it."""

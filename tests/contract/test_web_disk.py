@@ -22,7 +22,7 @@ def test_no_more_is_kept_than_may(settings, wav):
         gateway.ask("DELETE", job)
         later = gateway.send(wav("a.wav"))
 
-    assert_problem(refused, 503, "are kept")
+    assert_problem(refused, 503, "of 800 bytes", "are kept")
     assert later.status_code == 200
 
 
@@ -64,20 +64,44 @@ def test_a_disk_that_is_full_once_a_job_waits_stops_no_worker(settings, triton, 
     assert later.status_code == 200
 
 
-def test_what_is_on_its_way_counts_as_kept(settings, wav):
+def test_what_has_come_of_an_upload_counts_as_kept(settings, wav):
     with serving(replace(settings, most_stored_bytes=1000)) as gateway:
         connection = http.client.HTTPConnection(urlsplit(gateway.url).netloc, timeout=60)
         connection.putrequest("POST", "/v1/diarize")
-        connection.putheader("Content-Length", "600")
+        connection.putheader("Content-Length", "900")
         connection.putheader("Content-Type", FORM["Content-Type"])
-        connection.endheaders(b"--x\r\n")
+        connection.endheaders(b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n')
         wait_until(gateway.files)
-        refused = gateway.send(wav("a.wav"))
-        unknown = gateway.ask("POST", "/v1/diarize", data=iter([b"--x--"]), headers=FORM)
+        before = gateway.send(wav("a.wav"))
+        connection.send(bytes(600))
+        answers = []
+        wait_until(lambda: answers.append(gateway.send(wav("a.wav"))) or not answers[-1].ok)
         connection.close()
         wait_until(lambda: gateway.files() == [])
         later = gateway.send(wav("a.wav"))
 
-    assert_problem(refused, 503, "are kept")
-    assert_problem(unknown, 503, "are kept")
-    assert later.status_code == 200
+    assert before.status_code == later.status_code == 200
+    assert_problem(answers[-1], 503, "of 1000 bytes", "have come of uploads")
+
+
+def test_an_upload_for_which_there_is_no_room_is_refused_before_it_comes(settings):
+    with serving(replace(settings, most_stored_bytes=1000)) as gateway:
+        connection = http.client.HTTPConnection(urlsplit(gateway.url).netloc, timeout=60)
+        connection.putrequest("POST", "/v1/diarize")
+        connection.putheader("Content-Length", "1001")
+        connection.putheader("Content-Type", FORM["Content-Type"])
+        connection.endheaders()
+
+        with connection.getresponse() as answer:
+            assert answer.status == 503
+        connection.close()
+
+
+def test_an_upload_of_no_length_is_refused_once_there_is_no_room(settings):
+    with serving(replace(settings, most_stored_bytes=1000)) as gateway:
+        pieces = [b"--x\r\nContent-Disposition: form-data; name=file\r\n\r\n", *[bytes(100)] * 20]
+        refused = gateway.ask("POST", "/v1/diarize", data=iter(pieces), headers=FORM)
+        left = gateway.files()
+
+    assert_problem(refused, 503, "no room for", "of 1000 bytes")
+    assert left == []

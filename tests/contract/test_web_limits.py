@@ -3,6 +3,7 @@
 import http.client
 import socket
 import threading
+import time
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -91,7 +92,7 @@ def test_a_body_goes_to_disk_as_it_comes(gateway):
 
 
 def test_a_body_that_stops_coming_is_given_up(gateway, monkeypatch):
-    monkeypatch.setattr(uploads, "IDLE_S", 0.1)
+    monkeypatch.setattr(uploads, "WITHIN_S", 0.1)
     connection = http.client.HTTPConnection(urlsplit(gateway.url).netloc, timeout=60)
     connection.putrequest("POST", "/v1/diarize")
     connection.putheader("Content-Length", "1000")
@@ -101,6 +102,75 @@ def test_a_body_that_stops_coming_is_given_up(gateway, monkeypatch):
     assert connection.getresponse().status == 408
     assert gateway.files() == []
     connection.close()
+
+
+def test_a_body_that_trickles_is_given_up_with_the_reason(gateway, monkeypatch):
+    monkeypatch.setattr(uploads, "WITHIN_S", 0.2)
+    monkeypatch.setattr(uploads, "LEAST_BYTES", 20)
+
+    def trickling():
+        yield b"--x\r\n"
+        for byte in b'Content-Disposition: form-data; name="file"; filename="a.wav"\r\n':
+            time.sleep(0.02)
+            yield bytes([byte])
+
+    answer = gateway.ask("POST", "/v1/diarize", data=trickling(), headers=FORM)
+
+    assert_problem(answer, 408, "bytes of the body came in 0.2 s, expected at least 20")
+    assert gateway.files() == []
+
+
+def test_a_body_that_is_slow_but_not_too_slow_is_taken(gateway, wav, monkeypatch):
+    monkeypatch.setattr(uploads, "WITHIN_S", 0.5)
+    monkeypatch.setattr(uploads, "LEAST_BYTES", 500)
+    content = wav("a.wav", 1600).read_bytes()
+
+    def slowly():
+        yield next(chunks(0))
+        for start in range(0, len(content), 300):
+            time.sleep(0.1)
+            yield content[start : start + 300]
+        yield b"\r\n--x--\r\n"
+
+    assert gateway.ask("POST", "/v1/diarize", data=slowly(), headers=FORM).status_code == 200
+
+
+def test_one_address_holds_no_more_uploads_at_a_time_than_it_may(settings, wav):
+    with serving(replace(settings, most_uploads=2)) as gateway:
+        held = [begun_upload(gateway, 10**6) for _ in range(2)]
+        wait_until(lambda: len(gateway.files()) == 2)
+        refused = gateway.send(wav("a.wav"))
+        held.pop().close()
+        wait_until(lambda: len(gateway.files()) == 1)
+        later = gateway.send(wav("a.wav"))
+        held.pop().close()
+
+    assert_problem(refused, 429, "2 uploads from this address are under way")
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert later.status_code == 200
+
+
+def test_uploads_hold_no_room_for_what_has_not_come(settings, wav):
+    room = {"most_stored_bytes": 1_000_000, "most_upload_bytes": 1_000_000, "most_uploads": 30}
+    with serving(replace(settings, **room)) as gateway:
+        held = [begun_upload(gateway, n_bytes) for n_bytes in [None, 900_000] * 10]
+        wait_until(lambda: len(gateway.files()) == len(held))
+        taken = gateway.send(wav("a.wav"))
+        for line in held:
+            line.close()
+
+    assert taken.status_code == 200
+
+
+def begun_upload(gateway, n_bytes):
+    """A connection with the beginning of an upload that declares so many bytes, or no length."""
+    connection = http.client.HTTPConnection(urlsplit(gateway.url).netloc, timeout=60)
+    connection.putrequest("POST", "/v1/diarize")
+    connection.putheader("Content-Type", FORM["Content-Type"])
+    length = ("Content-Length", n_bytes) if n_bytes else ("Transfer-Encoding", "chunked")
+    connection.putheader(*map(str, length))
+    connection.endheaders(b"--x\r\n" if n_bytes else b"5\r\n--x\r\n\r\n")
+    return connection
 
 
 def test_an_upload_that_breaks_off_leaves_nothing(gateway):
@@ -159,7 +229,7 @@ def test_who_comes_too_often_is_told_when_to_come_again(settings, wav):
         others = gateway.get("/livez")
 
     assert statuses == [200, 200]
-    assert_problem(refused, 429, "too many uploads")
+    assert_problem(refused, 429, "more than 2 uploads a minute from this address")
     assert 1 <= int(refused.headers["Retry-After"]) <= 31
     assert others.status_code == 200
 
@@ -193,7 +263,7 @@ def test_no_more_wait_than_may(settings, triton, wav):
             gateway.ended(job)
         later = gateway.send(wav("a.wav"))
 
-    assert_problem(refused, 503, "too many recordings wait")
+    assert_problem(refused, 503, "2 recordings wait and 0 uploads are under way", "at most 2")
     assert int(refused.headers["Retry-After"]) >= 1
     assert later.status_code == 200
 
