@@ -1,15 +1,25 @@
 "use strict";
-// Elements, and times as text. Texts from outside enter as text nodes and attributes only.
+// Elements, and times as text. Texts from outside enter as text nodes and attributes only; names of
+// people and files stand in `bdi`, so that letters from right to left order nothing around them.
+
+// Unicode's bidi controls, and control characters.
+const STEERING = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** Show what would reorder a text by its number: \u202e. */
+function visible(text) {
+  return String(text).replace(STEERING, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
 
 /** Make an element: `attributes` by name, `children` elements or texts. */
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value !== null && value !== undefined && value !== false) {
-      made.setAttribute(name, value === true ? "" : value);
+      const isRead = name === "title" || name === "aria-label";
+      made.setAttribute(name, value === true ? "" : isRead ? visible(value) : value);
     }
   }
-  made.append(...children);
+  made.append(...children.map((child) => (typeof child === "string" ? visible(child) : child)));
   return made;
 }
 

@@ -13,16 +13,17 @@ const ERROR_KINDS = [
  * {start_s, end_s, text, index}; `index` is the turn's own in its list, of speakers' lanes only.
  */
 function lanesOf(view, turns) {
-  const reference = view.reference ?? [];
   const match = view.match ?? {};
-  const colours = voices(turns, []);
+  const reference = piecesBySpeaker(view.reference ?? []);
+  const colours = voices(turns);
   const lanes = [];
-  for (const [speaker, voice] of colours) {
-    lanes.push(speakerLane(speaker, voice, turns));
+  for (const [speaker, pieces] of piecesBySpeaker(turns)) {
+    const voice = colours.get(speaker);
+    lanes.push(lane("speaker", speaker, voice, pieces));
     if (Object.hasOwn(match, speaker)) lanes.push(trueLane(match[speaker], voice, reference));
   }
   const matched = new Set(Object.values(match));
-  for (const name of new Set(reference.map((turn) => turn.speaker))) {
+  for (const name of reference.keys()) {
     if (!matched.has(name)) lanes.push(trueLane(name, null, reference));
   }
   const overlap = overlaps(turns);
@@ -38,17 +39,19 @@ function lane(kind, label, voice, pieces) {
   return { kind, label, voice, pieces, note: duration(total_s) };
 }
 
-function speakerLane(speaker, voice, turns) {
-  return lane("speaker", speaker, voice, turnPieces(speaker, turns));
-}
-
 function trueLane(speaker, voice, reference) {
-  return lane("reference", `Reference ${speaker}`, voice, turnPieces(speaker, reference));
+  return lane("reference", `Reference ${speaker}`, voice, reference.get(speaker));
 }
 
-function turnPieces(speaker, turns) {
-  const pieces = turns.map((turn, index) => ({ ...turn, index, n: 1, text: turnText(turn) }));
-  return pieces.filter((piece) => piece.speaker === speaker).sort((a, b) => a.start_s - b.start_s);
+/** The pieces of each speaker, in order of begin; the speakers by first appearance. */
+function piecesBySpeaker(turns) {
+  const groups = new Map();
+  turns.forEach((turn, index) => {
+    if (!groups.has(turn.speaker)) groups.set(turn.speaker, []);
+    groups.get(turn.speaker).push({ ...turn, index, n: 1, text: turnText(turn) });
+  });
+  for (const pieces of groups.values()) pieces.sort((a, b) => a.start_s - b.start_s);
+  return groups;
 }
 
 function turnText(turn) {
@@ -71,17 +74,21 @@ function errorText(error, label) {
   return `${label}, ${times}: ${true_names} talks, found ${found_names}`;
 }
 
+/** Begins and ends of turns, {time_s, step, speaker}, in order of time; of one moment the ends first. */
+function changesOf(turns) {
+  const changes = turns.flatMap(({ speaker, start_s, end_s }) => [
+    { time_s: start_s, step: 1, speaker },
+    { time_s: end_s, step: -1, speaker },
+  ]);
+  return changes.sort((a, b) => a.time_s - b.time_s || a.step - b.step);
+}
+
 /** Stretches in which two or more different speakers talk. */
 function overlaps(turns) {
-  const changes = turns.flatMap((turn) => [
-    [turn.start_s, 1, turn.speaker],
-    [turn.end_s, -1, turn.speaker],
-  ]);
-  changes.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   const open = new Map();
   const found = [];
   let since_s = null;
-  for (const [time_s, step, speaker] of changes) {
+  for (const { time_s, step, speaker } of changesOf(turns)) {
     open.set(speaker, (open.get(speaker) ?? 0) + step);
     if (!open.get(speaker)) open.delete(speaker);
     if (open.size > 1 && since_s === null) since_s = time_s;

@@ -14,6 +14,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from characters import shown
 from formats.result import Turn
 from report_page.embedding import MEDIA_TYPE
 from report_page.table import statistics_table
@@ -54,7 +55,7 @@ def page(view: Mapping[str, Any], turns: Sequence[Turn], sound: bytes) -> str:
     style = "".join(map(_asset, VIEWER_STYLES))
     return Template(_asset("page.html")).substitute(
         policy=_policy(scripts, style),
-        title=escape(view["recording_id"]),
+        title=escape(shown(view["recording_id"])),
         style=style,
         table=statistics_table(turns),
         document=json_for_html(view),

@@ -13,12 +13,7 @@ function speakerStatistics(turns) {
     row.sum_s += end_s - start_s;
     row.longest_s = Math.max(row.longest_s, end_s - start_s);
   }
-  for (const { length_s, talking } of stretchesOf(turns)) {
-    for (const name of talking) {
-      rows.get(name).talk_s += length_s;
-      if (talking.length > 1) rows.get(name).overlap_s += length_s;
-    }
-  }
+  addTalkTimes(rows, turns);
   const all_s = [...rows.values()].reduce((sum, row) => sum + row.talk_s, 0);
   return [...rows.values()].map((row) => ({
     ...row,
@@ -28,23 +23,25 @@ function speakerStatistics(turns) {
   }));
 }
 
-/** Stretches within which the same people talk: {length_s, talking}. */
-function stretchesOf(turns) {
-  const changes = turns.flatMap(({ speaker, start_s, end_s }) => [
-    { time_s: start_s, step: 1, speaker },
-    { time_s: end_s, step: -1, speaker },
-  ]);
-  changes.sort((a, b) => a.time_s - b.time_s);
-  const open = new Map();
-  const found = [];
+/**
+ * Add to each row the time in which its speaker talks, and that in which somebody else does too: what
+ * the recording's overlap grew by meanwhile, so that it does not matter how many talk at once.
+ */
+function addTalkTimes(rows, turns) {
+  const open = new Map(); // {n, start_s, several_s} of those who talk
+  let several_s = 0;
   let reached_s = 0;
-  for (const { time_s, step, speaker } of changes) {
-    const talking = [...open].filter(([, n]) => n > 0).map(([name]) => name);
-    if (time_s > reached_s && talking.length) found.push({ length_s: time_s - reached_s, talking });
+  for (const { time_s, step, speaker } of changesOf(turns)) {
+    if (open.size > 1) several_s += time_s - reached_s;
     reached_s = time_s;
-    open.set(speaker, (open.get(speaker) ?? 0) + step);
+    if (!open.has(speaker)) open.set(speaker, { n: 0, start_s: time_s, several_s });
+    const begun = open.get(speaker);
+    begun.n += step;
+    if (begun.n) continue;
+    rows.get(speaker).talk_s += time_s - begun.start_s;
+    rows.get(speaker).overlap_s += several_s - begun.several_s;
+    open.delete(speaker);
   }
-  return found;
 }
 
 const STATISTICS_COLUMNS = [
@@ -66,7 +63,7 @@ function statisticsTable(turns) {
 }
 
 function statisticsRow(row, voice) {
-  const name = element("th", { scope: "row" }, element("span", { class: "swatch", "aria-hidden": "true" }), row.speaker);
+  const name = element("th", { scope: "row" }, element("span", { class: "swatch", "aria-hidden": "true" }), element("bdi", {}, row.speaker));
   const cells = STATISTICS_COLUMNS.map(([heading, text]) => {
     const cell = element("td", {}, text(row));
     if (heading === "Share") cell.prepend(shareBar(row.share));

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
+from characters import shown
 from formats.result import Turn
 from report_page.statistics import SpeakerStatistics, statistics
 
@@ -29,7 +30,7 @@ def _row(row: SpeakerStatistics) -> str:
         percent(row.overlap_share),
     )
     texts = "".join(f"<td>{cell}</td>" for cell in cells)
-    return f'<tr><th scope="row">{escape(row.speaker)}</th>{texts}</tr>'
+    return f'<tr><th scope="row"><bdi>{escape(shown(row.speaker))}</bdi></th>{texts}</tr>'
 
 
 # Halves are rounded up, as the viewer's JavaScript does.

@@ -46,7 +46,8 @@ class Timeline extends EventTarget {
   /** Show these lanes, from `lanesOf`, of these turns. */
   show(lanes, turns) {
     this.lanes = lanes;
-    this.turns = turns;
+    this.colours = voices(turns);
+    this.talking = talkingAt(turns);
     this.labels.replaceChildren(
       element("div", { class: "label-space" }),
       ...lanes.map((lane) => this.#label(lane)),
@@ -57,7 +58,7 @@ class Timeline extends EventTarget {
 
   #label(lane) {
     const classes = `label lane-${lane.kind} ${voiceClass(lane.voice)}`;
-    const name = element("span", { class: "name", title: lane.label }, lane.label);
+    const name = element("span", { class: "name", title: lane.label }, element("bdi", {}, lane.label));
     const swatch = element("span", { class: "swatch", "aria-hidden": "true" });
     return element("div", { class: classes }, swatch, name, element("span", { class: "note" }, lane.note));
   }
@@ -130,7 +131,7 @@ class Timeline extends EventTarget {
     this.drawn = { left, right };
     this.#drawRuler(left, right);
     this.#drawWave(left, right);
-    this.lanes.forEach((lane, number) => this.#drawLane(lane, this.tracks.children[number], left, right));
+    [...this.tracks.children].forEach((track, number) => this.#drawLane(this.lanes[number], track, left, right));
     this.moveTo(this.time_s, false);
     this.dispatchEvent(new CustomEvent("drawn"));
   }
@@ -154,12 +155,10 @@ class Timeline extends EventTarget {
     const silent = colour("--silence");
     const several = colour("--several");
     const byVoice = Array.from({ length: N_VOICES }, (_, number) => colour(`--voice-${number}`));
-    const colours = voices(this.turns);
-    const talking = talkingAt(this.turns);
     this.waveform.draw(this.scale, left, right, this.wave.clientHeight, (time_s) => {
-      const names = new Set(talking(time_s));
+      const names = this.talking(time_s);
       if (names.size > 1) return several;
-      return names.size ? byVoice[colours.get([...names][0])] : silent;
+      return names.size ? byVoice[this.colours.get(names.keys().next().value)] : silent;
     });
   }
 

@@ -33,7 +33,7 @@ class TurnList extends EventTarget {
 
   #option(turn, index, colours) {
     const confidence = typeof turn.confidence === "number" ? percent(turn.confidence) : "";
-    const cell = (name, text) => element("span", { class: name }, text);
+    const cell = (name, content) => element("span", { class: name }, content);
     return element(
       "div",
       {
@@ -44,7 +44,7 @@ class TurnList extends EventTarget {
         class: `turn ${voiceClass(colours.get(turn.speaker))}`,
       },
       element("span", { class: "swatch", "aria-hidden": "true" }),
-      cell("name", turn.speaker),
+      cell("name", element("bdi", {}, turn.speaker)),
       cell("times", `${clock(turn.start_s, 2)} – ${clock(turn.end_s, 2)}`),
       cell("length", seconds(turn.end_s - turn.start_s)),
       cell("confidence", confidence && `${confidence} sure`),

@@ -57,18 +57,24 @@ class Waveform {
   }
 }
 
-/** A function that tells who talks at a time; quick where the times asked for ascend. */
+/** A function that gives who talks at a time, as keys of a map; quick where the times asked for ascend. */
 function talkingAt(turns) {
-  const ordered = turns.map((turn, index) => ({ turn, index }));
-  ordered.sort((a, b) => a.turn.start_s - b.turn.start_s);
+  const changes = changesOf(turns);
+  const open = new Map();
   let next = 0;
-  let open = [];
   let before_s = -Infinity;
   return (time_s) => {
-    if (time_s < before_s) [next, open] = [0, []];
+    if (time_s < before_s) {
+      next = 0;
+      open.clear();
+    }
     before_s = time_s;
-    while (next < ordered.length && ordered[next].turn.start_s <= time_s) open.push(ordered[next++]);
-    open = open.filter((each) => each.turn.end_s > time_s);
-    return open.map((each) => each.turn.speaker);
+    for (; next < changes.length && changes[next].time_s <= time_s; next++) {
+      const { speaker, step } = changes[next];
+      const n = (open.get(speaker) ?? 0) + step;
+      if (n) open.set(speaker, n);
+      else open.delete(speaker);
+    }
+    return open;
   };
 }

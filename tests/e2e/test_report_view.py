@@ -15,6 +15,11 @@ from report_page.statistics import statistics
 OPENS_WITHIN_S = 2.0
 SAME_MOMENT_S = 0.02
 NAMED = HOSTILE.replace(" ", "_")  # RTTM's fields hold no white space
+# What is read of a page, by eyes and by screen readers.
+ALL_TEXTS = """() => [document.title, document.body.innerText,
+    ...[...document.querySelectorAll("[title], [aria-label]")].flatMap((each) =>
+        ["title", "aria-label"].map((name) => each.getAttribute(name) ?? "")),
+]"""
 # When, since the browser was told to go there, lanes are painted and the sound can be played.
 NOTE_WHEN_READY = """document.addEventListener("loadedmetadata", () => {
     requestAnimationFrame(() => requestAnimationFrame(() => {
@@ -131,6 +136,35 @@ def test_hostile_names_are_only_shown(visit, made):
     expect(shown.page.locator(".label.lane-speaker .name")).to_have_text(NAMED)
     expect(shown.page.locator(".turn .name")).to_have_text(NAMED)
     assert table_cells(shown.page)[1][0] == NAMED
+
+
+def test_a_name_reorders_nothing_that_stands_around_it(visit, made):
+    name = "Ana\u202egpj"
+    page = opened(visit, made("marks", noise(5 * RATE_HZ), [(0, 2, name)], [(0, 2, name)])).page
+
+    texts = page.evaluate(ALL_TEXTS)
+    assert [text for text in texts if "\u202e" in text] == []
+    assert lanes(page)[0]["label"] == table_cells(page)[1][0] == r"Ana\u202egpj"
+    assert value(page, "view.turns[0].speaker") == name
+    for place in (".label.lane-speaker .name", ".turn .name", "tbody th", "h1"):
+        assert page.locator(f"{place} bdi").count() == 1, place
+
+
+def test_thousands_of_names_take_no_square_of_time(page):
+    took_ms = page.evaluate(
+        """() => {
+            const turns = Array.from({ length: 20000 }, (_, n) => (
+                { speaker: `S${n % 2000}`, start_s: n, end_s: n + 1000, confidence: 1 }));
+            const before_ms = performance.now();
+            lanesOf({}, turns);
+            speakerStatistics(turns);
+            const talking = talkingAt(turns);
+            for (let time_s = 0; time_s < 20000; time_s++) talking(time_s);
+            return performance.now() - before_ms;
+        }"""
+    )
+
+    assert took_ms < 2000  # 100 ms on a free core; a square of them takes 10 s and more
 
 
 def test_nobody_speaks(visit, made):

@@ -82,7 +82,10 @@ def correct(page):
     page.get_by_role("textbox", name="End").fill("0:07.5")
     page.keyboard.press("Enter")
     (other,) = {name for _, _, name in shown_turns(page)} - {NAME}
-    page.get_by_label(f"Merge {other} into another speaker").select_option(NAME)
+    merging = page.get_by_label(f"Merge {other} into another speaker")
+    assert merging.locator("option").count() == 1  # each name in every list would be a square
+    merging.focus()
+    merging.select_option(NAME)
     assert {name for _, _, name in shown_turns(page)} == {NAME}
     page.get_by_role("button", name="Undo").click()
     return before, shown_turns(page)

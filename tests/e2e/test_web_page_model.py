@@ -63,6 +63,9 @@ def test_a_name_is_changed_in_all_turns_and_nothing_else(run):
         ("<na>", "nobody in RTTM"),
         ("x" * 101, "at most 100"),
         ("a\\u0007b", "control characters"),
+        ("a\\u0000b", "control characters"),
+        ("a\\u202eb", "direction marks"),
+        ("a\\u200bb", "zero-width spaces"),
     ],
 )
 def test_names_that_cannot_be_are_refused(run, name, words):
@@ -70,6 +73,11 @@ def test_names_that_cannot_be_are_refused(run, name, words):
 
     assert answer.startswith("refused: ")
     assert words in answer
+
+
+@pytest.mark.parametrize("name", ["👨\u200d👩\u200d👧", "می\u200cخواهم"])
+def test_joiners_of_scripts_and_emoji_may_stand_in_a_name(run, name):
+    assert run(f'model.renamed(t, "B", "{name}")')[1] == {**B1, "speaker": name}
 
 
 def test_names_that_are_one_in_rttm_are_refused(run):

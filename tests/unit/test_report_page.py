@@ -8,6 +8,8 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from formats.result import Result, Turn
 from report_cases import HOSTILE, turns
@@ -16,6 +18,7 @@ from report_page.making import MOST_EMBEDDED_BYTES, page_of
 from report_page.page import FOLDER, VIEWER_SCRIPTS, VIEWER_STYLES, json_for_html
 from report_page.statistics import SpeakerStatistics, statistics
 from report_page.table import clock, statistics_table
+from unit.seeded import seeded
 
 OUTLINE = Outline(10_000, bytes(range(100)) * 10)
 
@@ -64,6 +67,22 @@ def test_turns_of_one_speaker_that_overlap_count_once():
     assert (row.talk_ms, row.n_turns, row.overlap_share) == (6_000, 2, 0)
 
 
+@seeded(50)
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20), st.sampled_from("abc")), max_size=12)
+)
+def test_talk_times_are_those_counted_millisecond_by_millisecond(rows):
+    talking = [
+        {name for start, length, name in rows if start <= moment < start + length}
+        for moment in range(70)
+    ]
+    for row in statistics(tuple(Turn(start, start + length, name) for start, length, name in rows)):
+        own = [names for names in talking if row.speaker in names]
+        assert row.talk_ms == len(own)
+        assert row.share == len(own) / sum(map(len, talking))
+        assert row.overlap_share == sum(len(names) > 1 for names in own) / len(own)
+
+
 @pytest.mark.parametrize(
     ("time_ms", "text"), [(0, "0:00.0"), (66_789, "1:06.8"), (3_599_960, "1:00:00.0")]
 )
@@ -74,7 +93,7 @@ def test_clock(time_ms, text):
 def test_the_table_says_the_numbers():
     text = statistics_table(turns((0, 4, "anna"), (3, 5, "<b>")))
 
-    assert re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", text)[7:] == [
+    assert re.findall(r"<t[hd][^>]*>(?:<bdi>)?([^<]*)</(?:bdi|t[hd])>", text)[7:] == [
         *("anna", "1", "0:04.0", "67 %", "4.0 s", "4.0 s", "25 %"),
         *("&lt;b&gt;", "1", "0:02.0", "33 %", "2.0 s", "2.0 s", "50 %"),
     ]
@@ -126,11 +145,21 @@ def test_hostile_names_stay_text():
     page = Elements(text)
     plain = Elements(page_of(Result("a", turns((0, 2, "b"))), turns((0, 1, "b")), OUTLINE, b"s"))
     assert [tag for tag, _ in page.tags] == [tag for tag, _ in plain.tags]
-    assert html.unescape("".join(page.text_of("h1"))) == HOSTILE
+    assert html.unescape("".join(page.text_of("bdi")[:1])) == HOSTILE
     (held,) = page.text_of("script", id="document")
     assert not set("<>&") & set(held)
     view = json.loads(held)
     assert view["recording_id"] == view["turns"][0]["speaker"] == HOSTILE
+
+
+def test_a_name_cannot_reorder_what_stands_around_it():
+    text = page_of(Result("a\u202eb", turns((0, 2, "c\u202ed"))), None, OUTLINE, b"sound")
+
+    page = Elements(text)
+    assert page.text_of("title") == [r"a\u202eb: who spoke when"]
+    assert page.text_of("bdi") == [r"a\u202eb", r"c\u202ed"]
+    (held,) = page.text_of("script", id="document")
+    assert json.loads(held)["turns"][0]["speaker"] == "c\u202ed"
 
 
 def test_json_keeps_its_meaning_in_html():

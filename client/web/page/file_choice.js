@@ -51,7 +51,7 @@ export class FileChoice extends EventTarget {
     const tooLarge = files.filter((file) => file.size > this.most_bytes);
     const fitting = files.filter((file) => !tooLarge.includes(file));
     const told = tooLarge.map(({ name, size }) => `${name} has ${bytes(size)}, the service takes up to ${bytes(this.most_bytes)}.`);
-    this.refused.textContent = told.join(" ");
+    this.refused.textContent = visible(told.join(" "));
     this.files = [...this.files, ...fitting.map((file) => ({ file, isRecorded }))];
     this.#changed();
   }
@@ -80,7 +80,7 @@ export class FileChoice extends EventTarget {
       this.#changed();
     });
     const listen = isRecorded ? [element("audio", { controls: true, src: URL.createObjectURL(file), "aria-label": `Listen to ${file.name}` })] : [];
-    return element("li", {}, element("span", { class: "name" }, file.name), element("span", { class: "soft" }, bytes(file.size)), ...listen, leave);
+    return element("li", {}, element("span", { class: "name" }, element("bdi", {}, file.name)), element("span", { class: "soft" }, bytes(file.size)), ...listen, leave);
   }
 
   destroy() {

@@ -99,17 +99,17 @@ export class JobPage {
     forget(this.id);
     banner("");
     const words = "It was removed, or its time is over: results are kept for a while only. Or the address is not complete.";
-    this.#message(name ? `${name} is no longer there` : "There is no such recording", words);
+    this.#message(name ? [element("bdi", {}, name), " is no longer there"] : ["There is no such recording"], words);
   }
 
   #nothing(detail) {
     banner("");
-    this.#message("There is no result", detail);
+    this.#message(["There is no result"], detail);
   }
 
   #message(title, detail) {
     const home = element("a", { href: "#", class: "button primary" }, "Choose a recording");
-    this.root.replaceChildren(element("section", { class: "card message-card", role: "alert" }, element("h2", {}, title), element("p", {}, detail), home));
+    this.root.replaceChildren(element("section", { class: "card message-card", role: "alert" }, element("h2", {}, ...title), element("p", {}, detail), home));
   }
 
   async #cancel() {

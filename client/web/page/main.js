@@ -17,8 +17,8 @@ let lost = lostUploads();
 let shown = null;
 
 function entitle({ name, facts }) {
-  document.title = name === TITLE ? TITLE : `${name}: who spoke when`;
-  document.getElementById("title").textContent = name;
+  document.title = name === TITLE ? TITLE : `${visible(name)}: who spoke when`;
+  document.getElementById("title").replaceChildren(element("bdi", {}, name));
   document.getElementById("facts").textContent = facts;
 }
 

@@ -2,6 +2,9 @@
 
 export const MOST_CHARACTERS = 100; // as the gateway has it
 
+// Control characters, bidi controls and zero-width spaces, as the gateway has it; joiners may stand.
+const MISLEADING = /[\p{Cc}\p{Cs}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/u;
+
 /** A correction that cannot be made; the message is a sentence for people. */
 export class EditError extends Error {}
 
@@ -9,7 +12,7 @@ export class EditError extends Error {}
 export function usableName(text) {
   const name = text.normalize("NFC").replace(/\s+/gu, " ").trim();
   if (!name) throw new EditError("A name needs at least one letter.");
-  if (/\p{C}/u.test(name)) throw new EditError("A name may not hold control characters.");
+  if (MISLEADING.test(name)) throw new EditError("A name may not hold control characters, direction marks or zero-width spaces.");
   if (name.toUpperCase() === "<NA>") throw new EditError("<NA> means nobody in RTTM: choose another name.");
   if ([...name].length > MOST_CHARACTERS) {
     throw new EditError(`A name may have at most ${MOST_CHARACTERS} characters.`);

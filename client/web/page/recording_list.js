@@ -39,7 +39,7 @@ export class RecordingList {
 
   #row({ id, name, at }) {
     const seen = this.known.get(id);
-    const open = element("a", { href: `#${id}`, class: "name", "data-of": `open ${id}` }, name);
+    const open = element("a", { href: `#${id}`, class: "name", "data-of": `open ${id}` }, element("bdi", {}, name));
     const remove = element("button", { type: "button", "data-of": `remove ${id}`, "aria-label": `${seen && !ENDED.includes(seen.state) ? "Cancel" : "Remove"} ${name}` }, seen && !ENDED.includes(seen.state) ? "Cancel" : "Remove");
     remove.addEventListener("click", () => this.#remove(id));
     const when = new Date(at).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
@@ -79,7 +79,7 @@ export class RecordingList {
     forget(id);
     const { keep_s } = await limits().catch(() => ({}));
     const kept = keep_s ? `: results are kept for ${longTime(keep_s)}` : "";
-    this.notes.append(element("p", { class: "notice" }, `${name} is no longer there${kept}.`));
+    this.notes.append(element("p", { class: "notice" }, element("bdi", {}, name), ` is no longer there${kept}.`));
   }
 
   destroy() {

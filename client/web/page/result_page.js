@@ -96,7 +96,7 @@ export class ResultPage {
     this.speakers.show();
     for (const [each, label, name] of [[this.undo, editor.history.canUndo, "Undo"], [this.redo, editor.history.canRedo, "Redo"]]) {
       each.disabled = label === null;
-      each.title = label === null ? name : `${name}: ${label}`;
+      each.title = label === null ? name : visible(`${name}: ${label}`);
     }
   }
 

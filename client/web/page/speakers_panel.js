@@ -10,7 +10,7 @@ export class SpeakersPanel {
     this.message = element("p", { class: "refusal", role: "alert" });
     this.root = element("section", { class: "card names", "aria-label": "Speakers" }, element("h2", {}, "Speakers"), this.list, this.message);
     editor.addEventListener("refused", ({ detail }) => {
-      if (detail.about === "speakers") this.message.textContent = detail.message;
+      if (detail.about === "speakers") this.message.textContent = visible(detail.message);
     });
   }
 
@@ -27,7 +27,7 @@ export class SpeakersPanel {
 
   #chip(name, number, voice, names) {
     const input = element("input", {
-      type: "text", value: name, maxlength: 100, size: Math.max(name.length, 6), spellcheck: "false", autocomplete: "off",
+      type: "text", dir: "auto", value: name, maxlength: 100, size: Math.max(name.length, 6), spellcheck: "false", autocomplete: "off",
       "aria-label": `Name of ${name}`, "data-number": number, "data-what": "name",
     });
     input.addEventListener("input", () => (input.size = Math.max(input.value.length, 6)));
@@ -35,21 +35,26 @@ export class SpeakersPanel {
       if (!this.editor.rename(name, input.value)) input.value = name;
     });
     input.addEventListener("keydown", (event) => this.#pressed(event, input, name));
-    const others = names.filter((other) => other !== name);
-    const hint = rttmName(name) === name ? [] : [element("small", { class: "soft" }, `in RTTM ${rttmName(name)}`)];
+    const hint = rttmName(name) === name ? [] : [element("small", { class: "soft" }, "in RTTM ", element("bdi", {}, rttmName(name)))];
     const swatch = element("span", { class: "swatch", "aria-hidden": "true" });
-    return element("li", { class: `chip ${voiceClass(voice)}` }, swatch, element("span", { class: "name-field" }, input, ...hint), ...this.#merge(name, number, others));
+    return element("li", { class: `chip ${voiceClass(voice)}` }, swatch, element("span", { class: "name-field" }, input, ...hint), ...this.#merge(name, number, names));
   }
 
-  #merge(name, number, others) {
-    if (!others.length) return [];
+  /** The others are listed when they are asked for: each in every list would be a square of them. */
+  #merge(name, number, names) {
+    if (names.length === 1) return [];
     const label = `Merge ${name} into another speaker`;
     const select = element(
       "select",
       { "aria-label": label, title: label, "data-number": number, "data-what": "merge" },
       element("option", { value: "" }, "Merge…"),
-      ...others.map((other) => element("option", { value: other }, `into ${other}`)),
     );
+    const list = () => {
+      if (select.length > 1) return;
+      const others = names.filter((other) => other !== name);
+      select.append(...others.map((other) => element("option", { value: other }, `into ${other}`)));
+    };
+    for (const event of ["pointerdown", "focus"]) select.addEventListener(event, list);
     select.addEventListener("change", () => this.editor.merge(name, select.value));
     return [select];
   }

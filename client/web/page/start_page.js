@@ -85,6 +85,7 @@ export class StartPage {
 
 function lostNotice(names) {
   if (!names.length) return [];
-  const which = names.length === 1 ? `The upload of ${names[0]} ended` : `The uploads of ${names.join(", ")} ended`;
-  return [element("p", { class: "notice", role: "alert" }, `${which} when the page was left, and nothing of it was kept. Choose the file again.`)];
+  const which = names.flatMap((name, number) => [number ? ", " : "", element("bdi", {}, name)]);
+  const begin = names.length === 1 ? "The upload of " : "The uploads of ";
+  return [element("p", { class: "notice", role: "alert" }, begin, ...which, " ended when the page was left, and nothing of it was kept. Choose the file again.")];
 }

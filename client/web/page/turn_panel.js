@@ -25,7 +25,7 @@ export class TurnPanel {
     this.message = element("p", { class: "refusal", role: "alert" });
     this.root = element("section", { class: "turn-panel", "aria-label": "Chosen turn" }, element("div", { class: "row spread" }, this.title, this.add), this.hint, this.fields, this.message);
     editor.addEventListener("refused", ({ detail }) => {
-      if (detail.about === "turn") this.message.textContent = detail.message;
+      if (detail.about === "turn") this.message.textContent = visible(detail.message);
     });
   }
 

@@ -8,7 +8,7 @@ export class UploadRow {
     this.upload = upload;
     const share = upload.file.size ? upload.sent / upload.file.size : 0;
     const bar = element("progress", { max: 1, value: share, "aria-label": `Upload of ${upload.file.name}` });
-    this.root = element("li", { class: "uploading" }, element("span", { class: "name" }, upload.file.name), bar, element("span", { class: "state" }, uploadText(upload)), ...actions(upload, uploads));
+    this.root = element("li", { class: "uploading" }, element("span", { class: "name" }, element("bdi", {}, upload.file.name)), bar, element("span", { class: "state" }, uploadText(upload)), ...actions(upload, uploads));
   }
 }
 
