@@ -1,5 +1,6 @@
 """Decoding, downmixing and resampling of files made here."""
 
+import os
 import tracemalloc
 
 import numpy as np
@@ -193,3 +194,23 @@ def test_many_channels_do_not_make_large_blocks():
     tracemalloc.stop()
     assert n_decoded == pytest.approx(n_samples / 6, abs=2)
     assert peak < 8 * n_samples * 4  # all of it as samples would be that large
+
+
+LAYER_I_HEADER = bytes([0xFF, 0xFF, 0x14, 0xC0])  # 32 kbit/s, 48 kHz, mono: frames of 32 bytes
+
+
+def test_a_decoder_that_complains_of_every_frame_writes_nothing_to_the_log(capfd):
+    """What libmpg123 says of such a file is five times as long as the file."""
+    decoded((LAYER_I_HEADER + b"\xff" * 28) * 1000)
+    with pytest.raises(InvalidRequestError):
+        decoded((LAYER_I_HEADER + b"\x11" * 28 + b"\0" * 3) * 1000)
+    os.write(2, b"still there")
+
+    assert capfd.readouterr().err == "still there"
+
+
+def test_an_mp3_without_a_frame_is_refused_and_no_file_is_spoken_of():
+    with pytest.raises(
+        InvalidRequestError, match=r"decoded \(No frame that can be read\), expected"
+    ):
+        decoded((LAYER_I_HEADER + b"\x11" * 28 + b"\0" * 3) * 1000)

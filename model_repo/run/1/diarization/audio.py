@@ -4,8 +4,11 @@ No recording is ever held decoded as a whole.
 """
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import soundfile
@@ -24,6 +27,9 @@ DECODED_AT_ONCE = 1 << 22  # samples of all channels together: 16 MiB
 UNKNOWN_LENGTH = 2**63 - 1  # libsndfile's SF_COUNT_MAX
 EXPECTED_FORMATS = "wav, flac, ogg or mp3"
 CHANNEL_AXIS = 1  # of blocks as soundfile reads them
+STANDARD_ERROR = 2
+NO_SUCH_FILE = 7  # libsndfile's error for an mp3 without a frame that can be read
+_one_decoder = Lock()  # of those that would put standard error aside
 
 
 class Content(io.BytesIO):
@@ -104,13 +110,34 @@ def channels_in(encoded: bytes, limits: LimitOptions = DEFAULT_LIMITS) -> int:
 def _opened(encoded: bytes) -> Iterator[ForwardFile]:
     """The file for reading; InvalidAudioError where it, or what follows, cannot be decoded."""
     try:
-        with ForwardFile(_readable(encoded)) as file:
+        with _decoder_silenced():
+            file = ForwardFile(_readable(encoded))
+        with file:
             yield file
     except soundfile.LibsndfileError as error:
+        reason = error.error_string.rstrip(".")
+        if error.code == NO_SUCH_FILE:
+            reason = "No frame that can be read"
         raise InvalidAudioError(
-            f"AUDIO: got {len(encoded)} bytes that cannot be decoded "
-            f"({error.error_string.rstrip('.')}), expected a {EXPECTED_FORMATS} file"
+            f"AUDIO: got {len(encoded)} bytes that cannot be decoded ({reason}), "
+            f"expected a {EXPECTED_FORMATS} file"
         ) from error
+
+
+@contextmanager
+def _decoder_silenced() -> Iterator[None]:
+    """Drop what a decoder writes to standard error, which is the server's log.
+
+    Of an mp3 made for it libmpg123 complains in five times as many bytes as the file has.
+    """
+    with _one_decoder, Path(os.devnull).open("wb") as nowhere:
+        kept = os.dup(STANDARD_ERROR)
+        os.dup2(nowhere.fileno(), STANDARD_ERROR)
+        try:
+            yield
+        finally:
+            os.dup2(kept, STANDARD_ERROR)
+            os.close(kept)
 
 
 def _readable(encoded: bytes) -> Content:
@@ -138,10 +165,15 @@ def _read_blocks(
     if file.frames != UNKNOWN_LENGTH:
         require_plausible_length(file.frames, file.samplerate, n_bytes, limits, n_passes)
     n_read = 0
-    while len(block := file.read(n_frames, dtype="float32", always_2d=True)):
+    while len(block := _next_block(file, n_frames)):
         n_read += len(block)
         require_plausible_length(n_read, file.samplerate, n_bytes, limits, n_passes)
         yield block
+
+
+def _next_block(file: soundfile.SoundFile, n_frames: int) -> NDArray[np.float32]:
+    with _decoder_silenced():
+        return file.read(n_frames, dtype="float32", always_2d=True)
 
 
 def _resampled(blocks: Iterator[NDArray[np.float32]], rate_hz: int) -> Iterator[Samples]:
