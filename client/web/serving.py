@@ -1,11 +1,14 @@
 """The program: from options to a server that runs until Ctrl-C or SIGTERM."""
 
+import asyncio
 import logging
+import resource
 import socket
 import sys
 from collections.abc import Sequence
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol  # the one that limits headers
 
 import quiet_grpc  # noqa: F401  before anything imports gRPC
 from access import AccessError
@@ -14,10 +17,13 @@ from web.gateway import Gateway
 from web.guards import KeyFileError
 from web.options import parsed_settings
 from web.settings import Settings
+from web.uploads import LEAST_BYTES_PER_S
 from web.work_folder import WorkFolderError
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 GRACE_S = 10  # for answers under way when it is stopped
+REQUEST_WITHIN_S = 10.0  # the header of a request, from its connection or the answer before
+READ_WITHIN_S = 60.0  # some of an answer
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (AccessError, KeyFileError, WorkFolderError) as error:
         print(f"app.py: {error}", file=sys.stderr)
         return USAGE
+    most_open = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_open, most_open))  # of connections, too
     server = uvicorn_server(settings, gateway)
     try:
         server.run()
@@ -37,6 +45,60 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:  # uvicorn passes the signal on that ended it
         return INTERRUPTED
     return OK if server.started else FAILED
+
+
+class _Connection(H11Protocol):
+    """Closes connections that only take up place, as uvicorn does not.
+
+    On which no request comes, or no whole header of one, or that does not read its answer. What is
+    left of the body of a request that was answered may come, but not slowly.
+    """
+
+    _n_received = 0
+    _waiting: asyncio.TimerHandle | None = None
+    _writing: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait_for_request()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._wait_for_request()
+
+    def data_received(self, data: bytes) -> None:
+        self._n_received += len(data)
+        super().data_received(data)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._wait_for_reader(0)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._writing:
+            self._writing.cancel()
+
+    def _wait_for_request(self) -> None:
+        if self._waiting:
+            self._waiting.cancel()
+        self._n_received = 0
+        self._waiting = self.loop.call_later(REQUEST_WITHIN_S, self._end_waiting)
+
+    def _end_waiting(self) -> None:
+        if self.cycle and not self.cycle.response_complete:
+            return  # until its end
+        if self._n_received < LEAST_BYTES_PER_S * REQUEST_WITHIN_S:
+            self.transport.close()
+        else:
+            self._wait_for_request()
+
+    def _wait_for_reader(self, n_bytes_before: int) -> None:
+        n_bytes = self.transport.get_write_buffer_size()
+        if n_bytes == n_bytes_before:
+            self.transport.abort()
+            return
+        self._writing = self.loop.call_later(READ_WITHIN_S, self._wait_for_reader, n_bytes)
 
 
 class _Server(uvicorn.Server):
@@ -56,7 +118,7 @@ def uvicorn_server(settings: Settings, gateway: Gateway) -> uvicorn.Server:
             application(gateway),
             host=settings.host,
             port=settings.port,
-            http="h11",  # the one that limits headers; httptools, where it is installed, does not
+            http=_Connection,
             log_config=None,
             log_level="warning",
             access_log=False,

@@ -17,8 +17,8 @@ from web.multipart_form import FormReader
 from web.problems import ProblemError
 
 MOST_OVERHEAD_BYTES = 65_536  # of a form, around its file
-# A client that is slower, 1 kB/s, holds a place that others could have.
-LEAST_BYTES, WITHIN_S = 60_000, 60.0
+LEAST_BYTES_PER_S = 1000  # a client that is slower holds a place that others could have
+WITHIN_S = 60.0
 FORM = "multipart/form-data"
 
 
@@ -101,7 +101,7 @@ async def limited_body(
         left_s -= time.monotonic() - begun_s
         n_bytes += len(piece)
         n_lately += len(piece)
-        if n_lately >= LEAST_BYTES:
+        if n_lately >= LEAST_BYTES_PER_S * WITHIN_S:
             n_lately, left_s = 0, WITHIN_S
         if n_bytes > most_bytes + overhead_bytes:
             raise too_large(most_bytes)
@@ -121,9 +121,8 @@ def too_large(most_bytes: int) -> ProblemError:
 
 
 def _too_slow(n_bytes: int) -> ProblemError:
-    return ProblemError(
-        408, f"{n_bytes} bytes of the body came in {WITHIN_S:g} s, expected at least {LEAST_BYTES}"
-    )
+    least = f"expected at least {LEAST_BYTES_PER_S} a second"
+    return ProblemError(408, f"{n_bytes} bytes of the body came in {WITHIN_S:g} s, {least}")
 
 
 def _boundary(request: Request) -> bytes:

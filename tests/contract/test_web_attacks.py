@@ -1,12 +1,19 @@
 """What strangers send to do harm: bombs, bytes that are no text, floods, half of a request."""
 
+import contextlib
+import functools
+import itertools
+import socket
 import subprocess
+import time
+from urllib.parse import urlsplit
 
 import pytest
 
 import audio_files
-from gateways import assert_problem, wait_until
+from gateways import Caller, assert_problem, wait_until
 from made_media import write_mov
+from web import serving
 
 FORM = {"Content-Type": "multipart/form-data; boundary=x"}
 
@@ -167,3 +174,77 @@ def test_very_many_fields_are_refused(gateway):
     body = b"".join(field % number for number in range(1000))
 
     assert_problem(gateway.ask("POST", "/v1/diarize", data=body, headers=FORM), 422, "at most 20")
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    """Waits only shortly for requests."""
+    monkeypatch.setattr(serving, "REQUEST_WITHIN_S", 1.0)
+
+
+HALF = b"POST /v1/diarize HTTP/1.1\r\nHost: localhost\r\nX-A: "
+ANSWERED = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n"
+
+
+def test_connections_that_ask_nothing_are_closed_and_others_served(hasty, gateway):
+    with contextlib.ExitStack() as stack:
+        lines = [stack.enter_context(line_to(gateway)) for _ in range(300)]
+        for line, sent in zip(lines, itertools.cycle([b"", HALF, ANSWERED]), strict=False):
+            line.sendall(sent)
+        begun_s = time.monotonic()
+        answer = Caller(gateway.url).get("/livez")
+        taken_s = time.monotonic() - begun_s
+        ends = [to_its_end(line) for line in lines]
+
+    assert answer.status_code == 200
+    assert taken_s < 5
+    assert {end[:15] for end in ends} == {b"", b"HTTP/1.1 200 OK"}
+
+
+def test_a_header_that_trickles_is_given_up(hasty, gateway):
+    with line_to(gateway) as line:
+        line.sendall(HALF)
+        line.settimeout(0.02)
+        begun_s = time.monotonic()
+        while not is_closed(line) and time.monotonic() - begun_s < 10:
+            line.sendall(b"a")
+
+        assert 0.5 < time.monotonic() - begun_s < 10
+
+
+def test_who_is_refused_may_send_the_rest_but_not_slowly(hasty, gateway, monkeypatch):
+    monkeypatch.setattr(serving, "LEAST_BYTES_PER_S", 100)
+    with line_to(gateway) as line:
+        line.sendall(ANSWERED)
+        for _ in range(20):
+            line.sendall(bytes(100))
+            time.sleep(0.1)
+        assert b"200 OK" in to_its_end(line)
+
+
+def test_who_does_not_read_an_answer_is_hung_up_on(gateway, wav, monkeypatch):
+    monkeypatch.setattr(serving, "READ_WITHIN_S", 0.2)
+    job = gateway.start(wav("call.wav", 8_000_000))
+    gateway.ended(job)
+    with line_to(gateway) as line:
+        line.sendall(f"GET {job}/audio HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        time.sleep(1)
+        assert len(to_its_end(line)) < 16_000_000
+
+
+def line_to(gateway):
+    address = urlsplit(gateway.url)
+    return socket.create_connection((address.hostname, address.port), timeout=30)
+
+
+def is_closed(line):
+    """Whether the other end has closed; waits a little."""
+    try:
+        return line.recv(1) == b""
+    except TimeoutError:
+        return False
+
+
+def to_its_end(line):
+    """Read until the other end closes."""
+    return b"".join(iter(functools.partial(line.recv, 65_536), b""))

@@ -106,7 +106,7 @@ def test_a_body_that_stops_coming_is_given_up(gateway, monkeypatch):
 
 def test_a_body_that_trickles_is_given_up_with_the_reason(gateway, monkeypatch):
     monkeypatch.setattr(uploads, "WITHIN_S", 0.2)
-    monkeypatch.setattr(uploads, "LEAST_BYTES", 20)
+    monkeypatch.setattr(uploads, "LEAST_BYTES_PER_S", 100)
 
     def trickling():
         yield b"--x\r\n"
@@ -116,13 +116,13 @@ def test_a_body_that_trickles_is_given_up_with_the_reason(gateway, monkeypatch):
 
     answer = gateway.ask("POST", "/v1/diarize", data=trickling(), headers=FORM)
 
-    assert_problem(answer, 408, "bytes of the body came in 0.2 s, expected at least 20")
+    assert_problem(answer, 408, "bytes of the body came in 0.2 s, expected at least 100 a second")
     assert gateway.files() == []
 
 
 def test_a_body_that_is_slow_but_not_too_slow_is_taken(gateway, wav, monkeypatch):
     monkeypatch.setattr(uploads, "WITHIN_S", 0.5)
-    monkeypatch.setattr(uploads, "LEAST_BYTES", 500)
+    monkeypatch.setattr(uploads, "LEAST_BYTES_PER_S", 1000)
     content = wav("a.wav", 1600).read_bytes()
 
     def slowly():
