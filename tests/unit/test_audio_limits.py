@@ -12,7 +12,7 @@ import soundfile
 import soaking  # noqa: F401 - makes the modules of client and library importable
 from diarization.audio import decode_blocks
 from diarization.config import LimitOptions
-from diarization.errors import InvalidAudioError, OverLimitError
+from diarization.errors import InvalidAudioError, InvalidRequestError, OverLimitError
 from diarization.limits import MOST_SAMPLES_PER_BYTE
 from diarization.waveform import waveform_blocks
 from soaking.files import flac_saying, ogg_saying
@@ -73,6 +73,29 @@ def test_an_ogg_file_that_declares_hours_gives_what_it_holds():
     assert len(
         decoded(ogg_saying(encoded(tone(1), kind=OGG), 16_000 * 11 * HOUR_S))
     ) == pytest.approx(16_000, abs=1000)
+
+
+@pytest.mark.parametrize("kind", [OGG, ("OGG", "OPUS")])
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda _: 2**62,
+        lambda _: 2**63,
+        lambda _: 2**64 - 2,  # negative
+        lambda _: 2**64 - 1,  # "no packet ends here"
+        lambda _: 0,
+        lambda number: 10**6 - 1000 * number,
+        lambda number: number * 48_000 * HOUR_S,
+    ],
+)
+def test_an_ogg_file_whose_pages_lie_of_their_place_gives_no_more_than_it_holds(kind, place):
+    pages = [b"OggS" + rest for rest in encoded(tone(3), kind=kind).split(b"OggS")[1:]]
+    lying = [ogg_saying(page, place(number)) for number, page in enumerate(pages[2:])]
+    try:
+        n_samples = len(decoded(b"".join([*pages[:2], *lying])))
+    except InvalidRequestError:
+        return
+    assert n_samples <= 1.1 * 3 * 16_000
 
 
 def test_an_hour_of_silence_is_no_bomb():

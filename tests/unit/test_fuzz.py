@@ -23,6 +23,7 @@ from unit.seeded import seeded
 N_SHORT = 1000
 N_LONG = 20_000
 LIMITS = LimitOptions(audio_s=60.0, upload_mb=1.0)
+MP3 = ("MP3", "MPEG_LAYER_III")
 KINDS = [
     ("WAV", "PCM_16"),
     ("WAV", "FLOAT"),
@@ -31,13 +32,19 @@ KINDS = [
     ("FLAC", "PCM_16"),
     ("OGG", "VORBIS"),
     ("OGG", "OPUS"),
-    ("MP3", "MPEG_LAYER_III"),
+    MP3,
     ("AIFF", "PCM_16"),
     ("AU", "PCM_16"),
     ("CAF", "PCM_16"),
 ]
 STEREO = np.stack([tone(0.05), tone(0.05, 300)], axis=1)
-FILES = [encoded(STEREO, 16_000, kind) for kind in KINDS]
+ID3 = b"ID3\x04\0\0\0\0\0\x11TIT2\0\0\0\x07\0\0\x03a name"
+FILES = [
+    *(encoded(STEREO, 16_000, kind) for kind in KINDS),
+    # MPEG 2.5 and 1; 16 kHz is MPEG 2.
+    encoded(tone(0.2, rate_hz=8000), 8000, MP3),
+    ID3 + encoded(tone(0.1, rate_hz=44_100), 44_100, MP3),
+]
 MAGICS = [b"RIFF\xff\xff\xff\xffWAVEfmt ", b"fLaC", b"OggS", b"ID3", b"\xff\xfb\x90", b"FORM", b""]
 
 
