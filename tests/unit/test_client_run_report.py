@@ -97,6 +97,22 @@ def test_for_a_person_a_list_ends_in_a_table(at_terminal):
     ]
 
 
+def test_results_that_are_made_again_are_counted_anew(at_terminal):
+    terminal = at_terminal()
+    report = RunReport(2, 1, Progress({"b": 60.0}, jobs=1))
+    report.done(Answer(Recording("b", Path("b.wav")), TWO_SPEAKERS, {"audio_s": 60.0}, 1.25))
+    report.again([RECORDING])
+    report.sent("a", 3_000_000)
+    report.done(Answer(RECORDING, TWO_SPEAKERS, {"audio_s": 30.0}, 1.25))
+    report.close()
+
+    shown = terminal.getvalue()
+    assert "WARNING: 1 result(s) made again, since the service has other networks now\n" in shown
+    assert "1/2 done" in shown
+    assert "recordings  2 done, 0 failed\n" in shown
+    assert "audio       0:01:30\n" in shown
+
+
 def test_for_a_person_one_recording_ends_in_its_speakers(at_terminal):
     terminal = at_terminal()
     report = RunReport(1, progress=Progress({"a": 30.0}, jobs=1))
