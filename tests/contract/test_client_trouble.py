@@ -8,13 +8,16 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import grpc
 import pytest
 
+import audio_files
 import client
 from contract.client_fake_server import RefusalError, one_turn
+from made_media import write_mov
 
 CLIENT = Path(client.__file__).parent
 
@@ -272,3 +275,20 @@ def test_a_scorer_that_is_not_there_is_told_before_anything_is_sent(
     assert code == 2
     assert triton.calls == []
     assert "absent.pl" in capfd.readouterr().err
+
+
+def test_ctrl_c_ends_a_file_that_is_being_decoded(triton, tmp_path, monkeypatch, capfd):
+    worker = tmp_path / "worker.py"
+    worker.write_text(
+        "import os, signal, time\nos.kill(os.getppid(), signal.SIGINT)\ntime.sleep(60)"
+    )
+    monkeypatch.setattr(audio_files, "_AV_WORKER", worker)
+    call = write_mov(tmp_path / "call.mov", declared_s=1, chunk_s=1, n_chunks=1)
+    begun_s = time.monotonic()
+
+    code = client.main(["--url", triton.url, "--audio_file", str(call)])
+
+    assert code == 130
+    assert time.monotonic() - begun_s < 20
+    assert "0 failed, 1 left" in capfd.readouterr().err
+    assert triton.calls == []

@@ -3,15 +3,20 @@
 import contextlib
 import functools
 import itertools
+import json
+import shutil
 import socket
 import subprocess
+import threading
 import time
 from urllib.parse import urlsplit
 
 import pytest
 
 import audio_files
+from contract.client_fake_server import one_turn
 from gateways import Caller, assert_problem, wait_until
+from gateways import serving as serving_of
 from made_media import write_mov
 from web import serving
 
@@ -174,6 +179,35 @@ def test_very_many_fields_are_refused(gateway):
     body = b"".join(field % number for number in range(1000))
 
     assert_problem(gateway.ask("POST", "/v1/diarize", data=body, headers=FORM), 422, "at most 20")
+
+
+def test_a_thousand_jobs_delay_neither_the_start_nor_an_answer(settings, triton, wav):
+    held = threading.Event()
+    triton.reply = lambda call: held.wait(60) and one_turn(call)
+    with serving_of(settings) as gateway:
+        job = gateway.start(wav("call.wav"))
+        wait_until(lambda: gateway.state(job) == "running")
+    job_id = job.rpartition("/")[2]
+    for number in range(1000):
+        copy = f"{number:04}{job_id[4:]}"
+        folder = shutil.copytree(
+            settings.work_dir / "jobs" / job_id, settings.work_dir / "jobs" / copy
+        )
+        record = json.loads((folder / "job.json").read_bytes())
+        ended = {"state": "done", "ended_s": time.time()} if number % 2 else {}
+        (folder / "job.json").write_text(json.dumps({**record, "id": copy, **ended}))
+
+    begun_s = time.monotonic()
+    with serving_of(settings) as gateway:
+        started_s = time.monotonic() - begun_s
+        states = [gateway.state(f"/v1/jobs/{number:04}{job_id[4:]}") for number in (1, 998, 999)]
+        answered_s = time.monotonic() - begun_s - started_s
+        gateway.get("/metrics")
+    held.set()
+
+    assert states == ["done", "queued", "done"]
+    assert started_s < 5
+    assert answered_s < 2
 
 
 @pytest.fixture
