@@ -1,6 +1,7 @@
 """The server while it works: its memory, its shared memory, and whether all its processes live."""
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Set as AbstractSet
@@ -47,7 +48,7 @@ def shared_memory_bytes(pids: AbstractSet[int], proc: Path = PROC) -> int:
 
 def _mapped(maps: Path) -> set[str]:
     try:
-        lines = maps.read_text().splitlines()
+        lines = os.fsdecode(maps.read_bytes()).split("\n")  # names of files need not be UTF-8
     except OSError:
         return set()
     return {SHARED + line.partition(SHARED)[2] for line in lines if SHARED in line}

@@ -127,7 +127,8 @@ def test_shared_memory_counts_every_mapped_file_once(tmp_path, monkeypatch):
     for pid in (1, 2):
         (tmp_path / str(pid)).mkdir()
         line = f"7f00-7f01 rw-s 00000000 00:1a 5 {shared}/region\n"
-        (tmp_path / str(pid) / "maps").write_text(line * 2 + "7f02-7f03 r-xp 0 08:01 6 /bin/sh\n")
+        other = b"7f02-7f03 r-xp 0 08:01 6 /bin/\xe4\n"
+        (tmp_path / str(pid) / "maps").write_bytes(line.encode() * 2 + other)
     assert shared_memory_bytes({1, 2, 3}, tmp_path) == 8192
 
 
