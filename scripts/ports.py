@@ -26,9 +26,8 @@ class Ports:
         return cls(*numbers)
 
     def flags(self) -> list[str]:
-        """The same as flags of `tritonserver`; only this machine is listened to."""
-        ports = [f"--{service}-port={port}" for service, port in asdict(self).items()]
-        return [*ports, *(f"--{service}-address={LOOPBACK}" for service in asdict(self))]
+        """The same as flags of `serve.sh`."""
+        return [f"--{service}-port={port}" for service, port in asdict(self).items()]
 
     def require_free(self) -> None:
         """Raise ServerError naming the first port that is in use, or that two would share."""

@@ -8,7 +8,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 PROC = Path("/proc")
-STATE, PARENT, GROUP, START = 0, 1, 2, 19  # fields of `stat`, counted after the name
+STATE, PARENT, GROUP, USER, SYSTEM, START = (
+    0,
+    1,
+    2,
+    11,
+    12,
+    19,
+)  # fields of `stat`, counted after the name
 STUB = "triton_python_backend_stub"  # runs one instance of a model in Python
 
 
@@ -89,6 +96,18 @@ def alive(pids: Iterable[int]) -> set[int]:
     """Those of the processes that still run; one that ended and was not waited for does not."""
     states = {pid: _stat(PROC / str(pid) / "stat") for pid in pids}
     return {pid for pid, fields in states.items() if fields and fields[STATE] not in "ZX"}
+
+
+def is_stopped(pid: int, proc: Path = PROC) -> bool:
+    """Whether a process was stopped by a signal (SIGSTOP) and not continued."""
+    fields = _stat(proc / str(pid) / "stat")
+    return bool(fields) and fields[STATE] == "T"
+
+
+def processor_s(pid: int, proc: Path = PROC) -> float:
+    """Seconds of processor time that a process has taken; 0 if it is gone."""
+    fields = _stat(proc / str(pid) / "stat")
+    return sum(map(int, fields[USER : SYSTEM + 1])) / os.sysconf("SC_CLK_TCK")
 
 
 def kill_group(number: int) -> None:

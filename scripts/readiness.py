@@ -1,15 +1,17 @@
 """Whether a server is ready, asked over HTTP; as a program, with its exit status: [URL]."""
 
+import http.client
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
 
 from ports import LOOPBACK, Ports
-from server_flags import flag_value, health_headers
-from server_log import ServerError
+from server_flags import flag_value
 
 EVERYWHERE = ("0.0.0.0", "::")
+HANGING = "models that do not answer: "  # begins what is said of a server that hangs
+TIMEOUT_S = 6.0  # the proxy asks Triton, which has 5 s
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # for this machine itself
 
 
@@ -19,21 +21,17 @@ def http_url(port: int, flags: Sequence[str]) -> str:
     return f"http://{LOOPBACK if address in EVERYWHERE else address}:{port}"
 
 
-def require_http(flags: Sequence[str]) -> None:
-    """Raise ServerError if the flags switch HTTP off."""
-    if flag_value(flags, "--allow-http", "true").lower() in ("false", "0"):
-        raise ServerError("--allow-http=false: readiness is asked over HTTP, leave it on loopback")
-
-
-def is_ready(url: str, flags: Sequence[str]) -> bool:
-    """Whether all models of the server at this address are ready."""
-    request = urllib.request.Request(f"{url}/v2/health/ready", headers=health_headers(flags))
+def not_ready(url: str) -> str | None:
+    """Why the server at this address is not ready; "" if it is, None if nothing answers."""
     try:
-        with NO_PROXY.open(request, timeout=1):
-            return True
-    except (urllib.error.URLError, OSError):
-        return False
+        with NO_PROXY.open(f"{url}/v2/health/ready", timeout=TIMEOUT_S):
+            return ""
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.read().decode(errors="replace") or str(error.reason)
+    except (OSError, http.client.HTTPException):
+        return None
 
 
 if __name__ == "__main__":
-    sys.exit(not is_ready((sys.argv[1:] or [http_url(Ports().http, [])])[0], []))
+    sys.exit(not_ready((sys.argv[1:] or [http_url(Ports().http, [])])[0]) != "")

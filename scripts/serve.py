@@ -8,7 +8,7 @@ from ports import Ports
 from server_log import ServerError
 from stop_signals import exit_on_signals
 from supervising import RESTARTS, keep_running
-from triton_server import DRAIN_S, READY_TIMEOUT_S, ROOT, TritonServer
+from triton_server import CLIENT_MODELS, DRAIN_S, READY_TIMEOUT_S, ROOT, TritonServer
 
 
 def parse_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -16,7 +16,7 @@ def parse_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]
     parser = argparse.ArgumentParser(
         prog="serve.sh",
         description="Serve diarization on this machine. Any other flag goes to tritonserver, "
-        "e.g. --log-verbose=1, --http-address=0.0.0.0 or --model-repository=DIR.",
+        "e.g. --log-verbose=1, --grpc-address=0.0.0.0 or --model-repository=DIR.",
         allow_abbrev=False,
     )
     ports = Ports()
@@ -42,8 +42,8 @@ def parse_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]
         type=_count,
         default=RESTARTS,
         metavar="N",
-        help="start again, at most so often within ten minutes, when the server ends or a model "
-        "loses a process; default %(default)s",
+        help="give up after so many starts in a row that fail; a server that was ready is always "
+        "started again when it ends or hangs, with 0 never; default %(default)s",
     )
     parser.add_argument(
         "--drain",
@@ -52,6 +52,12 @@ def parse_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]
         metavar="S",
         help="seconds that requests under way get to finish when it is stopped, default "
         "%(default)s",
+    )
+    parser.add_argument(
+        "--client-models",
+        default=CLIENT_MODELS,
+        metavar="NAMES",
+        help="models that clients may call, with commas in between, * for all; default %(default)s",
     )
     return parser.parse_known_args(arguments)
 
@@ -67,7 +73,10 @@ def main() -> None:
     options, flags = parse_arguments(sys.argv[1:])
     ports = Ports(options.http_port, options.grpc_port, options.metrics_port)
     server = TritonServer(
-        options.log or ROOT / "data" / "log" / f"tritonserver-{ports.grpc}.log", ports, flags
+        options.log or ROOT / "data" / "log" / f"tritonserver-{ports.grpc}.log",
+        ports,
+        flags,
+        options.client_models,
     )
     exit_on_signals()
     try:

@@ -1,16 +1,34 @@
 """Flags of `tritonserver`: what the caller says, and what is added where nothing is said."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
+
+from ports import LOOPBACK
+from server_log import ServerError
 
 PREFIX = "python,shm-region-prefix-name="  # goes for the stand-in `onnxruntime` as well
 REPOSITORIES = ("--model-repository", "--model-store")
 # What nobody needs to diarize, and what a stranger could do harm with: map memory, load and unload
 # models, write traces and logs to files of their choice.
 CLOSED = ("shared-memory", "model-repository", "trace", "logging")
-RESTRICTIONS = ("--grpc-restricted-protocol", "--http-restricted-api")
+RESTRICTIONS = "--grpc-restricted-protocol"
+GRPC_HEADER = "triton-grpc-protocol-"
 KEY_NAME = "diarization-key"
+SOCKET_PORT = ":1"  # Triton puts a port behind the address of gRPC, whatever it is
+# What the proxy does in Triton's place.
+PROXIED = (
+    "--http-address",
+    "--grpc-address",
+    "--metrics-address",
+    "--grpc-use-ssl",
+    "--grpc-use-ssl-mutual",
+    "--grpc-server-cert",
+    "--grpc-server-key",
+    "--grpc-root-cert",
+)
+NOT_SERVED = "Triton's HTTP can be crashed by a request, so it is off; use gRPC or the web gateway"
 
 
 def flag_values(flags: Sequence[str], name: str) -> list[str]:
@@ -57,24 +75,86 @@ def closing_flags(flags: Sequence[str]) -> list[str]:
         may stand in one group only.
     """
     control = [] if flag_values(flags, "--model-control-mode") else ["--model-control-mode=none"]
-    key = secrets.token_hex(32)
-    for name in RESTRICTIONS:
-        taken = {
-            protocol.strip()
-            for value in flag_values(flags, name)
-            for protocol in value.partition(":")[0].split(",")
-        }
-        if closed := [protocol for protocol in CLOSED if protocol not in taken]:
-            control.append(f"{name}={','.join(closed)}:{KEY_NAME}={key}")
+    taken = {
+        protocol.strip()
+        for value in flag_values(flags, RESTRICTIONS)
+        for protocol in value.partition(":")[0].split(",")
+    }
+    if closed := [protocol for protocol in CLOSED if protocol not in taken]:
+        control.append(f"{RESTRICTIONS}={','.join(closed)}:{KEY_NAME}={secrets.token_hex(32)}")
     return control
 
 
-def health_headers(flags: Sequence[str]) -> dict[str, str]:
-    """Headers with which one may ask over HTTP whether the server is ready."""
-    headers = {}
-    for value in flag_values(flags, "--http-restricted-api"):
-        protocols, _, pair = value.partition(":")
-        if "health" in protocols.split(","):
-            name, _, key = pair.partition("=")
-            headers[name] = key
-    return headers
+def require_possible(flags: Sequence[str]) -> None:
+    """Raise ServerError where flags ask for what is not served through the proxy."""
+    for name in ("--allow-http", "--http-restricted-api"):
+        if flag_value(flags, name, "false").lower() not in ("false", "0"):
+            raise ServerError(f"{name}: {NOT_SERVED}")
+    if not is_on(flags, "--allow-grpc", "true"):
+        raise ServerError("--allow-grpc=false: there is no other way to send a request")
+
+
+class Sockets(NamedTuple):
+    """Paths of the Unix sockets on which Triton listens for the proxy."""
+
+    grpc: Path
+    metrics: Path
+
+
+def sockets_at(prefix: Path) -> Sockets:
+    """The sockets whose paths begin like this."""
+    return Sockets(Path(f"{prefix}grpc{SOCKET_PORT}"), Path(f"{prefix}metrics"))
+
+
+def private_flags(flags: Sequence[str], sockets: Sockets) -> list[str]:
+    """The caller's flags, and those with which Triton listens for the proxy alone."""
+    listening = [
+        "--allow-http=false",
+        f"--grpc-address=unix:{str(sockets.grpc).removesuffix(SOCKET_PORT)}",
+        f"--grpc-port={SOCKET_PORT.strip(':')}",
+        f"--metrics-address=unix:{sockets.metrics}",
+    ]
+    return [*without(flags, PROXIED), *listening]
+
+
+def proxy_flags(
+    flags: Sequence[str], ports: Mapping[str, int], sockets: Sockets, client_models: str
+) -> list[str]:
+    """Flags of `proxy.py`; `ports` are those of the services http, grpc, metrics."""
+    addresses = {service: flag_value(flags, f"--{service}-address", LOOPBACK) for service in ports}
+    return [
+        *(
+            f"--{service}={f'[{host}]' if ':' in host else host}:{ports[service]}"
+            for service, host in addresses.items()
+        ),
+        f"--triton={sockets.grpc}",
+        f"--triton-metrics={sockets.metrics}",
+        f"--client-models={client_models}",
+        *flags,
+    ]
+
+
+def grpc_headers(flags: Sequence[str]) -> list[tuple[str, str]]:
+    """Headers of gRPC with which everything is open that the caller's flags put under a key."""
+    return [
+        (GRPC_HEADER + name, key)
+        for value in flag_values(flags, RESTRICTIONS)
+        for name, _, key in [value.partition(":")[2].partition("=")]
+    ]
+
+
+def is_on(flags: Sequence[str], name: str, default: str = "false") -> bool:
+    """Whether a flag that is true or false is true."""
+    return flag_value(flags, name, default).lower() in ("true", "1")
+
+
+def without(flags: Sequence[str], names: Collection[str]) -> list[str]:
+    """All flags but those of these names, given as `--name=value` or `--name value`."""
+    kept = []
+    skip = False
+    for flag in flags:
+        name, equals, _ = flag.partition("=")
+        if not skip and name not in names:
+            kept.append(flag)
+        skip = not skip and name in names and not equals
+    return kept

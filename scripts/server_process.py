@@ -15,6 +15,7 @@ from server_output import Output, opened
 from stop_signals import release_signals
 
 LAUNCHER = Path(sys.prefix) / "bin" / "tritonserver"
+PROXY = Path(__file__).with_name("proxy.py")
 POLL_S = 0.05
 GONE_WITHIN_S = 10.0  # after SIGKILL
 
@@ -64,8 +65,29 @@ def _ours_left(number: int) -> bool:
     return False
 
 
-def loss(lost: set[int], models: Mapping[int, str]) -> str:
-    """Sentence that says which models lost processes; `models` has "" where none is known."""
-    named = sorted({models[pid] for pid in lost} - {""})
+def processes_of(pids: set[int], models: Mapping[int, str]) -> str:
+    """How many processes of which models; `models` has "" where none is known."""
+    named = sorted({models[pid] for pid in pids} - {""})
     whose = " and ".join(f"model '{name}'" for name in named) or "a model"
-    return f"{len(lost)} process(es) of {whose} ended unexpectedly"
+    return f"{len(pids)} process(es) of {whose}"
+
+
+def begin_proxy(flags: Sequence[str]) -> Process:
+    """Start the proxy; it ends when we do, since its standard input does then."""
+    return subprocess.Popen(
+        [sys.executable, str(PROXY), *flags],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=release_signals,
+        env={"GRPC_VERBOSITY": "NONE", **os.environ},
+    )
+
+
+def end_proxy(process: Process) -> None:
+    """End the proxy and wait until it is gone."""
+    process.terminate()
+    try:
+        process.communicate(timeout=GONE_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()

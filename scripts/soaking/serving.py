@@ -76,7 +76,7 @@ class Serving:
 def serving(log: Path) -> Iterator[Serving]:
     """Start serve.py on free ports; it is stopped at the end, with all that it started."""
     ports = Ports.free()
-    numbers = [flag for flag in ports.flags() if "-port=" in flag]
+    numbers = ports.flags()
     command = [sys.executable, str(ROOT / "scripts" / "serve.py"), f"--log={log}", *numbers]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:

@@ -1,6 +1,6 @@
 """A `tritonserver` for tests of the code that starts and stops it: it does what its flags say.
 
---http-port=N       the port on which readiness is answered
+--grpc-address=A, --grpc-port=N  the socket on which readiness is answered
 --fake-report=N     every process connects to this port and keeps the connection until it ends
 --fake-deaf         readiness is never answered
 --fake-child        a child ignores SIGTERM
@@ -9,7 +9,7 @@
 --fake-answers=N    it ends after answering so often
 --fake-once=FILE    only the first to start with this file runs, every other complains and ends
 
-It runs on the standard library alone: tests start it as a script.
+Beside gRPC it runs on the standard library alone: tests start it as a script.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import signal
 import socket
 import stat
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from triton_server import TritonServer
 
-READY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+READY = b"\x08\x01"  # ServerReadyResponse: ready
 WAIT_S = 20.0
 LIFE_S = 60  # no process outlives a test that fails to stop it for longer
 
@@ -36,7 +38,7 @@ LIFE_S = 60  # no process outlives a test that fails to stop it for longer
 def write_launcher(path: Path) -> Path:
     """This file as a program of the running interpreter."""
     with open(__file__) as source:  # noqa: PTH123
-        path.write_text(f"#!{sys.executable} -IS\n{source.read()}")
+        path.write_text(f"#!{sys.executable} -I\n{source.read()}")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return path
 
@@ -120,15 +122,27 @@ def stay(_kept: socket.socket | None) -> None:
         signal.pause()
 
 
-def answer(port: int, n_answers: float) -> None:
-    """Say `ready` to whoever asks, so many times."""
-    with socket.create_server(("127.0.0.1", port)) as server:
-        while n_answers > 0:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(65536)
-                connection.sendall(READY)
-            n_answers -= 1
+def answer(address: str, n_answers: float) -> None:
+    """Say `ready` to everyone who asks, so many times."""
+    import grpc
+
+    over = threading.Event()
+    left = [n_answers]
+
+    def ready(_request: bytes, _context: grpc.ServicerContext) -> bytes:
+        left[0] -= 1
+        if left[0] <= 0:
+            over.set()
+        return READY
+
+    handlers = {"ServerReady": grpc.unary_unary_rpc_method_handler(ready)}
+    server = grpc.server(ThreadPoolExecutor(4))
+    service = "inference.GRPCInferenceService"
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+    server.add_insecure_port(address)
+    server.start()
+    over.wait()
+    server.stop(1).wait()
 
 
 def main() -> None:
@@ -149,7 +163,8 @@ def main() -> None:
     kept = report(flags)
     if "--fake-deaf" in flags:
         stay(kept)
-    answer(int(flags["--http-port"]), float(flags.get("--fake-answers", "inf")))
+    address = f"{flags['--grpc-address']}:{flags['--grpc-port']}"
+    answer(address, float(flags.get("--fake-answers", "inf")))
     sys.exit(7)
 
 

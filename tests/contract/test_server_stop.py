@@ -12,6 +12,7 @@ import triton_server
 from contract.fake_launcher import WAIT_S, flags_received
 from diarization.door import inside_the_door
 from diarization.errors import StoppingError
+from readiness import not_ready
 from shared_memory import SHM, new_prefix
 from triton_server import ServerError, TritonServer
 
@@ -111,6 +112,9 @@ def test_a_killed_server_is_not_asked_to_stop(log, seen):
     server.kill(drain_s=0.1)
     seen.assert_ended(processes)
     assert "asked to stop" not in log.read_text()
+    assert not_ready(server.http_url) == "the server is starting again; try again later"
+    server.stop()
+    assert not_ready(server.http_url) is None
 
 
 FIRST_PROCESS = """
@@ -125,7 +129,7 @@ server_process.LAUNCHER = Path(sys.argv[2])
 server = TritonServer(Path(sys.argv[3]), flags=["--fake-child"])
 server.start()
 n_started = len(children(os.getpid()))
-server.kill(drain_s=0)
+server.stop(drain_s=0)
 print(n_started, len(children(os.getpid())))
 """
 
@@ -133,7 +137,7 @@ print(n_started, len(children(os.getpid())))
 def test_the_first_process_of_a_container_is_left_no_dead_children(log, fake_launcher):
     scripts = str(Path(triton_server.__file__).parent)
     command = [sys.executable, "-c", FIRST_PROCESS, scripts, str(fake_launcher), str(log)]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "2 0\n"
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "3 0\n"
 
 
 # The last thread of a child of ours outlives its first one, as while many threads are killed: until

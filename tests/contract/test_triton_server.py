@@ -14,6 +14,8 @@ import stop_signals
 import triton_server
 from contract.fake_launcher import WAIT_S, flags_received
 from processes import children
+from readiness import not_ready
+from shared_memory import SHM
 from triton_server import MODEL_REPOSITORY, Ports, ServerError, TritonServer
 
 pytestmark = pytest.mark.usefixtures("fake_launcher")
@@ -36,11 +38,11 @@ def test_a_port_in_use_is_named_with_its_flag_and_nothing_is_started(service, ta
     assert not log.exists()
 
 
-def test_the_server_gets_the_models_its_ports_and_further_flags_last(log):
+def test_the_server_gets_the_models_and_further_flags(log):
     with TritonServer(log, flags=["--log-verbose=1"]) as server:
         received = flags_received(server)
-    assert received[: 1 + 6] == [f"--model-repository={MODEL_REPOSITORY}", *server.ports.flags()]
-    assert received[-1] == "--log-verbose=1"
+    assert received[0] == f"--model-repository={MODEL_REPOSITORY}"
+    assert "--log-verbose=1" in received
     assert (MODEL_REPOSITORY / "run" / "config.pbtxt").is_file()
 
 
@@ -50,9 +52,24 @@ def test_the_server_gets_a_prefix_of_shared_memory_and_closed_protocols(log):
     prefix = server.shared_memory_prefix
     assert f"--backend-config=python,shm-region-prefix-name={prefix}" in received
     assert "--model-control-mode=none" in received
-    for name in ("--grpc-restricted-protocol", "--http-restricted-api"):
-        (closed,) = [flag for flag in received if flag.startswith(name)]
-        assert closed.startswith(f"{name}=shared-memory,model-repository,trace,logging:")
+    (closed,) = [flag for flag in received if flag.startswith("--grpc-restricted-protocol=")]
+    assert closed.partition("=")[2].startswith("shared-memory,model-repository,trace,logging:")
+
+
+def test_the_server_listens_for_the_proxy_alone(log):
+    with TritonServer(log, flags=["--grpc-address", "127.0.0.2", "--grpc-use-ssl=false"]) as server:
+        received = flags_received(server)
+        listening = [flag for flag in received if "-address" in flag or "-port" in flag]
+        assert SHM / f"{server.shared_memory_prefix}grpc:1" in SHM.iterdir()
+    prefix = SHM / server.shared_memory_prefix
+    assert "--allow-http=false" in received
+    assert listening == [
+        f"--grpc-address=unix:{prefix}grpc",
+        "--grpc-port=1",
+        f"--metrics-address=unix:{prefix}metrics",
+    ]
+    assert not [flag for flag in received if "127.0.0.2" in flag or "ssl" in flag]
+    assert not list(SHM.glob(f"{server.shared_memory_prefix}*"))
 
 
 @pytest.mark.parametrize(
@@ -166,7 +183,7 @@ def test_a_server_that_ends_by_itself_is_reported_with_its_status(log):
 def test_a_lost_process_is_reported(log):
     server = TritonServer(log, flags=["--fake-child"])
     server.start()
-    (child,) = children(server._process.pid)
+    (child,) = children(server.pid)
     os.kill(child, signal.SIGKILL)
     assert str(server.watch()).startswith("1 process(es) of a model ended unexpectedly\n")
     server.stop()
@@ -221,9 +238,13 @@ def test_readiness_is_asked_where_the_server_listens(log):
             assert url == f"http://{asked}:1"
 
 
-def test_a_server_without_http_is_refused_at_once(log):
-    with pytest.raises(ServerError, match="readiness is asked over HTTP"):
-        TritonServer(log, flags=["--allow-http=false"]).start()
+@pytest.mark.parametrize(
+    "flag", ["--allow-http=true", "--allow-grpc=false", "--http-restricted-api=health:a=b"]
+)
+def test_flags_for_what_is_not_served_are_refused_at_once(flag, log):
+    with pytest.raises(ServerError, match=flag.partition("=")[0]):
+        TritonServer(log, flags=[flag]).start()
+    assert not log.exists()
 
 
 def test_two_services_on_one_port_are_refused(log):
@@ -253,8 +274,10 @@ def test_a_stop_that_comes_while_the_process_begins_leaves_none_behind(log, seen
     begun = []
 
     class StoppedWhileItBegins(server_process.subprocess.Popen):
-        def __init__(self, *args, **options):
-            super().__init__(*args, **options)
+        def __init__(self, command, **options):
+            super().__init__(command, **options)
+            if command[0] != str(server_process.LAUNCHER):
+                return  # the proxy
             begun.extend(seen.started(1))
             signal.raise_signal(signal.SIGTERM)
 
@@ -279,7 +302,7 @@ def test_models_that_may_be_unloaded_may_lose_processes(log):
     os.kill(child, signal.SIGKILL)
     with ThreadPoolExecutor(1) as thread:
         watching = thread.submit(server.watch)
-        socket.create_connection(("127.0.0.1", server.ports.http)).close()  # its second answer
+        not_ready(server.http_url)  # its second answer
         assert str(watching.result(WAIT_S)).startswith("tritonserver ended with status 7")
     server.stop()
 

@@ -74,7 +74,7 @@ class Serving:
 def serving(folder: Path, *flags: str, ports: Ports | None = None) -> Iterator[Serving]:
     """A serve.sh that is ready, or was asked not to wait for; nothing of it outlives the block."""
     ports, log = ports or Ports.free(), folder / "tritonserver.log"
-    numbers = [flag for flag in ports.flags() if "-port=" in flag]
+    numbers = ports.flags()
     process = subprocess.Popen(
         [sys.executable, str(SERVE), *numbers, f"--log={log}", *flags],
         stdout=subprocess.PIPE,

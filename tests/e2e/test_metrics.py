@@ -1,9 +1,6 @@
 """What `run` counts for Prometheus, read where Prometheus reads it."""
 
-import json
 import re
-import urllib.error
-import urllib.request
 from collections import Counter
 
 import numpy as np
@@ -43,12 +40,14 @@ def without_times(changed):
     return {key: by for key, by in changed.items() if key[0] != "stage_seconds"}
 
 
-def http_status(server, body):
-    url = f"{server.http_url}/v2/models/run/infer"
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(urllib.request.Request(url, data=body), timeout=60)
-    with refused.value as response:
-        return response.code
+def status_without_audio(server, *inputs):
+    """Status of a request of `run` with these inputs alone."""
+    with (
+        grpcclient.InferenceServerClient(server.url) as client,
+        pytest.raises(grpcclient.InferenceServerException) as refused,
+    ):
+        client.infer("run", list(inputs))
+    return refused.value.status()
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -91,7 +90,7 @@ def test_every_refused_request_counts_its_reason_alone(server, sample, changes):
     ]:
         with pytest.raises(grpcclient.InferenceServerException):
             diarize(server, encoded, **parameters)
-    assert http_status(server, json.dumps({"inputs": []}).encode()) == 400
+    assert status_without_audio(server) == "StatusCode.INVALID_ARGUMENT"
     assert changes() == {
         ("failed_requests", "invalid_audio"): 3,
         ("failed_requests", "invalid_parameter"): 2,
@@ -100,8 +99,9 @@ def test_every_refused_request_counts_its_reason_alone(server, sample, changes):
 
 
 def test_a_request_that_triton_itself_refuses_is_not_ours_to_count(server, changes):
-    tensor = {"name": "samples", "shape": [1], "datatype": "FP32", "data": [0]}
-    assert http_status(server, json.dumps({"inputs": [tensor]}).encode()) == 400
+    tensor = grpcclient.InferInput("samples", [1], "FP32")
+    tensor.set_data_from_numpy(np.zeros(1, np.float32))
+    assert status_without_audio(server, tensor) == "StatusCode.INVALID_ARGUMENT"
     assert changes() == {}
 
 

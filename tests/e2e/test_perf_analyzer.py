@@ -6,9 +6,17 @@ import sys
 
 import pytest
 
-from triton_server import ROOT
+from triton_server import ROOT, TritonServer
 
 pytestmark = pytest.mark.triton
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A server whose inner models may be called."""
+    log = tmp_path_factory.mktemp("open") / "tritonserver.log"
+    with TritonServer(log, client_models="*") as running:
+        yield running
 
 
 def measure(server, *words):

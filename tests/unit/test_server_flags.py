@@ -10,12 +10,17 @@ from server_flags import (
     flag_value,
     flag_values,
     given_prefix,
-    health_headers,
+    grpc_headers,
+    private_flags,
+    proxy_flags,
     repository_flags,
     shared_memory_flags,
+    sockets_at,
 )
 
-GRPC, HTTP = "--grpc-restricted-protocol", "--http-restricted-api"
+GRPC = "--grpc-restricted-protocol"
+PORTS = {"http": 1, "grpc": 2, "metrics": 3}
+SOCKETS = sockets_at(Path("/s/x_"))
 
 
 def test_values_are_found_in_both_spellings_and_in_order():
@@ -26,22 +31,19 @@ def test_values_are_found_in_both_spellings_and_in_order():
 
 
 def closed(flags):
-    """Protocols that are closed by our flags: {flag: (protocols, key)}."""
-    pairs = [flag.partition("=")[::2] for flag in closing_flags(flags)]
-    groups = {name: value.partition(":")[::2] for name, value in pairs if name in (GRPC, HTTP)}
-    return {name: (protocols.split(","), key) for name, (protocols, key) in groups.items()}
+    """Protocols that are closed by our flags, and the key."""
+    (value,) = [flag.partition("=")[2] for flag in closing_flags(flags) if flag.startswith(GRPC)]
+    protocols, _, key = value.partition(":")
+    return protocols.split(","), key
 
 
 def test_everything_that_diarization_does_not_need_is_closed():
     assert closing_flags([])[0] == "--model-control-mode=none"
-    assert {name: protocols for name, (protocols, _) in closed([]).items()} == {
-        GRPC: list(CLOSED),
-        HTTP: list(CLOSED),
-    }
+    assert closed([])[0] == list(CLOSED)
 
 
 def test_nobody_knows_the_key_and_it_is_another_every_time():
-    name, _, key = closed([])[GRPC][1].partition("=")
+    name, _, key = closed([])[1].partition("=")
     assert name == "diarization-key"
     assert len(key) == 64
     assert key not in str(closed([]))
@@ -49,14 +51,12 @@ def test_nobody_knows_the_key_and_it_is_another_every_time():
 
 @pytest.mark.parametrize("flag", [[f"{GRPC}=trace,inference:a=b"], [GRPC, "trace,inference:a=b"]])
 def test_a_protocol_that_the_caller_restricts_is_theirs_alone(flag):
-    groups = closed(flag)
-    assert groups[GRPC][0] == ["shared-memory", "model-repository", "logging"]
-    assert groups[HTTP][0] == list(CLOSED)
+    assert closed(flag)[0] == ["shared-memory", "model-repository", "logging"]
 
 
 def test_nothing_is_closed_twice():
-    flags = [f"{HTTP}=shared-memory,trace:a=b", f"{HTTP}=model-repository,logging:c=d"]
-    assert set(closed(flags)) == {GRPC}
+    flags = [f"{GRPC}=shared-memory,trace:a=b", f"{GRPC}=model-repository,logging:c=d"]
+    assert closing_flags(flags) == ["--model-control-mode=none"]
 
 
 def test_another_control_mode_wins():
@@ -74,8 +74,30 @@ def test_another_repository_or_prefix_wins():
     assert given_prefix(["--backend-config=python,x=1"]) == ""
 
 
-def test_readiness_is_asked_with_the_key_if_it_takes_one():
-    assert health_headers([f"{HTTP}=trace:a=b", f"{HTTP}=metadata,health:key=a=b"]) == {
-        "key": "a=b"
-    }
-    assert health_headers([]) == {}
+def test_the_proxy_asks_with_every_key_of_the_callers():
+    flags = [f"{GRPC}=trace:a=b", f"{GRPC}=metadata,health:key=a=b"]
+    assert grpc_headers(flags) == [
+        ("triton-grpc-protocol-a", "b"),
+        ("triton-grpc-protocol-key", "a=b"),
+    ]
+    assert grpc_headers([]) == []
+
+
+def test_where_clients_come_in_is_the_proxys_and_not_tritons():
+    flags = ["--grpc-address", "::1", "--log-verbose=1", "--grpc-use-ssl=true", "--http-address=h"]
+    assert private_flags(flags, SOCKETS) == [
+        "--log-verbose=1",
+        "--allow-http=false",
+        "--grpc-address=unix:/s/x_grpc",
+        "--grpc-port=1",
+        "--metrics-address=unix:/s/x_metrics",
+    ]
+    assert proxy_flags(flags, PORTS, SOCKETS, "run,sad") == [
+        "--http=h:1",
+        "--grpc=[::1]:2",
+        "--metrics=127.0.0.1:3",
+        "--triton=/s/x_grpc:1",
+        "--triton-metrics=/s/x_metrics",
+        "--client-models=run,sad",
+        *flags,
+    ]

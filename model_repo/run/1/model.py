@@ -33,6 +33,7 @@ from diarization.turns import Diarization
 # Of numpy's and scipy's pools. Every instance has its own, and their waiting threads take
 # the cores from the nets: with two threads, clustering 50 windows takes fifty times as long.
 N_THREADS = 1
+PING = {"ping": True}  # the parameters of a request that only asks whether an instance answers
 
 
 class TritonPythonModel:
@@ -54,6 +55,8 @@ class TritonPythonModel:
         return [self._respond(request) for request in requests]
 
     def _respond(self, request: Any) -> Any:  # noqa: ANN401 - the server's types exist only inside it
+        if json.loads(request.parameters() or "{}") == PING:
+            return pb_utils.InferenceResponse([])
         try:
             with inside_the_door():
                 return pb_utils.InferenceResponse(self._answer(request))
