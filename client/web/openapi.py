@@ -20,7 +20,7 @@ _MEANINGS = {
     401: "No API key, or a wrong one.",
     404: "No such job, or none any more.",
     406: "No format that is acceptable.",
-    408: "The body stopped coming.",
+    408: "The body came too slowly.",
     409: "The job is not done, or what is kept of it is damaged.",
     413: "Too large.",
     415: "No audio that can be read, or no form.",
