@@ -77,9 +77,9 @@ def test_module_names_hide_nothing_of_pythons_own():
     assert modules & set(sys.stdlib_module_names) == set()
 
 
-def test_help_tells_what_resume_does_not_check(capsys):
+def test_help_tells_what_resume_makes_again(capsys):
     with pytest.raises(SystemExit):
         client.main(["--help"])
 
     told = " ".join(capsys.readouterr().out.split())
-    assert "It does not look at what made that file: other options, another mode" in told
+    assert "is cut or changed, or of another making, is made again, and that is" in told
