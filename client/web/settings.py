@@ -63,4 +63,4 @@ class Settings:
     most_stored_bytes: int = 20_000_000_000
     keep_s: float = 3600.0
     rate_per_minute: int = 60
-    most_uploads: int = 10
+    most_uploads: int = 20
