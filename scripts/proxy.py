@@ -36,10 +36,9 @@ from server_flags import flag_value, grpc_headers, is_on
 
 SERVICE = "/inference.GRPCInferenceService/"
 INFER, STREAM = f"{SERVICE}ModelInfer", f"{SERVICE}ModelStreamInfer"
-# The connection to Triton is gone: it crashed, or is being started again.
-LOST = re.compile(
-    "failed to connect|[Ss]ocket closed|Stream removed|RST_STREAM|GOAWAY|Connection re|Broken pipe"
-)
+# There is no connection to Triton; or it broke, so that Triton crashed or was ended.
+NO_CONNECTION = re.compile("failed to connect")
+BROKEN = re.compile("[Ss]ocket closed|Stream removed|RST_STREAM|GOAWAY|Connection re|Broken pipe")
 DEAD_PROCESS = re.compile("Stub process .*is not healthy")
 AWAY = "the server is starting again; try again later"
 ATTRIBUTED_S = 10.0  # so long after a request was found to be at fault, others that fail are not
@@ -168,9 +167,9 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
     def _note_failure(self, kind: Kind, error: grpc.aio.AioRpcError) -> None:
         """Hold a kind of request off if the server crashed over it, or may have."""
         now_s = asyncio.get_running_loop().time()
-        if DEAD_PROCESS.search(error.details() or ""):
+        if _matches(error, DEAD_PROCESS):
             self._attributed_s = now_s
-        elif not _is_lost(error) or now_s - self._attributed_s < ATTRIBUTED_S:
+        elif not _matches(error, BROKEN) or now_s - self._attributed_s < ATTRIBUTED_S:
             return
         n_crashes = self._backoff.crashed(kind)
         held_s = self._backoff.wait_s(kind)
@@ -183,16 +182,18 @@ def _headers(context: Context) -> tuple[tuple[str, str | bytes], ...]:
     return tuple((name, value) for name, value in metadata if name != "user-agent")
 
 
-def _is_lost(error: grpc.aio.AioRpcError) -> bool:
-    return error.code() is grpc.StatusCode.UNAVAILABLE and bool(LOST.search(error.details() or ""))
+def _matches(error: grpc.aio.AioRpcError, pattern: re.Pattern[str]) -> bool:
+    return bool(pattern.search(error.details() or ""))
 
 
 def _status(error: grpc.aio.AioRpcError) -> tuple[grpc.StatusCode, str]:
     """Status of an answer; what would name a file or a process of the server does not get out."""
-    text = error.details() or ""
-    if _is_lost(error) or DEAD_PROCESS.search(text):
+    unavailable = error.code() is grpc.StatusCode.UNAVAILABLE
+    if _matches(error, DEAD_PROCESS) or (
+        unavailable and any(_matches(error, sign) for sign in (NO_CONNECTION, BROKEN))
+    ):
         return grpc.StatusCode.UNAVAILABLE, AWAY
-    return error.code(), text
+    return error.code(), error.details() or ""
 
 
 class Health:

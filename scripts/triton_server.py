@@ -136,6 +136,7 @@ class TritonServer:
                 self._wait_until_ready(time.monotonic() + timeout_s)
             except BaseException:
                 self.kill(drain_s=0)
+                self._door.remove()
                 raise
 
     @contextmanager

@@ -13,8 +13,9 @@ from pathlib import Path
 from queue import Queue
 
 from ports import LOOPBACK, Ports
-from processes import alive, command_line, running, stubs
+from processes import alive, children, command_line, running, stubs
 from server_flags import PREFIX
+from server_process import PROXY
 from shared_memory import SHM
 from triton_server import ROOT
 
@@ -57,6 +58,11 @@ class Serving:
     def server(self) -> int:
         """Pid of tritonserver."""
         (pid,) = running("tritonserver", self.process.pid)
+        return pid
+
+    def proxy(self) -> int:
+        """Pid of the proxy in front of it."""
+        (pid,) = (pid for pid in children(self.process.pid) if str(PROXY) in command_line(pid))
         return pid
 
     def shared_memory_prefix(self) -> str:
