@@ -12,6 +12,7 @@ from starlette.routing import compile_path
 from web.problems import ProblemError, problem_response
 
 WRONG_METHOD = 405
+MOST_ERRORS = 100  # that an answer lists
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -37,11 +38,15 @@ def install_error_handlers(app: FastAPI) -> None:
 
 def wrong_values(error: RequestValidationError | ValidationError) -> ProblemError:
     """Name every value that is wrong, and what is expected; what came is not repeated."""
+    if isinstance(error, ValidationError):  # a body may have a million errors
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+    else:
+        found = [*error.errors()]
     errors = [
-        {"field": _field(each["loc"]), "message": str(each["msg"])} for each in error.errors()
+        {"field": _field(each["loc"]), "message": str(each["msg"])} for each in found[:MOST_ERRORS]
     ]
     shown = "; ".join(f"{each['field']}: {each['message']}" for each in errors[:3])
-    return ProblemError(422, shown or "the request holds a wrong value", errors=errors[:100])
+    return ProblemError(422, shown or "the request holds a wrong value", errors=errors)
 
 
 def _field(place: tuple[Any, ...]) -> str:
