@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 from processes import alive, group, kill_group
 from server_log import ServerError
 from server_output import Output, opened
+from shared_memory import abandoned_servers
 from stop_signals import release_signals
 
 LAUNCHER = Path(sys.prefix) / "bin" / "tritonserver"
@@ -50,6 +52,17 @@ def end(process: Process) -> None:
     process.wait()
     deadline = time.monotonic() + GONE_WITHIN_S
     while (alive(group(process.pid)) or _ours_left(process.pid)) and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+
+
+def end_abandoned() -> None:
+    """End servers whose owner was killed: nobody reaches them any more, and they keep memory."""
+    pids = abandoned_servers()
+    for pid in pids:
+        with contextlib.suppress(OSError):  # gone meanwhile, or somebody else's
+            os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + GONE_WITHIN_S
+    while alive(pids) and time.monotonic() < deadline:
         time.sleep(POLL_S)
 
 

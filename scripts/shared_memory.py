@@ -54,16 +54,25 @@ def sweep_abandoned(folder: Path = SHM, proc: Path = PROC) -> list[str]:
     abandoned = {
         match[0]
         for path in folder.iterdir()
-        if (match := _OURS.match(path.name)) and not _owner_lives(match, proc)
+        if (match := _OURS.match(path.name)) and _is_abandoned(match, proc)
     }
     living = _named_by_the_living(abandoned, proc)  # a server may outlive who started it
     return [name for prefix in abandoned - living for name in sweep(prefix, folder, proc)]
 
 
-def _owner_lives(match: re.Match[str], proc: Path) -> bool:
+def abandoned_servers(proc: Path = PROC) -> set[int]:
+    """Pids of servers whose owner is gone, and with it the proxy through which they are reached."""
+    return {
+        pid
+        for pid, line in _command_lines(proc).items()
+        if any(_is_abandoned(match, proc) for match in _OURS.finditer("\0".join(line)))
+    }
+
+
+def _is_abandoned(match: re.Match[str], proc: Path) -> bool:
     namespace, pid, started = match.groups()
     # Of processes in another container nothing is known here, so their regions stay.
-    return namespace != _pid_namespace() or started_at(int(pid), proc) == int(started)
+    return namespace == _pid_namespace() and started_at(int(pid), proc) != int(started)
 
 
 def _pid_namespace() -> str:
@@ -72,9 +81,13 @@ def _pid_namespace() -> str:
 
 def _named_by_the_living(names: Iterable[str], proc: Path) -> set[str]:
     """Those of the names that stand in a command line: of a server, or of a model's process."""
-    pids = [int(folder.name) for folder in proc.glob("[0-9]*")]
-    lines = "\0".join("\0".join(command_line(pid, proc)) for pid in pids)
+    lines = "\0".join("\0".join(line) for line in _command_lines(proc).values())
     return {name for name in names if name in lines}
+
+
+def _command_lines(proc: Path) -> dict[int, list[str]]:
+    pids = (int(folder.name) for folder in proc.glob("[0-9]*"))
+    return {pid: command_line(pid, proc) for pid in pids}
 
 
 def _remove(names: Iterable[str], folder: Path) -> list[str]:

@@ -17,6 +17,7 @@ from rttm_files import OutputError, RttmFolder
 from run_report import log, set_up_logging
 from soaking.alone import SoakError
 from soaking.asking import Asker
+from soaking.attacks import run_attacks
 from soaking.audio import Speech, excerpt, whole
 from soaking.cases import CASES
 from soaking.command_line import QUICK_GOOD, parsed_options
@@ -62,13 +63,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _tried(options: argparse.Namespace, recording: Speech, speech: Speech) -> Soak:
     """All phases, one after another."""
     soak = Soak()
-    if set(options.phases) != {"faults"}:
+    if not set(options.phases) <= {"faults", "attacks"}:
         _try_on_one_server(soak, options, recording, speech)
     if "faults" in options.phases:
         victims = QUICK_VICTIMS if options.quick else VICTIMS
         log.info("faults: %d recordings, %d kills", options.recordings, len(victims))
         server_log = options.output / "tritonserver-faults.log"
         soak.faults = run_faults(recording, options.recordings, victims, server_log, log.info)
+    if "attacks" in options.phases:
+        seconds = options.minutes * MINUTE_S
+        log.info("attacks: %g minute(s)", options.minutes)
+        server_log = options.output / "tritonserver-attacks.log"
+        soak.attacks = run_attacks(speech, recording, seconds, server_log, log.info)
     return soak
 
 

@@ -31,7 +31,16 @@ from server_flags import (
 )
 from server_log import ServerError, failure, start_failure
 from server_output import Relay, output_of
-from server_process import Process, begin, begin_proxy, end, end_proxy, launcher, processes_of
+from server_process import (
+    Process,
+    begin,
+    begin_proxy,
+    end,
+    end_abandoned,
+    end_proxy,
+    launcher,
+    processes_of,
+)
 from shared_memory import SHM, new_prefix, sweep, sweep_abandoned
 from stop_signals import signals_held
 
@@ -128,6 +137,7 @@ class TritonServer:
         require_possible(self._given)
         command = [launcher(), *self._flags]
         with self._in_front():
+            end_abandoned()
             sweep_abandoned()
             try:
                 self._door.open()

@@ -1,7 +1,11 @@
-"""FLAC files of hours in a few kilobytes, every frame valid: one value, told once per block.
+"""Files of hours in a few kilobytes.
 
-Layout from RFC 9639: STREAMINFO, then frames of one constant subframe each.
+A FLAC whose frames are all valid: one value, told once per block. Layout from RFC 9639: STREAMINFO,
+then frames of one constant subframe each. A QuickTime film whose chunks are all the same bytes;
+layout from ISO/IEC 14496-12.
 """
+
+import struct
 
 from diarization.arrays import SAMPLE_RATE_HZ
 
@@ -54,3 +58,40 @@ def _crc(content: bytes, polynomial: int, n_bits: int) -> bytes:
         for _ in range(8):
             crc = ((crc << 1) ^ (polynomial if crc & top else 0)) & ((1 << n_bits) - 1)
     return crc.to_bytes(n_bits // 8, "big")
+
+
+def mov_of_one_chunk(declared_s: int, chunk_s: int, n_chunks: int, codec: bytes = b"ulaw") -> bytes:
+    """A film of 8 kHz mu-law whose chunks are all the same bytes.
+
+    Whatever length it declares, it decodes to `chunk_s * n_chunks` seconds.
+    """
+    rate_hz = 8000
+    head = _box(b"ftyp", b"qt  \0\0\0\0")
+    sound = _box(b"mdat", bytes(range(256)) * (chunk_s * rate_hz // 256 + 1))
+    length, n_samples = declared_s * rate_hz, chunk_s * rate_hz * n_chunks
+    entry = _box(codec, _numbers("LHHHHLHHHHL", 0, 0, 1, 0, 0, 0, 1, 16, 0, 0, rate_hz << 16))
+    offset = len(head) + 8
+    table = [
+        _box(b"stsd", _numbers("LL", 0, 1) + entry),
+        _box(b"stts", _numbers("LLLL", 0, 1, n_samples, 1)),
+        _box(b"stsz", _numbers("LLL", 0, 1, n_samples)),
+        _box(b"stsc", _numbers("LLLLL", 0, 1, 1, chunk_s * rate_hz, 1)),
+        _box(b"stco", _numbers("LL", 0, n_chunks) + _numbers("L", offset) * n_chunks),
+    ]
+    media = [
+        _box(b"mdhd", _numbers("LLLLLHH", 0, 0, 0, rate_hz, length, 0, 0)),
+        _box(b"hdlr", _numbers("LL", 0, 0) + b"soun" + bytes(13)),
+        _box(b"minf", _box(b"smhd", bytes(8)), _box(b"stbl", *table)),
+    ]
+    track = _box(b"tkhd", _numbers("LLLLLL", 1, 0, 0, 1, 0, length) + bytes(60))
+    movie = _box(b"mvhd", _numbers("LLLLL", 0, 0, 0, rate_hz, length) + bytes(80))
+    return head + sound + _box(b"moov", movie, _box(b"trak", track, _box(b"mdia", *media)))
+
+
+def _box(kind: bytes, *content: bytes) -> bytes:
+    body = b"".join(content)
+    return _numbers("L", len(body) + 8) + kind + body
+
+
+def _numbers(kinds: str, *values: int) -> bytes:
+    return struct.pack(f">{kinds}", *values)

@@ -8,7 +8,7 @@ from benchmarking.audio import SAMPLE
 from evaluation import ROOT
 from evaluation.command_line import add_tried_options, positive, seconds
 
-PHASES = ("inputs", "repeats", "growth", "load", "faults")
+PHASES = ("inputs", "repeats", "growth", "load", "faults", "attacks")
 MINUTES, QUICK_MINUTES = 15.0, 1.0
 REPEATS, QUICK_REPEATS = 100, 10
 REQUESTS, QUICK_REQUESTS = 200, 30
@@ -25,14 +25,17 @@ phases:
            alone, none is lost
   faults   client.py works through {RECORDINGS} recordings while one process after another is
            killed: every model's, tritonserver, the client itself
+  attacks  for the minutes of load, all that an attacker was seen to try, on the server and on a
+           gateway, and every minute a process of a model that is stopped; beside it 8 clients
+           whose every request has to be answered as alone
 
 Servers of its own are started. --output gets soak.json, reliability.md, memory.png and the log of
 the server. --docs also writes docs/reliability.md and docs/reliability/memory.png, the page of the
 project.
 
---quick: {QUICK_MINUTES:g} minute of load, {QUICK_REPEATS} repeats, {QUICK_REQUESTS} requests in
-growth, {QUICK_GOOD} different good requests in growth and load; {QUICK_RECORDINGS} recordings and
-fewer processes killed in faults.
+--quick: {QUICK_MINUTES:g} minute of load and attacks, {QUICK_REPEATS} repeats, {QUICK_REQUESTS}
+requests in growth, {QUICK_GOOD} different good requests in growth and load; {QUICK_RECORDINGS}
+recordings and fewer processes killed in faults.
 
 exit codes:
   0    nothing was wrong, nothing was lost
@@ -70,7 +73,12 @@ def _add_tried(parser: argparse.ArgumentParser) -> None:
         help="what to try (default: all)",
     )  # fmt: skip
     add("--quick", action="store_true", help="a short run")
-    add("--minutes", metavar="N", type=seconds, help=f"of load (default: {MINUTES:g})")
+    add(
+        "--minutes",
+        metavar="N",
+        type=seconds,
+        help=f"of load, and of attacks (default: {MINUTES:g})",
+    )
     add(
         "--clients", metavar="N", type=positive, default=CLIENTS,
         help="clients at once under load (default: %(default)s)",

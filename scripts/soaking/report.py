@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from evaluation.markdown import origin_text
+from soaking.attacks import N_CLIENTS
 from soaking.results import Soak
 from soaking.tables import (
+    attacks_table,
     cases_table,
     counts_table,
     faults_table,
@@ -53,6 +55,13 @@ that `python scripts/serve.py` keeps running. Meanwhile one process after anothe
 same line. In the end {right} of {n} recordings had their RTTM, with the turns they got before the
 first fault, each once in the joined `rttm`, after {wall_s:.0f} s.
 """
+_ATTACKS = """\
+{n_clients} clients with good requests, each sent again while the server is away, beside an attacker
+of the server and of a gateway before it, for {minutes:.1f} minutes; a process with a name that is
+no text runs meanwhile. {n_stopped} times a process of a model was stopped (SIGSTOP), and
+`serve.py` started the server again. {n_answered} good requests had their answers, {n_again} times
+one was sent again. Where the server starts again, an attack gets `UNAVAILABLE` or 503.
+"""
 _GROWTH = """\
 Memory of all processes of the server (PSS: shared pages count once) and of the files in /dev/shm
 through which its processes pass tensors: after {largest:g} minutes of audio in every instance of
@@ -73,6 +82,7 @@ def markdown_page(soak: Soak, report: Mapping[str, Any], pictures: str) -> str:
         *_problems(soak),
         *_load(soak, pictures),
         *_faults(soak),
+        *_attacks(soak),
         *_growth(soak),
         *_repeats(soak),
         *_inputs(soak),
@@ -103,6 +113,17 @@ def _faults(soak: Soak) -> list[str]:
         return []
     told = _FAULTS.format(n=faults.n_recordings, right=faults.n_right, wall_s=faults.wall_s)
     return ["## Faults\n", told, faults_table(faults)]
+
+
+def _attacks(soak: Soak) -> list[str]:
+    attacks = soak.attacks
+    if attacks is None:
+        return []
+    told = _ATTACKS.format(
+        n_clients=N_CLIENTS, minutes=attacks.wall_s / MINUTE_S, n_stopped=len(attacks.restarts),
+        n_answered=attacks.n_answered, n_again=attacks.n_again,
+    )  # fmt: skip
+    return ["## Attacks\n", told, attacks_table(attacks)]
 
 
 def _growth(soak: Soak) -> list[str]:

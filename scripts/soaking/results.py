@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchmarking.results import rounded
+from soaking.attacks import AttacksResult
 from soaking.faults import FaultsResult
 from soaking.growth import GrowthResult
 from soaking.inputs import CaseResult
@@ -23,6 +24,7 @@ class Soak:
     growth: GrowthResult | None = None
     load: LoadResult | None = None
     faults: FaultsResult | None = None
+    attacks: AttacksResult | None = None
 
     @property
     def problems(self) -> list[str]:
@@ -37,6 +39,7 @@ class Soak:
             "growth": self.growth.problems if self.growth else (),
             "load": self.load.problems if self.load else (),
             "faults": self.faults.problems if self.faults else (),
+            "attacks": self.attacks.problems if self.attacks else (),
         }
         return [f"{phase}: {problem}" for phase, of_phase in found.items() for problem in of_phase]
 

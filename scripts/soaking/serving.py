@@ -26,12 +26,12 @@ class Serving:
     ----------
     process : subprocess.Popen[str]
         With standard output and error in one pipe of text.
-    url : str
-        gRPC host:port.
+    ports : Ports
+        Where it listens.
     """
 
-    def __init__(self, process: "subprocess.Popen[str]", url: str) -> None:
-        self.url = url
+    def __init__(self, process: "subprocess.Popen[str]", ports: Ports) -> None:
+        self.ports, self.url = ports, f"{LOOPBACK}:{ports.grpc}"
         self._process = process
         self._lines: SimpleQueue[str] = SimpleQueue()
         threading.Thread(target=self._read, daemon=True).start()
@@ -46,6 +46,8 @@ class Serving:
         """
         try:
             line = self._lines.get(timeout=READY_WITHIN_S)
+            while line.startswith("proxy: "):  # which request the server crashed over
+                line = self._lines.get(timeout=READY_WITHIN_S)
         except Empty:
             raise SoakError(f"serve.py said nothing for {READY_WITHIN_S:g} s") from None
         if not line.startswith("ready"):
@@ -76,11 +78,11 @@ class Serving:
 def serving(log: Path) -> Iterator[Serving]:
     """Start serve.py on free ports; it is stopped at the end, with all that it started."""
     ports = Ports.free()
-    numbers = ports.flags()
-    command = [sys.executable, str(ROOT / "scripts" / "serve.py"), f"--log={log}", *numbers]
+    serve = str(ROOT / "scripts" / "serve.py")
+    command = [sys.executable, serve, f"--log={log}", *ports.flags()]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        yield Serving(process, f"{LOOPBACK}:{ports.grpc}")
+        yield Serving(process, ports)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(STOPPED_WITHIN_S)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from benchmarking.tables import megabytes
 from evaluation.tables import markdown_table
+from soaking.attacks import ATTACKS, AttacksResult
 from soaking.faults import FaultsResult
 from soaking.growth import GrowthResult
 from soaking.inputs import CaseResult
@@ -35,6 +36,13 @@ def summary_table(soak: Soak) -> str:
         faults = soak.faults
         rows.append(("processes killed while a client works", str(len(faults.faults))))
         rows.append((f"of its {faults.n_recordings} recordings right", str(faults.n_right)))
+    if soak.attacks is not None:
+        attacks = soak.attacks
+        n_attacks = sum(sum(counts.values()) for counts in attacks.attacks.values())
+        minutes = f"{attacks.wall_s / MINUTE_S:.1f} min"
+        rows.append((f"attacks in {minutes}", str(n_attacks)))
+        rows.append(("good requests answered meanwhile", str(attacks.n_answered)))
+        rows.append(("wrong or lost meanwhile", str(len(attacks.problems))))
     return markdown_table(["", "found"], rows)
 
 
@@ -87,6 +95,15 @@ def faults_table(faults: FaultsResult) -> str:
         for each in faults.faults
     ]
     return markdown_table(["killed", "answers before", "back after s", "what was said"], rows)
+
+
+def attacks_table(attacks: AttacksResult) -> str:
+    """What came back of every attack."""
+    rows = [
+        [name, str(sum(counts.values())), ", ".join(sorted(counts)), ATTACKS[name][1]]
+        for name, counts in attacks.attacks.items()
+    ]
+    return markdown_table(["attack", "times", "came back", "expected"], rows)
 
 
 def repeats_table(repeats: Sequence[RepeatsResult]) -> str:

@@ -146,6 +146,19 @@ def test_a_fault_while_it_loads_again_is_mended_too(tmp_path, sample):
 
 
 @pytest.mark.slow
+def test_a_server_whose_serve_was_killed_is_ended_by_the_next(tmp_path, sample):
+    with serving(tmp_path) as killed:
+        assert killed.line().startswith("ready: ")
+        left, prefix = children(killed.process.pid), killed.shared_memory_prefix()
+        killed.process.kill()
+        killed.process.wait()
+    with serving(tmp_path, ports=killed.ports) as server:
+        assert server.line().startswith("ready: ")
+        assert_gone(left, prefix)
+        assert diarize(server, sample.read_bytes()).turns
+
+
+@pytest.mark.slow
 def test_starts_that_fail_end_it_with_the_reason(tmp_path, sample):
     repository = tmp_path / "models"
     shutil.copytree(MODEL_REPOSITORY, repository)

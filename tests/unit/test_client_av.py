@@ -108,7 +108,7 @@ def test_a_file_that_goes_on_after_the_length_that_it_declares_is_refused(tmp_pa
 
 
 def test_nothing_of_the_sound_is_refused(tmp_path):
-    path = write_mov(tmp_path / "none.mov", declared_s=20, chunk_s=20, n_chunks=1, codec="mp4a")
+    path = write_mov(tmp_path / "none.mov", declared_s=20, chunk_s=20, n_chunks=1, codec=b"mp4a")
 
     with pytest.raises(AudioError, match=CANNOT):
         encoded_bytes(path)

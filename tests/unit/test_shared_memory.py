@@ -5,7 +5,7 @@ import os
 import pytest
 
 from processes import started_at
-from shared_memory import new_prefix, sweep, sweep_abandoned
+from shared_memory import abandoned_servers, new_prefix, sweep, sweep_abandoned
 
 NAMESPACE, PID, START, *_ = new_prefix().removeprefix("diarization_").split("_")
 GONE_PID = 2**22 + 1  # above every pid of Linux
@@ -103,3 +103,9 @@ def test_only_regions_of_servers_that_are_gone_are_abandoned(name, removed, shm,
     put(shm, name)
     sweep_abandoned(shm, proc)
     assert left(shm) == ([] if removed else [name])
+
+
+def test_servers_whose_owner_is_gone_are_found_by_their_command_line(proc):
+    assert abandoned_servers(proc) == {77}
+    (proc / "77" / "cmdline").write_text(f"stub\0diarization_{NAMESPACE}_{PID}_{START}_0_region\0")
+    assert abandoned_servers(proc) == set()
