@@ -16,8 +16,8 @@ import re
 import signal
 import socket
 import sys
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -35,11 +35,12 @@ from readiness import HANGING
 from server_flags import flag_value, grpc_headers, is_on
 
 SERVICE = "/inference.GRPCInferenceService/"
-INFER, STREAM = f"{SERVICE}ModelInfer", f"{SERVICE}ModelStreamInfer"
+INFERENCES = (f"{SERVICE}ModelInfer", f"{SERVICE}ModelStreamInfer")
 # There is no connection to Triton; or it broke, so that Triton crashed or was ended.
 NO_CONNECTION = re.compile("failed to connect")
 BROKEN = re.compile("[Ss]ocket closed|Stream removed|RST_STREAM|GOAWAY|Connection re|Broken pipe")
 DEAD_PROCESS = re.compile("Stub process .*is not healthy")
+REGION = re.compile(" for key '[^']*'")  # the name of shared memory, which opens it
 AWAY = "the server is starting again; try again later"
 ATTRIBUTED_S = 10.0  # so long after a request was found to be at fault, others that fail are not
 READY_WITHIN_S = 5.0
@@ -82,73 +83,54 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
         return not self._under_way.total()
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
-        """How a call is handled; bytes go in and out."""
+        """How a call is handled: bytes go in and out, one message or many."""
         method = handler_call_details.method
-        if method == STREAM:
-            return grpc.stream_stream_rpc_method_handler(self._stream)
-        if method == INFER:
-            return grpc.unary_unary_rpc_method_handler(self._infer)
-        return grpc.unary_unary_rpc_method_handler(partial(self._call, method))
+        return grpc.stream_stream_rpc_method_handler(partial(self._pass_on, method))
 
-    async def _call(self, method: str, message: bytes, context: Context) -> bytes:
-        """Any call but inference."""
-        try:
-            return await self._passed_on(method, message, context)
-        except grpc.aio.AioRpcError as error:
-            await context.abort(*_status(error))
-            raise
-
-    async def _infer(self, message: bytes, context: Context) -> bytes:
-        try:
-            kind = self._checked(message, context)
-        except RefusedError as error:
-            await context.abort(error.code, str(error))
-            raise
-        self._under_way[kind] += 1
-        try:
-            answer = await self._passed_on(INFER, message, context)
-        except grpc.aio.AioRpcError as error:
-            self._note_failure(kind, error)
-            await context.abort(*_status(error))
-            raise
-        else:
-            self._backoff.answered(kind)
-            return answer
-        finally:
-            self._under_way[kind] -= 1
-
-    async def _stream(
-        self, messages: AsyncIterator[bytes], context: Context
+    async def _pass_on(
+        self, method: str, messages: AsyncIterator[bytes], context: Context
     ) -> AsyncIterator[bytes]:
-        """A stream of inferences; the first one that is refused ends it."""
-        call = self._channel.stream_stream(STREAM)(
-            timeout=context.time_remaining(), metadata=_headers(context)
-        )
-        sending = asyncio.create_task(self._send(messages, call, context))
+        """Any call. A message is dropped as soon as it is sent: it may wait in Triton for long."""
+        kinds: deque[Kind] = deque()  # of the inferences that wait for their answer
+        checked = self._checked(method, messages, context, kinds)
+        call = None
         try:
+            first = [await anext(checked)]
+            call = self._channel.stream_stream(method)(
+                timeout=context.time_remaining(), metadata=_headers(context)
+            )
+            sending = asyncio.create_task(_send(first, checked, call))
             async for answer in call:
+                if kinds:
+                    self._backoff.answered(kind := kinds.popleft())
+                    self._under_way[kind] -= 1
                 yield answer
             await sending
         except RefusedError as error:
             await context.abort(error.code, str(error))
         except grpc.aio.AioRpcError as error:
+            self._note_failure(kinds, error)
             await context.abort(*_status(error))
+        except StopAsyncIteration:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "expected a message, got none")
         finally:
-            sending.cancel()
-            call.cancel()
+            self._under_way.subtract(kinds)
+            if call is not None:
+                sending.cancel()
+                call.cancel()
 
-    async def _send(
-        self, messages: AsyncIterator[bytes], call: grpc.aio.StreamStreamCall, context: Context
-    ) -> None:
-        try:
-            async for message in messages:
-                self._checked(message, context)
-                await call.write(message)
-        finally:
-            await call.done_writing()
+    async def _checked(
+        self, method: str, messages: AsyncIterator[bytes], context: Context, kinds: deque[Kind]
+    ) -> AsyncIterator[bytes]:
+        """The messages of a call; RefusedError at an inference that Triton may not have."""
+        async for message in messages:
+            if method in INFERENCES:
+                kinds.append(kind := self._kind_of_allowed(message, context))
+                self._under_way[kind] += 1
+            yield message
+            del message
 
-    def _checked(self, message: bytes, context: Context) -> Kind:
-        """The kind of a request that Triton may have; RefusedError otherwise."""
+    def _kind_of_allowed(self, message: bytes, context: Context) -> Kind:
         request = parsed(message)
         require_allowed(request, self._models)
         kind = kind_of(context.peer(), request)
@@ -160,20 +142,30 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
             )
         return kind
 
-    async def _passed_on(self, method: str, message: bytes, context: Context) -> bytes:
-        call = self._channel.unary_unary(method)
-        return await call(message, timeout=context.time_remaining(), metadata=_headers(context))
-
-    def _note_failure(self, kind: Kind, error: grpc.aio.AioRpcError) -> None:
-        """Hold a kind of request off if the server crashed over it, or may have."""
+    def _note_failure(self, kinds: Iterable[Kind], error: grpc.aio.AioRpcError) -> None:
+        """Hold kinds of requests off if the server crashed over them, or may have."""
         now_s = asyncio.get_running_loop().time()
         if _matches(error, DEAD_PROCESS):
             self._attributed_s = now_s
         elif not _matches(error, BROKEN) or now_s - self._attributed_s < ATTRIBUTED_S:
             return
-        n_crashes = self._backoff.crashed(kind)
-        held_s = self._backoff.wait_s(kind)
-        _say(f"crash {n_crashes} during a request of {kind}; such are held off for {held_s:.0f} s")
+        for kind in kinds:
+            n_crashes, held_s = self._backoff.crashed(kind), self._backoff.wait_s(kind)
+            _say(f"crash {n_crashes} during a request of {kind}; held off for {held_s:.0f} s")
+
+
+async def _send(
+    first: list[bytes], others: AsyncIterator[bytes], call: grpc.aio.StreamStreamCall
+) -> None:
+    """Send all messages to Triton, and say that there are no more."""
+    try:
+        await call.write(first.pop())
+        async for message in others:
+            await call.write(message)
+            del message
+    finally:
+        if not call.done():
+            await call.done_writing()
 
 
 def _headers(context: Context) -> tuple[tuple[str, str | bytes], ...]:
@@ -193,7 +185,7 @@ def _status(error: grpc.aio.AioRpcError) -> tuple[grpc.StatusCode, str]:
         unavailable and any(_matches(error, sign) for sign in (NO_CONNECTION, BROKEN))
     ):
         return grpc.StatusCode.UNAVAILABLE, AWAY
-    return error.code(), error.details() or ""
+    return error.code(), REGION.sub("", error.details() or "")
 
 
 class Health:
@@ -253,7 +245,7 @@ def _serve_http(
 
     class Handler(BaseHTTPRequestHandler):
         timeout = CONNECTION_S
-        protocol_version = "HTTP/1.1"
+        protocol_version, server_version, sys_version = "HTTP/1.1", "diarization", ""
 
         def do_GET(self) -> None:
             page = pages.get(self.path)

@@ -25,7 +25,7 @@ against length, memory, and clients that send different recordings: [benchmark.m
 """
 _SCRIPT = """\
 ```bash
-./scripts/serve.sh                                       # in one terminal
+./scripts/serve.sh --client-models='*'                   # in one terminal
 source .venv/bin/activate                                # in another one
 python scripts/perf_analyzer.py speaker_model -b 64 --concurrency-range=1:4
 python scripts/perf_analyzer.py run --request-parameter=mode:classic:string

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import grpc
@@ -77,8 +78,8 @@ def triton_at(sockets):
         server.stop(None).wait()
 
 
-@pytest.fixture
-def proxy(sockets):
+@contextmanager
+def proxy_of(sockets):
     """Ports, process, HTTP address and gRPC stub of a proxy."""
     ports = Ports.free()
     process = begin_proxy(proxy_flags([], vars(ports), sockets, "run"))
@@ -88,6 +89,12 @@ def proxy(sockets):
         stub = GRPCInferenceServiceStub(channel)
         yield SimpleNamespace(ports=ports, process=process, url=url, stub=stub)
     end_proxy(process)
+
+
+@pytest.fixture
+def proxy(sockets):
+    with proxy_of(sockets) as running:
+        yield running
 
 
 @pytest.fixture
@@ -128,6 +135,12 @@ def test_errors_pass_as_they_are(code, proxy, triton):
     assert refusal(proxy, f"{code} some text") == (grpc.StatusCode[code], "some text")
 
 
+def test_the_name_of_shared_memory_is_left_out_of_an_error(proxy, triton):
+    said = "Failed to increase the shared memory pool size for key 'x_1' to 9 bytes."
+    text = "Failed to increase the shared memory pool size to 9 bytes."
+    assert refusal(proxy, f"INTERNAL {said}") == (grpc.StatusCode.INTERNAL, text)
+
+
 def test_what_a_client_may_not_send_never_reaches_triton(proxy, triton):
     code, text = refusal(proxy, model_name="sad")
     assert code is grpc.StatusCode.PERMISSION_DENIED
@@ -144,6 +157,35 @@ def test_what_a_client_may_not_send_never_reaches_triton(proxy, triton):
 def test_streams_pass_in_order(proxy, triton):
     call = proxy.stub.ModelStreamInfer(map(request, "abc"), timeout=WAIT_S)
     assert [answer.infer_response.id for answer in call] == ["a", "b", "c"]
+
+
+def test_a_stream_ends_at_the_first_request_that_is_refused(proxy, triton):
+    requests = [request("a"), request("b", model_name="sad"), request("c")]
+    call = proxy.stub.ModelStreamInfer(iter(requests), timeout=WAIT_S)
+    with pytest.raises(grpc.RpcError, match="got 'sad', expected"):
+        list(call)
+    assert len(triton.seen) <= 1
+
+
+def test_a_call_without_a_message_is_refused(proxy, triton):
+    with pytest.raises(grpc.RpcError, match="expected a message, got none"):
+        list(proxy.stub.ModelStreamInfer(iter([]), timeout=WAIT_S))
+
+
+def test_a_request_that_waits_takes_no_memory(proxy, triton):
+    before_bytes = resident_bytes(proxy.process.pid)
+    calls = [
+        proxy.stub.ModelInfer.future(request("WAIT 3", raw_input_contents=[bytes(100_000_000)]))
+        for _ in range(4)
+    ]
+    wait_for(lambda: len(triton.seen) == len(calls))
+    wait_for(lambda: resident_bytes(proxy.process.pid) < before_bytes + 150_000_000, within_s=3)
+    assert all(call.result(WAIT_S).id for call in calls)
+
+
+def resident_bytes(pid):
+    pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_a_call_of_something_else_passes_with_its_status(proxy, triton):
@@ -171,7 +213,7 @@ def test_a_server_that_is_away_is_told_without_its_sockets_and_found_again(proxy
     wait_for(lambda: not_ready(proxy.url) == AWAY)
 
 
-def test_a_request_over_which_a_process_died_is_held_off_with_its_kind(capfd, proxy, triton):
+def test_a_request_over_which_a_process_died_is_held_off_with_its_kind(proxy, triton):
     for seconds in (2, 4):
         assert refusal(proxy, f"INTERNAL {DEAD}") == (UNAVAILABLE, AWAY)
         began_s = time.monotonic()
@@ -181,7 +223,14 @@ def test_a_request_over_which_a_process_died_is_held_off_with_its_kind(capfd, pr
         assert proxy.stub.ModelInfer(request("b", name="input"), timeout=WAIT_S).id == "b"
         wait_for(lambda began_s=began_s, s=seconds: time.monotonic() > began_s + s)
     assert proxy.stub.ModelInfer(request("a"), timeout=WAIT_S).id == "a"
-    assert "crash 2 during a request of ('ipv4:127.0.0.1', 'AUDIO')" in capfd.readouterr().err
+
+
+def test_what_is_held_off_is_said_on_standard_error(sockets, capfd):
+    with proxy_of(sockets) as proxy, triton_at(sockets):
+        wait_for(lambda: not_ready(proxy.url) == "")
+        refusal(proxy, f"INTERNAL {DEAD}")
+    said = "proxy: crash 1 during a request of ('ipv4:127.0.0.1', 'AUDIO'); held off for 2 s\n"
+    assert capfd.readouterr().err == said
 
 
 CRASHES = """
