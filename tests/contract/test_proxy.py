@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -39,7 +40,7 @@ class Triton(GRPCInferenceServiceServicer):
     """Answers a request with its id; an id that begins with a status code's name ends in it."""
 
     def __init__(self):
-        self.cancelled, self.seen = [], []
+        self.cancelled, self.seen, self.released = [], [], threading.Event()
 
     def ServerReady(self, request, context):  # noqa: N802
         return pb.ServerReadyResponse(ready=True)
@@ -50,6 +51,8 @@ class Triton(GRPCInferenceServiceServicer):
         if code == "WAIT":
             context.add_callback(lambda: self.cancelled.append(request.id))
             time.sleep(float(details))
+        if code == "HOLD":
+            self.released.wait(3 * WAIT_S)
         if code in grpc.StatusCode.__members__:
             context.abort(grpc.StatusCode[code], details)
         sizes = [len(each) for each in request.raw_input_contents]
@@ -172,15 +175,14 @@ def test_a_call_without_a_message_is_refused(proxy, triton):
         list(proxy.stub.ModelStreamInfer(iter([]), timeout=WAIT_S))
 
 
-def test_a_request_that_waits_takes_no_memory(proxy, triton):
-    before_bytes = resident_bytes(proxy.process.pid)
-    calls = [
-        proxy.stub.ModelInfer.future(request("WAIT 3", raw_input_contents=[bytes(100_000_000)]))
-        for _ in range(4)
-    ]
+def test_requests_that_wait_take_no_memory(proxy, triton):
+    before_bytes, n_bytes = resident_bytes(proxy.process.pid), 50_000_000
+    large = request("HOLD", raw_input_contents=[bytes(n_bytes)])
+    calls = [proxy.stub.ModelInfer.future(large) for _ in range(6)]
     wait_for(lambda: len(triton.seen) == len(calls))
-    wait_for(lambda: resident_bytes(proxy.process.pid) < before_bytes + 150_000_000, within_s=3)
-    assert all(call.result(WAIT_S).id for call in calls)
+    wait_for(lambda: resident_bytes(proxy.process.pid) < before_bytes + 3 * n_bytes)
+    triton.released.set()
+    assert [call.result(WAIT_S).id for call in calls] == ["HOLD"] * len(calls)
 
 
 def resident_bytes(pid):

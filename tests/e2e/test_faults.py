@@ -104,7 +104,7 @@ def survives(tmp_path, recordings, victim, *words):
         now = set(shared_memory(server.shared_memory_prefix()))
         stays = ("door", "grpc:1", "metrics")  # what Triton and serve.sh name alike every time
         assert regions & now == {name for name in regions if name.endswith(stays)}
-        assert not before & children(server.process.pid)
+        assert before & children(server.process.pid) == {server.proxy()}
         processes, prefix = children(server.process.pid), server.shared_memory_prefix()
         server.process.terminate()
         assert server.end() == (128 + signal.SIGTERM, "")
