@@ -46,7 +46,9 @@ STOPS_EVERY_S = 60.0  # between two processes that are stopped
 VICTIMS = ("run", "sad", "segmentation", "speaker_model")
 ANSWERED_WITHIN_S = 60.0
 N_SILENT = 50
+N_SLOW = 15  # uploads of one address under way; beyond 20 the gateway refuses
 BOUNDARY = "soak"
+FORM = f"multipart/form-data; boundary={BOUNDARY}"
 
 
 @dataclass(frozen=True)
@@ -129,8 +131,7 @@ class Target:
         """Status and body of the answer to a form with one file."""
         head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
         body = head.encode() + file + f"\r\n--{BOUNDARY}--\r\n".encode()
-        kind = f"multipart/form-data; boundary={BOUNDARY}"
-        return self.ask("/v1/diarize", body, "POST", Content_Type=kind, **headers)
+        return self.ask("/v1/diarize", body, "POST", Content_Type=FORM, **headers)
 
     def http(self, request: bytes) -> str:
         """Status of an answer to these bytes on the server's HTTP port."""
@@ -154,6 +155,20 @@ class Target:
                     while connection.recv(1000):
                         pass
         return "closed"
+
+    def slow_uploads(self) -> str:
+        """Uploads of no declared length that stop after a byte; what becomes of them."""
+        head = f"POST /v1/diarize HTTP/1.1\r\nHost: {LOOPBACK}\r\nContent-Type: {FORM}\r\n"
+        with contextlib.ExitStack() as stack:
+            address = (LOOPBACK, int(self.gateway.rpartition(":")[2]))
+            connections = [
+                stack.enter_context(socket.create_connection(address, timeout=120))
+                for _ in range(N_SLOW)
+            ]
+            for connection in connections:
+                connection.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n1\r\n-\r\n".encode())
+            answers = {connection.recv(100)[9:12].decode() for connection in connections}
+        return " ".join(sorted(answers))
 
     def names(self, speaker: str, n_turns: int) -> str:
         """Status of a correction with so many speakers called alike."""
@@ -197,6 +212,7 @@ ATTACKS: Mapping[str, tuple[Callable[[Target], str], str]] = {
         "closed",
     ),
     "film that is a bomb": (lambda at: at.upload(BOMB)[0], "422"),
+    "uploads that stop after a byte": (Target.slow_uploads, "408"),
     "20 000 speakers' names": (lambda at: at.names("S", 20_000), "422"),
     "formula as a name": (Target.formula, "quoted"),
     "foreign page": (

@@ -37,9 +37,10 @@ def test_half_a_minute_of_sixteen_clients_goes_right(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3000)
+@pytest.mark.timeout(4500)
 def test_a_quarter_of_an_hour_of_everything_goes_right(tmp_path):
-    found = soak(tmp_path, timeout_s=2900)
+    found = soak(tmp_path, timeout_s=4400)
+    assert found["attacks"]["n_answered"] > 8
     assert found["problems"] == []
     assert found["load"]["wall_s"] >= 900
     n_sent, n_outcomes = sent_and_answered(found["load"])

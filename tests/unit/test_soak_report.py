@@ -6,6 +6,7 @@ import pytest
 
 import soak
 import soaking  # noqa: F401 - makes the modules of client and library importable
+from soaking.attacks import AttacksResult
 from soaking.faults import Fault, FaultsResult
 from soaking.files import encoded
 from soaking.growth import GrowthResult
@@ -44,6 +45,11 @@ def faults(problems=()):
     return FaultsResult(50, 50 - len(problems), 100.0, [fault], problems)
 
 
+def attacks(problems=()):
+    counts = {"film that is a bomb": {"422": 9, "503": 1}}
+    return AttacksResult(600.0, 321, 4, counts, ["ready again after 7.0 s"], problems)
+
+
 def everything(**changed):
     parts = {
         "inputs": [GOOD_CASE],
@@ -51,6 +57,7 @@ def everything(**changed):
         "growth": growth(1_010_000_000),
         "load": load(),
         "faults": faults(),
+        "attacks": attacks(),
     }
     return Soak(**{**parts, **changed})
 
@@ -68,6 +75,8 @@ def test_a_clean_soak_says_so_and_tells_all_counts(tmp_path):
     assert "| coding | mp3 | nearly | 2 speaker(s) | yes |" in page
     assert "| run    |              8 |         12.5 | ready again after 12.0 s |" in page
     assert "In the end 50 of 50 recordings had their RTTM" in page
+    assert "| film that is a bomb |    10 |  422, 503 |      422 |" in page
+    assert "321 good requests had their answers" in page
     assert (tmp_path / "memory.png").is_file()
     told = json.loads((tmp_path / "soak.json").read_text())
     assert told["problems"] == []
@@ -81,6 +90,7 @@ def test_all_that_is_wrong_or_lost_is_listed():
         load=load(["good, mp3: moved"], ["long, 60 s: 0 outcomes"]),
         growth=growth(1_200_000_000, 200_000_000),
         faults=faults(["recording_07: there is no answer"]),
+        attacks=attacks(["lost: mp3: no connection"]),
     )
     assert found.problems == [
         "inputs: bomb, a | b: got an answer",
@@ -91,6 +101,7 @@ def test_all_that_is_wrong_or_lost_is_listed():
         "load: good, mp3: moved",
         "load: long, 60 s: 0 outcomes",
         "faults: recording_07: there is no answer",
+        "attacks: lost: mp3: no connection",
     ]
     assert report(found)["problems"] == found.problems
 
