@@ -11,22 +11,16 @@ from triton_server import ROOT, TritonServer
 pytestmark = pytest.mark.triton
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """A server whose inner models may be called."""
-    log = tmp_path_factory.mktemp("open") / "tritonserver.log"
-    with TritonServer(log, client_models="*") as running:
-        yield running
-
-
 def measure(server, *words):
     script = ROOT / "scripts" / "perf_analyzer.py"
     command = [sys.executable, str(script), f"--url={server.url}", *words]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
-def test_batches_of_windows_reach_the_speaker_model(server):
-    done = measure(server, "speaker_model", "-b", "4", "--request-count=3")
+@pytest.mark.slow
+def test_batches_of_windows_reach_the_speaker_model(tmp_path):
+    with TritonServer(tmp_path / "log", client_models="run,speaker_model") as server:
+        done = measure(server, "speaker_model", "-b", "4", "--request-count=3")
 
     assert done.returncode == 0, done.stderr
     assert re.search(r"Server: \n +Inference count: 12\n", done.stdout)
