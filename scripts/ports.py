@@ -8,6 +8,11 @@ from server_log import ServerError
 LOOPBACK = "127.0.0.1"
 
 
+def in_address(host: str) -> str:
+    """A host as it stands before a port: an IPv6 address gets brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 @dataclass(frozen=True)
 class Ports:
     """Ports of the three services; the defaults are Triton's own."""

@@ -13,10 +13,11 @@ import argparse
 import asyncio
 import http.client
 import re
+import resource
 import signal
 import socket
 import sys
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -45,10 +46,12 @@ AWAY = "the server is starting again; try again later"
 ATTRIBUTED_S = 10.0  # so long after a request was found to be at fault, others that fail are not
 READY_WITHIN_S = 5.0
 CONNECTION_S = 10.0  # for a connection to say what it wants
+IDLE_S = 600.0  # that a connection may be kept without a call; clients open another by themselves
 LARGEST = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 SERVER_OPTIONS = [
     *LARGEST,
     ("grpc.server_handshake_timeout_ms", int(CONNECTION_S * 1000)),
+    ("grpc.max_connection_idle_ms", int(IDLE_S * 1000)),
     ("grpc.so_reuseport", 0),
 ]
 Context: TypeAlias = grpc.aio.ServicerContext
@@ -75,12 +78,12 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
     def __init__(self, channel: grpc.aio.Channel, models: Sequence[str]) -> None:
         self._channel, self._models = channel, models
         self._backoff = Backoff()
-        self._under_way: Counter[Kind] = Counter()
+        self._n_under_way = 0
         self._attributed_s = float("-inf")
 
     def is_idle(self) -> bool:
         """Whether no inference is under way."""
-        return not self._under_way.total()
+        return not self._n_under_way
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
         """How a call is handled: bytes go in and out, one message or many."""
@@ -102,8 +105,8 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
             sending = asyncio.create_task(_send(first, checked, call))
             async for answer in call:
                 if kinds:
-                    self._backoff.answered(kind := kinds.popleft())
-                    self._under_way[kind] -= 1
+                    self._backoff.answered(kinds.popleft())
+                    self._n_under_way -= 1
                 yield answer
             await sending
         except RefusedError as error:
@@ -114,7 +117,7 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
         except StopAsyncIteration:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "expected a message, got none")
         finally:
-            self._under_way.subtract(kinds)
+            self._n_under_way -= len(kinds)
             if call is not None:
                 sending.cancel()
                 call.cancel()
@@ -125,8 +128,8 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
         """The messages of a call; RefusedError at an inference that Triton may not have."""
         async for message in messages:
             if method in INFERENCES:
-                kinds.append(kind := self._kind_of_allowed(message, context))
-                self._under_way[kind] += 1
+                kinds.append(self._kind_of_allowed(message, context))
+                self._n_under_way += 1
             yield message
             del message
 
@@ -369,6 +372,8 @@ def main() -> None:
     parser.add_argument("--triton-metrics", required=True)
     parser.add_argument("--client-models", required=True)
     options, flags = parser.parse_known_args()
+    most_open = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_open, most_open))  # of connections
     try:
         asyncio.run(_run(options, flags))
     except (NotListeningError, OSError) as error:

@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 
-from ports import LOOPBACK, Ports
+from ports import LOOPBACK, Ports, in_address
 from server_flags import flag_value
 
 EVERYWHERE = ("0.0.0.0", "::")
@@ -18,7 +18,8 @@ NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # for t
 def http_url(port: int, flags: Sequence[str]) -> str:
     """Where the HTTP service of a server with these flags is reached from this machine."""
     address = flag_value(flags, "--http-address", LOOPBACK)
-    return f"http://{LOOPBACK if address in EVERYWHERE else address}:{port}"
+    host = LOOPBACK if address in EVERYWHERE else address
+    return f"http://{in_address(host)}:{port}"
 
 
 def not_ready(url: str) -> str | None:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ports import LOOPBACK
+from ports import LOOPBACK, in_address
 from server_log import ServerError
 
 PREFIX = "python,shm-region-prefix-name="  # goes for the stand-in `onnxruntime` as well
@@ -124,7 +124,7 @@ def proxy_flags(
     addresses = {service: flag_value(flags, f"--{service}-address", LOOPBACK) for service in ports}
     return [
         *(
-            f"--{service}={f'[{host}]' if ':' in host else host}:{ports[service]}"
+            f"--{service}={in_address(host)}:{ports[service]}"
             for service, host in addresses.items()
         ),
         f"--triton={sockets.grpc}",

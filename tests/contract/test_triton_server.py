@@ -232,7 +232,11 @@ def test_the_log_of_the_run_before_is_kept(log):
 
 
 def test_readiness_is_asked_where_the_server_listens(log):
-    for address, asked in (("127.0.0.2", "127.0.0.2"), ("0.0.0.0", "127.0.0.1")):
+    for address, asked in (
+        ("127.0.0.2", "127.0.0.2"),
+        ("0.0.0.0", "127.0.0.1"),
+        ("::1", "[::1]"),
+    ):
         for flags in ([f"--http-address={address}"], ["--http-address", address]):
             url = TritonServer(log, Ports(1, 2, 3), flags).http_url
             assert url == f"http://{asked}:1"
