@@ -34,7 +34,7 @@ def gateway(settings):
 
 def test_schemathesis_finds_no_disagreement(gateway, tmp_path):
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
-    paths = [ROOT / "tests", ROOT / "client", HOOKS.parent]
+    paths = [ROOT / "tests", ROOT / "client", ROOT / "scripts", HOOKS.parent]
     report = tmp_path / "report.json"
     done = subprocess.run(
         [

@@ -47,8 +47,8 @@ def test_a_server_killed_in_the_middle_costs_no_recording(client, tmp_path):
         server.start()
         _, err = process.communicate(timeout=WITHIN_S)
 
-    answers = {(tmp_path / "out" / f"rttm_{each}").read_text().replace(each, "") for each in IDS}
     assert process.returncode == 0, err
+    answers = {(tmp_path / "out" / f"rttm_{each}").read_text().replace(each, "") for each in IDS}
     assert len(answers) == 1
     assert "8 done, 0 failed" in err
     assert "were sent again and answered" in err
