@@ -39,7 +39,15 @@ SERVICE = "/inference.GRPCInferenceService/"
 INFERENCES = (f"{SERVICE}ModelInfer", f"{SERVICE}ModelStreamInfer")
 # There is no connection to Triton; or it broke, so that Triton crashed or was ended.
 NO_CONNECTION = re.compile("failed to connect")
-BROKEN = re.compile("[Ss]ocket closed|Stream removed|RST_STREAM|GOAWAY|Connection re|Broken pipe")
+# The last is grpc.aio's, of a message that could not be written to its end.
+BROKEN = re.compile(
+    "[Ss]ocket closed|Stream removed|RST_STREAM|GOAWAY|Connection re|Broken pipe|error from Core"
+)
+OWN_CODES = (  # of gRPC itself; texts of others may hold anything that a client sent
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.INTERNAL,
+    grpc.StatusCode.UNKNOWN,
+)
 DEAD_PROCESS = re.compile("Stub process .*is not healthy")
 REGION = re.compile(" for key '[^']*'")  # the name of shared memory, which opens it
 AWAY = "the server is starting again; try again later"
@@ -178,15 +186,12 @@ def _headers(context: Context) -> tuple[tuple[str, str | bytes], ...]:
 
 
 def _matches(error: grpc.aio.AioRpcError, pattern: re.Pattern[str]) -> bool:
-    return bool(pattern.search(error.details() or ""))
+    return error.code() in OWN_CODES and bool(pattern.search(error.details() or ""))
 
 
 def _status(error: grpc.aio.AioRpcError) -> tuple[grpc.StatusCode, str]:
     """Status of an answer; what would name a file or a process of the server does not get out."""
-    unavailable = error.code() is grpc.StatusCode.UNAVAILABLE
-    if _matches(error, DEAD_PROCESS) or (
-        unavailable and any(_matches(error, sign) for sign in (NO_CONNECTION, BROKEN))
-    ):
+    if any(_matches(error, sign) for sign in (DEAD_PROCESS, NO_CONNECTION, BROKEN)):
         return grpc.StatusCode.UNAVAILABLE, AWAY
     return error.code(), REGION.sub("", error.details() or "")
 

@@ -260,6 +260,30 @@ def test_a_server_that_crashes_holds_off_what_it_worked_on(proxy, sockets):
         assert proxy.stub.ModelInfer(request("b", name="input"), timeout=WAIT_S).id == "b"
 
 
+SLEEPS = CRASHES.replace("os._exit(1)", "__import__('time').sleep(9)").replace(
+    "ThreadPoolExecutor(4)",
+    "ThreadPoolExecutor(4), options=[('grpc.max_receive_message_length', -1)]",
+)
+
+
+def test_a_server_that_is_killed_while_requests_are_written_to_it_is_away(proxy, sockets):
+    large = [bytes(60_000_000)]
+    for delay_s in (0.1, 0.15, 0.2, 0.25, 0.3, 0.35):
+        with (
+            ThreadPoolExecutor(4) as threads,
+            subprocess.Popen([sys.executable, "-c", SLEEPS, sockets.grpc]) as triton,
+        ):
+            wait_for(lambda: not_ready(proxy.url) == "")
+            names = [f"{delay_s} {number}" for number in range(4)]  # kinds that are not held off
+            asked = [
+                threads.submit(refusal, proxy, name=name, raw_input_contents=large)
+                for name in names
+            ]
+            time.sleep(delay_s)
+            triton.kill()
+            assert {each.result(WAIT_S) for each in asked} == {(UNAVAILABLE, AWAY)}
+
+
 def test_metrics_are_passed_on_and_unavailable_while_triton_is_away(proxy, sockets):
     url = f"http://127.0.0.1:{proxy.ports.metrics}/metrics"
     with pytest.raises(urllib.error.HTTPError) as refused:
