@@ -19,7 +19,7 @@ from contract.bad_requests import (
     unknown_mode,
     unknown_parameter,
 )
-from contract.fake_pb_utils import ModelFailureError
+from contract.fake_pb_utils import ModelFailureError, Request
 from contract.planted_models import (
     SLOW_HZ,
     conversation,
@@ -127,6 +127,12 @@ def test_silence_counts_as_an_answer_without_windows(run):
         "answered_requests_total{full}": 1,
         "audio_seconds_total{full}": 2.0,
     }
+
+
+def test_a_ping_is_answered_by_nothing_and_counts_nothing(run):
+    before = counts(run.server)
+    assert run.outputs(Request(run.config, {}, {"ping": True}, outputs=[])) == {}
+    assert changes(run.server, before) == {}
 
 
 def gone(run):

@@ -55,18 +55,19 @@ class TritonPythonModel:
         return [self._respond(request) for request in requests]
 
     def _respond(self, request: Any) -> Any:  # noqa: ANN401 - the server's types exist only inside it
-        if json.loads(request.parameters() or "{}") == PING:
-            return pb_utils.InferenceResponse([])
         try:
+            parameters = json.loads(request.parameters() or "{}")
+            if parameters == PING:
+                return pb_utils.InferenceResponse([])
             with inside_the_door():
-                return pb_utils.InferenceResponse(self._answer(request))
+                return pb_utils.InferenceResponse(self._answer(request, parameters))
         except Exception as error:
             self.metrics.count_failure(error)
             return pb_utils.InferenceResponse([], triton_error(error))
 
-    def _answer(self, request: Any) -> list[Any]:  # noqa: ANN401
+    def _answer(self, request: Any, parameters: dict[str, Any]) -> list[Any]:  # noqa: ANN401
         measurements = Measurements()
-        asked = parse_request(json.loads(request.parameters() or "{}"), self.options)
+        asked = parse_request(parameters, self.options)
         recording = requested_recording(request, self.options).through(measurements.decoding)
         models = ServerModels(self.options.calls, measurements, request.is_cancelled)
         found = diarize_recording(recording, models, self.options, asked, measurements.stage)
