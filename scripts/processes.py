@@ -8,14 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 PROC = Path("/proc")
-STATE, PARENT, GROUP, USER, SYSTEM, START = (
-    0,
-    1,
-    2,
-    11,
-    12,
-    19,
-)  # fields of `stat`, counted after the name
+# Fields of `stat`, counted after the name.
+STATE, PARENT, GROUP = 0, 1, 2
+USER, SYSTEM, START = 11, 12, 19
 STUB = "triton_python_backend_stub"  # runs one instance of a model in Python
 
 

@@ -246,9 +246,7 @@ class _SocketConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def _serve_http(
-    address: tuple[str, int], pages: dict[str, Callable[[], tuple[int, str]]]
-) -> ThreadingHTTPServer:
+def _serve_http(address: tuple[str, int], pages: dict[str, Callable[[], tuple[int, str]]]) -> None:
     """Answer GET of these paths, each connection in a thread of its own."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -275,9 +273,7 @@ def _serve_http(
         def handle_error(self, *_: object) -> None:
             pass  # the client hung up
 
-    server = Server(address, Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    return server
+    Thread(target=Server(address, Handler).serve_forever, daemon=True).start()
 
 
 class NotListeningError(Exception):

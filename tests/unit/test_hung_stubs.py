@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -17,25 +18,16 @@ SLEEPER = "import sys; print(flush=True); sys.stdin.read()"
 HOLDER = "import fcntl, sys; file = open(sys.argv[1]); fcntl.flock(file, fcntl.LOCK_SH);" + SLEEPER
 
 
-@pytest.fixture
-def started():
-    """A function that starts Python with a program, which ends with the test."""
-    processes = []
-
-    def start(*arguments):
-        process = subprocess.Popen(
-            [sys.executable, "-c", *map(str, arguments)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
+@contextmanager
+def started(*program):
+    """A process of Python that has begun with a program, and ends with the block."""
+    command = [sys.executable, "-c", *map(str, program)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
-        processes.append(process)
-        return process
-
-    yield start
-    for process in processes:
-        process.kill()
-        process.communicate()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.fixture
@@ -45,25 +37,25 @@ def door(tmp_path):
     return path
 
 
-def test_who_holds_a_lock_of_a_file_is_found(started, door, tmp_path):
-    holder = started(HOLDER, door)
-    assert lock_holders(door) == {holder.pid}
+def test_who_holds_a_lock_of_a_file_is_found(door, tmp_path):
+    with started(HOLDER, door) as holder:
+        assert lock_holders(door) == {holder.pid}
     assert lock_holders(tmp_path / "none") == set()
 
 
-def test_a_process_that_is_stopped_is_found_after_a_while(started, door):
+def test_a_process_that_is_stopped_is_found_after_a_while(door):
     clock = Clock()
-    stub = started(SLEEPER)
-    watched = HungStubs(os.getpid(), [stub.pid], door, clock)
-    stub.send_signal(signal.SIGSTOP)
-    wait_for(lambda: is_stopped(stub.pid))
-    clock.now += STOPPED_S
-    assert watched.found() == set()
-    clock.now += 1
-    assert watched.found() == {stub.pid}
-    stub.send_signal(signal.SIGCONT)
-    wait_for(lambda: not is_stopped(stub.pid))
-    assert watched.found() == set()
+    with started(SLEEPER) as stub:
+        watched = HungStubs(os.getpid(), [stub.pid], door, clock)
+        stub.send_signal(signal.SIGSTOP)
+        wait_for(lambda: is_stopped(stub.pid))
+        clock.now += STOPPED_S
+        assert watched.found() == set()
+        clock.now += 1
+        assert watched.found() == {stub.pid}
+        stub.send_signal(signal.SIGCONT)
+        wait_for(lambda: not is_stopped(stub.pid))
+        assert watched.found() == set()
 
 
 def wait_for(true):
