@@ -43,6 +43,7 @@ class Request:
 
     tensors: Sequence[Tensor]
     parameters: Parameters = field(default_factory=dict)
+    model: str = MODEL
 
     @property
     def recording_id(self) -> str:
@@ -51,7 +52,7 @@ class Request:
 
     def message(self) -> Any:  # noqa: ANN401 - a generated class
         """The gRPC message."""
-        message = service_pb2.ModelInferRequest(model_name=MODEL)
+        message = service_pb2.ModelInferRequest(model_name=self.model)
         for tensor in self.tensors:
             message.inputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
             message.raw_input_contents.append(tensor.content)

@@ -5,6 +5,7 @@ UNAVAILABLE again, as client.py does; each has to get the answer that it gets al
 """
 
 import contextlib
+import itertools
 import json
 import math
 import os
@@ -19,27 +20,26 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-
-import grpc
-from tritonclient.grpc import service_pb2 as pb
-from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
+from typing import Any
 
 from evaluation import ROOT
 from ports import LOOPBACK, Ports
 from soaking.alone import SoakError
-from soaking.asking import Asker
+from soaking.asking import REFUSED, TIMEOUT_S, Asker, Deliver, Outcome, Request, Tensor
 from soaking.audio import Speech
 from soaking.bombs import mov_of_one_chunk
+from soaking.crowd import let_loose
 from soaking.files import encoded
-from soaking.mix import GOOD, Known, Mix, unlike
+from soaking.mix import GOOD, Mix, Planned
 from soaking.serving import Serving, serving
 
 N_CLIENTS = 8
 GATEWAY = ROOT / "client" / "web" / "app.py"
 UNAVAILABLE = "UNAVAILABLE"
-PATIENCE_S = 600.0  # of a good client, as client.py's --retry_for
+PATIENCE_S = TIMEOUT_S  # of a good client; what comes later counts as lost
 REST_S = 0.5  # before it sends again
 PAUSE_S = 1.0  # between two attacks
 STOPS_EVERY_S = 60.0  # between two processes that are stopped
@@ -100,19 +100,10 @@ class Target:
     def infer(self, name: str, shape: Sequence[int], model: str = "run", **texts: str) -> str:
         """Status of an inference of zeros, as many as the shape says if that is possible."""
         n_bytes = 4 * math.prod(shape)
-        tensor = pb.ModelInferRequest.InferInputTensor(name=name, datatype="FP32", shape=shape)
-        request = pb.ModelInferRequest(
-            model_name=model,
-            inputs=[tensor],
-            raw_input_contents=[bytes(n_bytes if 0 < n_bytes < 2**30 else 0)],
-            parameters={key: pb.InferParameter(string_param=text) for key, text in texts.items()},
-        )
-        with grpc.insecure_channel(self.server.url) as channel:
-            try:
-                GRPCInferenceServiceStub(channel).ModelInfer(request, timeout=ANSWERED_WITHIN_S)
-            except grpc.RpcError as error:
-                return str(error.code().name)
-        return "OK"
+        zeros = bytes(n_bytes if 0 < n_bytes < 2**30 else 0)
+        with Asker(self.server.url) as asker:
+            tensor = Tensor(name, "FP32", shape, zeros)
+            return asker.ask(Request([tensor], texts, model)).status
 
     def ask(
         self, path: str, body: bytes | None = None, method: str = "GET", **headers: str
@@ -192,8 +183,6 @@ HEAD = b"POST /v2/models/run/infer HTTP/1.1\r\nHost: x\r\n"
 NESTED = HEAD + b"Content-Length: 200000\r\n\r\n" + b"[" * 200_000
 CHUNKS = HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\n[\r\n" * 700_000 + b"0\r\n\r\n"
 BOMB = mov_of_one_chunk(declared_s=60, chunk_s=10, n_chunks=2200)
-REFUSED = "INVALID_ARGUMENT"
-
 # Each, and what has to come back. A server that starts again answers UNAVAILABLE, the gateway 503.
 ATTACKS: Mapping[str, tuple[Callable[[Target], str], str]] = {
     "shape of two negative sizes": (lambda at: at.infer("input", [-2, -2]), REFUSED),
@@ -244,18 +233,29 @@ def run_attacks(
         url = stack.enter_context(_gateway(server.url))
         target = Target(server, url, "")
         target.job = _job(target, encoded(speech, kind="FLAC"))
-        crowd = _Crowd(server.url, known)
+        clients = [_Patient(server.url) for _ in range(N_CLIENTS)]
+        for client in clients:
+            stack.enter_context(client)
+        requests, over = itertools.cycle(known), threading.Event()  # a step is one for all threads
+
+        def following() -> Planned | None:
+            return None if over.is_set() else Planned(GOOD, next(requests))
+
         started_s = time.monotonic()
-        stack.enter_context(crowd.at_work())
-        attacks, restarts, problems = _attacked(target, started_s + seconds, tell)
-        crowd.finish()
+        with ThreadPoolExecutor(1) as thread:
+            crowd = thread.submit(let_loose, clients, following)
+            try:
+                attacks, restarts, problems = _attacked(target, started_s + seconds, tell)
+            finally:
+                over.set()
+            ledger = crowd.result()
         wall_s = time.monotonic() - started_s
         with Asker(server.url) as asker:
             gone = [] if asker.ready() else ["the server was not ready afterwards"]
         gone += [] if target.ask("/livez")[0] == "200" else ["the gateway was gone afterwards"]
     return AttacksResult(
-        wall_s, crowd.n_answered, crowd.n_again, attacks, restarts,
-        [*problems, *crowd.problems, *gone],
+        wall_s, len(ledger.latencies_s(GOOD)), sum(each.n_again for each in clients), attacks,
+        restarts, [*problems, *ledger.wrong, *ledger.lost, *gone],
     )  # fmt: skip
 
 
@@ -265,12 +265,14 @@ def _attacked(
     """All attacks in turn, and one process stopped every minute, until the time is over."""
     found: dict[str, Counter[str]] = {name: Counter() for name in ATTACKS}
     restarts: list[str] = []
+    problems: list[str] = []
     stopped_s, n_rounds = time.monotonic(), 0
     while time.monotonic() < until_s or not n_rounds:
         for name, (attack, expected) in ATTACKS.items():
             found[name][came := attack(target)] += 1
             if came not in (expected, *AWAY):
-                tell(f"{name}: got {came}, expected {expected}")
+                problems.append(f"{name}: got {came}, expected {expected}")
+                tell(problems[-1])
             time.sleep(PAUSE_S)
             if time.monotonic() > stopped_s + STOPS_EVERY_S:
                 victim = VICTIMS[len(restarts) % len(VICTIMS)]
@@ -279,61 +281,27 @@ def _attacked(
                 tell(f"stopped a process of {victim}: {restarts[-1]}")
                 stopped_s = time.monotonic()
         n_rounds += 1
-    problems = [
-        f"{name}: got {came}, expected {ATTACKS[name][1]}"
-        for name, counts in found.items()
-        for came in counts
-        if came not in (ATTACKS[name][1], *AWAY)
-    ]
-    return {name: dict(counts) for name, counts in found.items()}, restarts, problems
+    counts = {name: dict(of_attack) for name, of_attack in found.items()}
+    return counts, restarts, list(dict.fromkeys(problems))
 
 
-class _Crowd:
-    """Good clients, each with the next request as soon as it has an answer."""
+class _Patient(Asker):
+    """A client that sends a request again while the server is away, as client.py does."""
 
-    def __init__(self, url: str, known: Sequence[Known]) -> None:
-        self._url, self._known = url, known
-        self._over = threading.Event()
-        self._threads: list[threading.Thread] = []
-        self.n_answered = self.n_again = 0
-        self.problems: list[str] = []
+    n_again = 0
 
-    @contextlib.contextmanager
-    def at_work(self) -> Iterator[None]:
-        """Work until the block or `finish` ends it."""
-        self._threads = [
-            threading.Thread(target=self._work, args=(number,)) for number in range(N_CLIENTS)
-        ]
-        for thread in self._threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            self.finish()
-
-    def finish(self) -> None:
-        """Wait for the answers that are on their way."""
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _work(self, number: int) -> None:
-        with Asker(self._url) as asker:
-            while not self._over.is_set():
-                self._ask(asker, self._known[number % len(self._known)])
-                number += N_CLIENTS + 1  # not always the same of them
-
-    def _ask(self, asker: Asker, known: Known) -> None:
+    def send(self, request: Request, deliver: Deliver) -> Any:  # noqa: ANN401
+        """As `Asker.send`; only the last outcome is delivered."""
         until_s = time.monotonic() + PATIENCE_S
-        while (outcome := asker.ask(known.request)).status == UNAVAILABLE:
-            if time.monotonic() > until_s:
-                self.problems.append(f"lost: {known.name}: {outcome.text}")
+
+        def take(outcome: Outcome) -> None:
+            if outcome.status != UNAVAILABLE or time.monotonic() > until_s:
+                deliver(outcome)
                 return
             self.n_again += 1
-            time.sleep(REST_S)
-        if problem := unlike(outcome, known.alone):
-            self.problems.append(f"wrong: {known.name}: {problem}")
-        self.n_answered += 1
+            threading.Timer(REST_S, super(_Patient, self).send, (request, take)).start()
+
+        return super().send(request, take)
 
 
 @contextlib.contextmanager
