@@ -1,16 +1,25 @@
 """Where a server listens."""
 
+import contextlib
+import random
 import socket
 from dataclasses import asdict, dataclass
 
 from server_log import ServerError
 
 LOOPBACK = "127.0.0.1"
+BELOW_EPHEMERAL = range(20_000, 32_768)  # the kernel gives none of these to outgoing connections
 
 
 def in_address(host: str) -> str:
     """A host as it stands before a port: an IPv6 address gets brackets."""
     return f"[{host}]" if ":" in host else host
+
+
+def _can_be_bound(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_server((LOOPBACK, port)):
+        return True
+    return False
 
 
 @dataclass(frozen=True)
@@ -24,11 +33,9 @@ class Ports:
     @classmethod
     def free(cls) -> "Ports":
         """Three ports that nothing listens on at the moment."""
-        sockets = [socket.create_server((LOOPBACK, 0)) for _ in range(3)]
-        numbers = [bound.getsockname()[1] for bound in sockets]
-        for bound in sockets:
-            bound.close()
-        return cls(*numbers)
+        shuffled = random.sample(BELOW_EPHEMERAL, len(BELOW_EPHEMERAL))
+        free = filter(_can_be_bound, shuffled)
+        return cls(next(free), next(free), next(free))
 
     def flags(self) -> list[str]:
         """The same as flags of `serve.sh`."""

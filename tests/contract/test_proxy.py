@@ -87,12 +87,14 @@ def proxy_of(sockets):
     """Ports, process, HTTP address and gRPC stub of a proxy."""
     ports = Ports.free()
     process = begin_proxy(proxy_flags([], vars(ports), sockets, "run"))
-    url = f"http://127.0.0.1:{ports.http}"
-    wait_for(lambda: not_ready(url) is not None)
-    with grpc.insecure_channel(f"127.0.0.1:{ports.grpc}", options=LARGEST) as channel:
-        stub = GRPCInferenceServiceStub(channel)
-        yield SimpleNamespace(ports=ports, process=process, url=url, stub=stub)
-    end_proxy(process)
+    try:
+        url = f"http://127.0.0.1:{ports.http}"
+        wait_for(lambda: not_ready(url) is not None)
+        with grpc.insecure_channel(f"127.0.0.1:{ports.grpc}", options=LARGEST) as channel:
+            stub = GRPCInferenceServiceStub(channel)
+            yield SimpleNamespace(ports=ports, process=process, url=url, stub=stub)
+    finally:
+        end_proxy(process)
 
 
 @pytest.fixture
