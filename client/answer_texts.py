@@ -124,4 +124,5 @@ def result_of(answer: Answer) -> Result:
         None if answer.audio_s is None else round(answer.audio_s * 1000),
         mode if isinstance(mode, str) else None,
         answer.n_separate,
+        answer.doubt,
     )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from formats.result import Doubt
 from wav_scp import Recording
 
 SPEAKER_COLUMN = 7  # of RTTM
@@ -54,6 +55,14 @@ class Answer:
         n_channels = self.info.get("n_channels")
         apart = self.info.get("channels") == "separate" and isinstance(n_channels, int)
         return n_channels if apart else None
+
+    @property
+    def doubt(self) -> Doubt | None:
+        """Whether more speakers may be present than were found, where the service told it."""
+        share, likely = self.info.get("unlike_share"), self.info.get("more_speakers_likely")
+        if isinstance(share, int | float) and isinstance(likely, bool) and 0 <= share <= 1:
+            return Doubt(float(share), likely)
+        return None
 
     @property
     def n_speakers(self) -> int:

@@ -68,12 +68,14 @@ def _report(
     options: argparse.Namespace, recordings: list[Recording], rttms: Mapping[str, bytes]
 ) -> RunReport:
     """A report that looks at all lengths where somebody looks at them."""
+    asked = request_parameters(options)
     if options.dry_run or not is_for_a_person(options.quiet):
-        return RunReport(len(recordings), len(rttms))
+        return RunReport(len(recordings), len(rttms), asked=asked)
     lengths_s = {
         each.recording_id: _length_s(each) for each in recordings if each.recording_id not in rttms
     }
-    return RunReport(len(recordings), len(rttms), Progress(lengths_s, options.jobs))
+    progress = Progress(lengths_s, options.jobs)
+    return RunReport(len(recordings), len(rttms), progress, asked=asked)
 
 
 def _length_s(recording: Recording) -> float | None:

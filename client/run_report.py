@@ -5,17 +5,20 @@ All on standard error.
 
 import contextlib
 import logging
+import math
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tqdm import tqdm
 
 from characters import shown
+from formats.result import more_speakers
 from outcome import Answer, Failure
 from progress import Progress, progress_text
 from summary import Screen, list_summary, recording_summary
@@ -79,6 +82,8 @@ class RunReport:
         Of the others, where a bar and a summary are wanted.
     clock : Callable[[], float]
         Seconds that only go forward.
+    asked : Mapping[str, Any]
+        Request parameters that went with every recording.
     """
 
     def __init__(
@@ -87,6 +92,7 @@ class RunReport:
         n_earlier: int = 0,
         progress: Progress | None = None,
         clock: Callable[[], float] = time.monotonic,
+        asked: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self._n_recordings = n_recordings
         self._n_earlier = n_earlier
@@ -94,6 +100,7 @@ class RunReport:
         self._failures: list[Failure] = []
         self._progress = progress
         self._clock = clock
+        self._asked = asked
         self._started_s = clock()
         self._bar = tqdm(
             total=_PERCENT,
@@ -131,7 +138,7 @@ class RunReport:
         )
 
     def done(self, answer: Answer) -> None:
-        """Tell one answer; beside a bar only to those who want it verbose."""
+        """Tell one answer, beside a bar only to those who want it verbose; and its doubt."""
         recording_id = answer.recording.recording_id
         self._answers[recording_id] = answer
         if self._progress:
@@ -146,6 +153,9 @@ class RunReport:
             answer.elapsed_s,
         )
         log.debug("%s: INFO %s", recording_id, dict(answer.info))
+        if (doubt := answer.doubt) and doubt.more_speakers_likely:
+            text = more_speakers(doubt, f"the {answer.n_speakers} found", answer.n_separate)
+            log.warning("%s: %s%s", recording_id, text, _remedy(answer, self._asked))
 
     def renamed(self, answer: Answer) -> None:
         """Sum up with the names that the speakers of an answer have in the end."""
@@ -210,6 +220,20 @@ def _terminal_columns() -> int:
     with contextlib.suppress(OSError):
         return os.get_terminal_size(sys.stderr.fileno()).columns
     return 0
+
+
+def _remedy(answer: Answer, asked: Mapping[str, Any]) -> str:
+    """Say how to ask for more speakers than were found; nothing of separate channels.
+
+    A number that is asked for holds on every channel, and speakers are overlooked on some.
+    """
+    if answer.n_separate is not None:
+        return ""
+    if "num_speakers" in asked:
+        return "; a greater --num_speakers asks for more"
+    if answer.n_speakers >= asked.get("max_speakers", math.inf):
+        return "; a greater --max_speakers allows more"
+    return "; --min_speakers or --num_speakers asks for more"
 
 
 def _sentence(failure: Failure) -> str:

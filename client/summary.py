@@ -56,6 +56,9 @@ def list_summary(
     if answers:
         mean = sum(n_speakers) / len(n_speakers)
         spread = f"{mean:.1f} per recording, {min(n_speakers)} to {max(n_speakers)}"
+        doubts = [answer.doubt for answer in answers if answer.doubt]
+        if n_doubtful := sum(doubt.more_speakers_likely for doubt in doubts):
+            spread += f"; more may be present in {_counted(n_doubtful, 'recording')}"
         rows += [("audio", hours(audio_s)), ("speakers", spread)]
     speed = f", {audio_s / elapsed_s:.1f} times as fast as real time" if audio_s else ""
     rows.append(("time", hours(elapsed_s) + speed))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 
 from formats.result import FormatError, Result, Turn, by_speaker
 
@@ -17,6 +18,7 @@ def text(result: Result) -> str:
         "recording_id": result.recording_id,
         "audio_s": result.length_ms / 1000,
         "mode": result.mode,
+        **(asdict(result.doubt) if result.doubt else {}),
         "speakers": [_speaker(*each) for each in by_speaker(result.turns).items()],
         "turns": [_turn(result, turn) for turn in result.turns],
     }

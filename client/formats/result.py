@@ -26,6 +26,18 @@ class Turn:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """Whether more speakers may be present than the service found.
+
+    `unlike_share`, 0 to 1, is the share of the speech that is like none of them; where channels
+    were told apart, that of the channel in which it is largest.
+    """
+
+    unlike_share: float
+    more_speakers_likely: bool
+
+
+@dataclass(frozen=True)
 class Result:
     """One recording's answer.
 
@@ -41,6 +53,8 @@ class Result:
         `full` or `classic`, where the service told it.
     n_separate : int | None
         Number of channels, where each was diarized on its own; None where they were not.
+    doubt : Doubt | None
+        About the number of speakers that the service found, where it told it.
     """
 
     recording_id: str
@@ -48,6 +62,7 @@ class Result:
     audio_ms: int | None = None
     mode: str | None = None
     n_separate: int | None = None
+    doubt: Doubt | None = None
 
     @property
     def speakers(self) -> list[str]:
@@ -60,6 +75,15 @@ class Result:
         if self.audio_ms is None:
             raise FormatError("the answer's INFO holds no audio_s, expected seconds of audio")
         return self.audio_ms
+
+
+def more_speakers(doubt: Doubt, found: str, n_separate: int | None) -> str:
+    """Say that more speakers may be present than `found`, as "the 5 found"; no whole sentence."""
+    speech = "the speech" if n_separate is None else "the speech on one channel"
+    return (
+        f"more speakers may be present than {found}: {100 * doubt.unlike_share:.0f} % of {speech} "
+        "is like no speaker found"
+    )
 
 
 def by_speaker(turns: Iterable[Turn]) -> dict[str, list[Turn]]:

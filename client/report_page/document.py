@@ -5,6 +5,7 @@
       "recording_id": "sample",
       "audio_s": 30.0,
       "mode": "full",                             absent where it is not known
+      "doubt": "More speakers may be ...",        absent where the service told of none
       "turns": [{"start_s": 6.756, "end_s": 7.178, "speaker": "SPEAKER_00", "confidence": 0.98}],
       "peaks": {"per_s": 100, "data": "..."},     base64 of a byte per peak, 255 is full scale
       "reference": [{"start_s": ..., "end_s": ..., "speaker": "..."}],   absent where there is none;
@@ -23,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from formats.result import Result, Turn
+from formats.result import Result, Turn, more_speakers
 from report_page.errors import Error, errors, totals_ms
 from report_page.matching import matched_speakers
 from report_page.peaks import PEAKS_PER_S
@@ -52,6 +53,10 @@ def document(result: Result, outline: Outline, reference: Sequence[Turn] | None)
     }
     if result.mode:
         view["mode"] = result.mode
+    if result.doubt and result.doubt.more_speakers_likely:
+        doubt = more_speakers(result.doubt, "were found", result.n_separate)
+        remedy = "" if result.n_separate else " Where their number is known, ask for it."
+        view["doubt"] = f"{doubt[0].upper()}{doubt[1:]}.{remedy}"
     if reference is not None:
         view.update(_comparison(within(reference, outline.audio_ms), turns))
     return view

@@ -57,6 +57,7 @@ def page(view: Mapping[str, Any], turns: Sequence[Turn], sound: bytes) -> str:
         policy=_policy(scripts, style),
         title=escape(shown(view["recording_id"])),
         style=style,
+        doubt=f'<p class="doubt">{escape(view["doubt"])}</p>' if "doubt" in view else "",
         table=statistics_table(turns),
         document=json_for_html(view),
         media_type=MEDIA_TYPE,

@@ -50,6 +50,7 @@ class DiarizationView extends EventTarget {
         element("div", { class: "transport" }, ...tools),
         player.audio,
         player.message,
+        ...(this.view.doubt ? [element("p", { class: "doubt", role: "note", "aria-label": "Number of speakers" }, this.view.doubt)] : []),
         timeline.root,
         this.summary,
         keyHelp(),

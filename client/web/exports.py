@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from answer_texts import result_of
 from formats import FORMATS, RTTM
-from formats.result import Result, Turn, seconds
+from formats.result import Doubt, Result, Turn, seconds
 from outcome import Answer
 from web.problems import ProblemError
 
@@ -23,6 +23,7 @@ class _Answer(_Correction):
     audio_ms: int | None
     mode: str | None
     n_separate: int | None
+    doubt: Doubt | None = None  # not kept by earlier gateways
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,14 @@ class Kept:
     def original(self) -> Result:
         """The turns that Triton found."""
         kept = self._answer
-        return Result(self.recording_id, kept.turns, kept.audio_ms, kept.mode, kept.n_separate)
+        return Result(
+            self.recording_id,
+            kept.turns,
+            kept.audio_ms,
+            kept.mode,
+            kept.n_separate,
+            kept.doubt,
+        )
 
     @property
     def result(self) -> Result:
@@ -80,6 +88,7 @@ def kept_answer(answer: Answer) -> bytes:
         audio_ms=result.audio_ms,
         mode=result.mode,
         n_separate=result.n_separate,
+        doubt=result.doubt,
     )
     return kept.model_dump_json().encode()
 

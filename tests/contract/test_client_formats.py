@@ -87,6 +87,23 @@ def test_separate_channels_are_told_by_every_format(triton, wav, out):
         assert text.index("CH1_SPEAKER_00") < text.index("CH2_SPEAKER_00")
 
 
+def test_doubt_about_the_number_of_speakers_is_told_and_written(triton, wav, out, capfd):
+    told = {"unlike_share": 0.071, "more_speakers_likely": True}
+    info = json.dumps({"audio_s": 3.0, "mode": "full", **told})
+    triton.reply = lambda call: {"RTTM": one_turn(call), "INFO": info, "CONFIDENCE": [0.75]}
+    asked = ["--format=json", "--num_speakers=1"]
+
+    code = run(triton, "--audio_file", wav, "--output_directory", out, *asked)
+
+    assert code == 0
+    assert (
+        "WARNING: talk: more speakers may be present than the 1 found: 7 % of the speech is like "
+        "no speaker found; a greater --num_speakers asks for more\n"
+    ) in capfd.readouterr().err
+    document = json.loads((out / "talk.json").read_text())
+    assert {name: document[name] for name in told} == told
+
+
 def test_rttm_is_written_into_a_folder_in_any_case(triton, wav, out):
     run(triton, "--audio_file", wav, "--output_directory", out, "--format=srt")
 

@@ -1,6 +1,7 @@
 """Jobs: progress, result, audio, corrections, cancelling, expiry, and whose they are."""
 
 import base64
+import json
 import threading
 from dataclasses import replace
 
@@ -156,6 +157,22 @@ def test_the_viewer_gets_the_turns_that_hold_and_the_waveform(gateway, wav):
     assert base64.b64decode(before["peaks"]["data"]) == bytes(100)  # a second of silence
     assert [turn["speaker"] for turn in before["turns"]] == ["SPEAKER_00"]
     assert [turn["speaker"] for turn in after["turns"]] == ["Ana María"]
+
+
+def test_doubt_about_the_number_of_speakers_outlives_corrections(gateway, triton, wav):
+    told = {"unlike_share": 0.071, "more_speakers_likely": True}
+    info = json.dumps({"audio_s": 1.0, "mode": "full", **told})
+    triton.reply = lambda call: {"RTTM": one_turn(call), "INFO": info, "CONFIDENCE": [0.75]}
+    job = gateway.start(wav("call.wav", 16_000))
+    gateway.ended(job)
+
+    for turns in ([], [ANA]):
+        if turns:
+            gateway.ask("PUT", f"{job}/turns", json={"turns": turns})
+        document = gateway.get(f"{job}/result").json()
+        assert {name: document[name] for name in told} == told
+        assert "7 % of the speech" in gateway.get(f"{job}/view").json()["doubt"]
+        assert "7 % of the speech" in gateway.get(f"{job}/report").text
 
 
 def test_corrected_turns_are_in_every_result_from_then_on(gateway, job):

@@ -8,8 +8,10 @@ from playwright.sync_api import expect
 from e2e.long_recordings import repeated
 from e2e.report_view import is_playing, lanes, opened, same_times, table_cells, time_s, value
 from e2e.reports import RATE_HZ, ROWS, TRUE_ROWS, made_report
+from formats.result import Doubt, Result
 from made_media import noise
 from report_cases import HOSTILE, turns
+from report_page.making import report_of
 from report_page.statistics import statistics
 
 OPENS_WITHIN_S = 2.0
@@ -165,6 +167,22 @@ def test_thousands_of_names_take_no_square_of_time(page):
     )
 
     assert took_ms < 2000  # 100 ms on a free core; a square of them takes 10 s and more
+
+
+def test_doubt_about_the_number_of_speakers_is_seen(visit, talk, tmp_path):
+    soundfile.write(tmp_path / "a.wav", noise(RATE_HZ), RATE_HZ)
+    doubtful = Result("a", turns((0, 1, "x")), doubt=Doubt(0.071, more_speakers_likely=True))
+    (tmp_path / "a.html").write_text(report_of(tmp_path / "a.wav", doubtful))
+
+    page = opened(visit, tmp_path / "a.html").page
+    plain = visit((tmp_path / "a.html").as_uri(), java_script_enabled=False).page
+
+    text = "More speakers may be present than were found: 7 % of the speech"
+    note = page.get_by_role("note", name="Number of speakers")
+    expect(note).to_contain_text(text)
+    expect(note).to_be_in_viewport()
+    expect(plain.get_by_text(text)).to_be_visible()
+    assert opened(visit, talk).page.locator(".doubt").count() == 0
 
 
 def test_nobody_speaks(visit, made):

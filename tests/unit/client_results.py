@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from diarization.rttm import format_rttm
 from diarization.turns import Turn as ServerTurn
-from formats.result import Result, Turn
+from formats.result import Doubt, Result, Turn
 
 LONGEST_MS = 400_000_000  # more than 100 hours: clocks must not turn over
 OVERLAPPING = Result(
@@ -82,4 +82,5 @@ def results(draw):
     turns.sort(key=lambda turn: (turn.start_ms, turn.end_ms, turn.speaker))
     audio_ms = max([turn.end_ms for turn in turns], default=0) + draw(st.integers(0, 5_000))
     mode = draw(st.sampled_from(["full", "classic"]))
-    return Result(draw(ids()), tuple(turns), audio_ms, mode, n_separate)
+    doubt = draw(st.none() | st.builds(Doubt, st.floats(0, 1), st.booleans()))
+    return Result(draw(ids()), tuple(turns), audio_ms, mode, n_separate, doubt)

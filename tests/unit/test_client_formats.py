@@ -15,7 +15,7 @@ from pyannote.database.util import load_rttm, load_uem
 
 import formats
 from formats import FORMATS
-from formats.result import FormatError, Result, Turn, turns_in_rttm
+from formats.result import Doubt, FormatError, Result, Turn, turns_in_rttm
 from formats.table import as_text
 from formats.textgrid import NO_SPEECH_TIER
 from unit.client_results import APART, OVERLAPPING, SILENT, results, served_rttm, turns_of
@@ -67,6 +67,10 @@ def test_json_fits_its_schema_and_says_all_of_it(result):
         turn.confidence for turn in result.turns
     ]
     assert [turn.get("channel") for turn in document["turns"]] == channels_of(result)
+    doubt = None
+    if "unlike_share" in document:
+        doubt = Doubt(document["unlike_share"], document["more_speakers_likely"])
+    assert doubt == result.doubt
 
 
 def test_json_sums_the_talk_of_every_speaker_by_first_appearance():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from formats.result import Doubt
 from outcome import Answer, Failure
 from progress import Progress
 from run_report import RunReport, is_for_a_person, log, set_up_logging
@@ -33,6 +34,57 @@ def test_speakers_are_counted_in_the_rttm():
 )
 def test_the_audio_is_as_long_as_the_service_told(info, audio_s):
     assert Answer(RECORDING, b"", info, 1.0).audio_s == audio_s
+
+
+@pytest.mark.parametrize(
+    ("info", "doubt"),
+    [
+        ({"unlike_share": 0.071, "more_speakers_likely": True}, Doubt(0.071, True)),
+        ({"unlike_share": 0, "more_speakers_likely": False}, Doubt(0, False)),
+        ({"unlike_share": 0.5}, None),
+        ({"more_speakers_likely": True}, None),
+        ({"unlike_share": "much", "more_speakers_likely": True}, None),
+        ({"unlike_share": float("nan"), "more_speakers_likely": True}, None),
+        ({"unlike_share": 0.5, "more_speakers_likely": "yes"}, None),
+    ],
+)
+def test_the_doubt_is_what_the_service_told_whole(info, doubt):
+    assert Answer(RECORDING, b"", info, 1.0).doubt == doubt
+
+
+def doubtful(share=0.071, likely=True, **info):
+    told = {"audio_s": 30.0, "unlike_share": share, "more_speakers_likely": likely, **info}
+    return Answer(RECORDING, TWO_SPEAKERS, told, 1.25)
+
+
+@pytest.mark.parametrize(
+    ("asked", "info", "end"),
+    [
+        ({}, {}, "; --min_speakers or --num_speakers asks for more"),
+        ({"max_speakers": 3}, {}, "; --min_speakers or --num_speakers asks for more"),
+        ({"max_speakers": 2}, {}, "; a greater --max_speakers allows more"),
+        ({"num_speakers": 2}, {}, "; a greater --num_speakers asks for more"),
+        ({}, {"channels": "separate", "n_channels": 2}, ""),
+    ],
+)
+def test_doubt_is_a_warning_with_what_helps(asked, info, end, capsys):
+    set_up_logging(verbose=False)
+    RunReport(1, asked=asked).done(doubtful(**info))
+
+    of = "the speech on one channel" if info else "the speech"
+    assert capsys.readouterr().err.splitlines() == [
+        "INFO: a: 30.0 s of audio, 2 speaker(s), took 1.2 s",
+        f"WARNING: a: more speakers may be present than the 2 found: 7 % of {of} is like no "
+        f"speaker found{end}",
+    ]
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_without_doubt_and_with_quiet_there_is_no_warning(quiet, capsys):
+    set_up_logging(verbose=False, quiet=quiet)
+    RunReport(1).done(doubtful(0.3, likely=quiet))
+
+    assert "more" not in capsys.readouterr().err
 
 
 def test_without_a_terminal_there_are_plain_lines_and_no_bar(capsys):
@@ -95,6 +147,15 @@ def test_for_a_person_a_list_ends_in_a_table(at_terminal):
         "time        0:00:10, 3.0 times as fast as real time",
         "ERROR: failed: b",
     ]
+
+
+def test_beside_a_bar_doubt_has_a_line_too(at_terminal):
+    terminal = at_terminal()
+    report = RunReport(1, progress=Progress({"a": 30.0}, jobs=1))
+    report.done(doubtful())
+    report.close()
+
+    assert "WARNING: a: more speakers may be present than the 2 found" in terminal.getvalue()
 
 
 def test_results_that_are_made_again_are_counted_anew(at_terminal):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,20 @@ def test_a_list_is_summed_up():
         "speakers    1.0 per recording, 0 to 2",
         "time        0:00:36, 100.0 times as fast as real time",
     ]
+
+
+def test_a_list_counts_the_doubtful_recordings():
+    sure, unsure = (
+        replace(TWO, info={"unlike_share": share, "more_speakers_likely": share > 0.02})
+        for share in (0.01, 0.1)
+    )
+
+    def speakers(*answers):
+        return list_summary(answers, 0, 0, 1.0)[2]
+
+    assert speakers(TWO, sure) == "speakers    2.0 per recording, 2 to 2"
+    doubt = "; more may be present in 1 recording"
+    assert speakers(TWO, sure, unsure) == f"speakers    2.0 per recording, 2 to 2{doubt}"
 
 
 def test_a_list_without_answers_has_no_speed():

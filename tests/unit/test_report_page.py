@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from formats.result import Result, Turn
+from formats.result import Doubt, Result, Turn
 from report_cases import HOSTILE, turns
 from report_page.document import Outline, document
 from report_page.making import MOST_EMBEDDED_BYTES, page_of
@@ -134,7 +134,31 @@ def test_channels_are_told_where_there_are_several():
 def test_without_reference_nothing_is_said_of_errors():
     view = document(Result("a", turns((0, 2, "x"))), OUTLINE, None)
 
-    assert not {"reference", "match", "errors", "score", "mode"} & set(view)
+    assert not {"reference", "match", "errors", "score", "mode", "doubt"} & set(view)
+
+
+@pytest.mark.parametrize("n_separate", [None, 2])
+def test_doubt_about_the_number_of_speakers_is_said(n_separate):
+    doubtful = Result("a", turns((0, 2, "x")), n_separate=n_separate, doubt=Doubt(0.071, True))
+
+    view = document(doubtful, OUTLINE, None)
+    page = Elements(page_of(doubtful, None, OUTLINE, b"sound"))
+
+    of, remedy = (
+        (" on one channel", "") if n_separate else ("", " Where their number is known, ask for it.")
+    )
+    assert view["doubt"] == (
+        f"More speakers may be present than were found: 7 % of the speech{of} is like no speaker "
+        f"found.{remedy}"
+    )
+    assert page.text_of("p", **{"class": "doubt"}) == [view["doubt"]]
+
+
+def test_where_there_is_no_doubt_nothing_is_said_of_it():
+    sure = Result("a", turns((0, 2, "x")), doubt=Doubt(0.01, more_speakers_likely=False))
+
+    assert "doubt" not in document(sure, OUTLINE, None)
+    assert '<p class="doubt"' not in page_of(sure, None, OUTLINE, b"sound")
 
 
 def test_hostile_names_stay_text():

@@ -141,6 +141,16 @@ def test_what_is_on_disk_is_all_that_another_store_needs(store, add, folder, clo
     assert other.kept(found).text("rttm") == answer().rttm.decode()
 
 
+def test_an_answer_kept_before_doubt_was_told_is_read(store, add, folder):
+    job = add()
+    store.done(job, answer())
+    kept = json.loads(folder.read_answer(job.id))
+    del kept["doubt"]
+    folder.write_answer(job.id, json.dumps(kept).encode())
+
+    assert store.kept(job).original.doubt is None
+
+
 def test_jobs_wait_again_in_the_order_in_which_they_came(store, add, folder, clock):
     ids = []
     for _ in range(5):
