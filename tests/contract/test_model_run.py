@@ -153,6 +153,7 @@ def test_info_says_how_the_answer_was_found(asked, mode, models, stages, n_windo
     assert (info["channels"], info["n_channels"]) == ("mix", 1)
     assert info["n_speakers"] == 2
     assert info["n_windows"] == n_windows
+    assert (info["unlike_share"], info["more_speakers_likely"]) == (0.0, False)
     assert info["audio_s"] == 9.0
     assert set(info["stage_s"]) == stages
     assert all(seconds >= 0 for seconds in info["stage_s"].values())

@@ -13,11 +13,11 @@ from unit.seeded import seeded
 STEREO = np.array([[0.5, -1.0, 0.25], [0.25, 0.0, 0.75]], np.float32)
 
 
-def heard(*rows, dim=2, n_windows=0):
+def heard(*rows, dim=2, n_windows=0, unlike_share=0.0):
     """What one channel gives: rows are (begin, end, label); speaker k's voice is all k + 1."""
     turns = [Turn(float(begin), float(end), label) for begin, end, label in rows]
     centroids = np.repeat(np.arange(1, 10, dtype=np.float32)[:, None], dim, axis=1)
-    return diarization_of(turns, centroids, n_windows)
+    return diarization_of(turns, centroids, n_windows, unlike_share)
 
 
 @pytest.mark.parametrize("n_channels", [0, 1, 2, 3])
@@ -137,7 +137,7 @@ def channels(draw):
         rows = sorted((begin, begin + length, who) for begin, length, who in draw(st.lists(spans)))
         turns = [Turn(float(begin), float(end), who) for begin, end, who in rows]
         voices = np.array([[channel, who] for who in range(3)], np.float32)
-        found.append(diarization_of(turns, voices, len(rows)))
+        found.append(diarization_of(turns, voices, len(rows), 0.0))
     return found
 
 
@@ -162,3 +162,11 @@ def test_whatever_the_channels_gave_is_there_once_in_order_and_numbered_alike(ea
         ]
         for one, before in zip(own, alone.turns, strict=True):
             assert (found.embeddings[one.label] == alone.embeddings[before.label]).all()
+
+
+def test_the_doubt_of_the_doubtful_channel_is_kept():
+    sure, doubtful = heard((0, 1, 0), unlike_share=0.01), heard((0, 1, 0), unlike_share=0.02)
+
+    assert not joined([sure, sure]).more_speakers_likely
+    assert joined([sure, doubtful]).more_speakers_likely
+    assert joined([doubtful, sure]).unlike_share == 0.02

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from diarization.clustering import (
     agglomerative_labels,
     cluster,
-    join_alike,
     labels_after,
+    so_many_voices,
     unit_length,
+    voices,
+    without_singles,
 )
-from diarization.spectral import spectral_labels
-from diarization.stage_options import ClusterOptions, SpeakerBounds
+from diarization.stage_options import MAX_SPEAKERS_CEILING, ClusterOptions, SpeakerBounds
 from unit.planted_speakers import DIM, planted, same_partition
 from unit.seeded import seeded
 
@@ -46,29 +47,6 @@ def n_found(embeddings, bounds=ANY):
 def test_no_window_has_no_speaker():
     assert n_found(np.empty((0, DIM), np.float32)) == 0
     assert n_found(np.empty((0, 1), np.float32), SpeakerBounds(3, 3)) == 0
-
-
-@pytest.mark.parametrize(
-    ("n_windows", "n_clustered"), [(99, 99), (100, 100), (101, 100), (450, 100)]
-)
-def test_of_too_many_windows_evenly_spaced_ones_are_clustered(monkeypatch, n_windows, n_clustered):
-    seen = []
-
-    def watched(unit, *rest):
-        seen.append(len(unit))
-        return spectral_labels(unit, *rest)
-
-    monkeypatch.setattr("diarization.clustering.spectral_labels", watched)
-    embeddings, speakers = planted(3, n_windows)
-    labels = cluster(embeddings, ANY, ClusterOptions(most_windows=100))
-    assert seen == [n_clustered]
-    assert same_partition(labels, speakers)
-
-
-def test_bounds_hold_where_only_some_windows_are_clustered():
-    noise, _ = planted(101, 101)
-    labels = cluster(noise, SpeakerBounds(100, 100), ClusterOptions(most_windows=100))
-    assert sorted(set(labels.tolist())) == list(range(100))
 
 
 @pytest.mark.parametrize("bounds", [ANY, SpeakerBounds(2, 2), SpeakerBounds(4, 9)])
@@ -156,7 +134,7 @@ def test_two_repeated_embeddings_are_two_speakers(n_windows, bounds):
 
 @pytest.mark.parametrize(
     ("n_windows", "bounds"),
-    [(20, ANY), (120, ANY), (600, SpeakerBounds(4, 4))],  # 600 in one piece: too many for `eigh`
+    [(20, ANY), (120, ANY), (600, SpeakerBounds(4, 4))],
 )
 def test_same_embeddings_same_labels_to_the_byte(n_windows, bounds):
     embeddings, _ = planted(3, n_windows, noise=3)
@@ -175,16 +153,94 @@ def test_loudness_of_an_embedding_does_not_matter(n_windows):
     assert cluster(embeddings * np.float32(64), ANY, OPTIONS).tolist() == labels.tolist()
 
 
-def test_one_hour_needs_no_dense_matrix():
-    n_windows = 4800
-    embeddings, truth = planted(10, n_windows)
+@pytest.mark.parametrize("n_windows", [240, 1000, 7200])
+def test_who_is_found_in_a_part_is_found_in_the_whole(n_windows):
+    """Ten speakers of 12 windows each, in one place each, however long four others talk."""
+    embeddings, truth = planted(14, 14 * n_windows, noise=1.2)
+    order = [np.flatnonzero(truth == speaker)[: n_windows // 4] for speaker in range(4)]
+    talk = np.random.default_rng(0).permutation(np.concatenate(order))
+    for speaker in range(4, 14):
+        at = (speaker - 3) * n_windows // 12
+        talk = np.insert(talk, at, np.flatnonzero(truth == speaker)[:12])
+
+    assert same_partition(cluster(embeddings[talk], ANY, OPTIONS), truth[talk])
+
+
+def test_a_speaker_who_comes_back_is_the_same():
+    embeddings, truth = planted(6, 1200, noise=1.2)
+    parts = np.argsort(np.arange(1200) // 400 * 10 + truth // 2, kind="stable")  # two at a time
+
+    assert same_partition(cluster(embeddings[parts], ANY, OPTIONS), truth[parts])
+
+
+@pytest.mark.parametrize(("most", "n_found"), [(3, 3), (2, 2)])
+def test_where_fewer_may_talk_who_talks_least_joins_another(most, n_found):
+    embeddings, truth = planted(4, 400)
+    unequal = np.concatenate([np.flatnonzero(truth != 3), np.flatnonzero(truth == 3)[:9]])
+    labels = cluster(embeddings[unequal], SpeakerBounds(1, most), OPTIONS)
+
+    assert len(set(labels.tolist())) == n_found
+    if most == 3:
+        big = truth[unequal] != 3
+        assert same_partition(labels[big], truth[unequal][big])
+
+
+def test_a_number_that_is_told_does_not_cut_a_voice_in_two():
+    embeddings, truth = planted(3, 120)
+    labels = cluster(embeddings, SpeakerBounds(5, 5), OPTIONS)
+
+    assert sorted(np.bincount(labels))[:2] == [1, 1], "the two odd ones have a window each"
+    same = labels < 3
+    assert same_partition(labels[same], truth[same])
+
+
+def test_a_number_that_is_told_finds_who_was_overlooked():
+    embeddings, truth = planted(4, 400, noise=1.2)
+    unit = unit_length(embeddings)[np.argsort(truth, kind="stable")][:303]  # three of the fourth
+    overlooked = np.minimum(np.sort(truth)[:303], 2)
+    labels = so_many_voices(unit, overlooked, 4, OPTIONS)
+
+    assert set(np.flatnonzero(labels == 3)) <= {300, 301, 302}
+
+
+def test_the_odd_ones_are_odd_to_each_other_too():
+    unit = np.eye(4, dtype=np.float32)[[0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 3]]
+    found = np.repeat([0, 1], [3, 8])
+    options = ClusterOptions(few_windows=2, stretch_windows=2)
+
+    labels = so_many_voices(unit, found, 5, options)
+    # the fourth direction, then the third, then the second: its windows are less like their mean
+    # than the other window of the third is like its twin
+    assert labels.tolist() == [0, 0, 0, 4, 1, 1, 1, 1, 3, 1, 2]
+
+
+def test_a_window_alone_joins_the_group_it_is_most_like():
+    unit = unit_length(np.array([[1, 0], [0.9, 0.1], [0.6, 0.8], [0, 1], [0.1, 1]], np.float32))
+
+    assert without_singles(unit, np.array([2, 2, 1, 0, 0])).tolist() == [1, 1, 0, 0, 0]
+    assert without_singles(unit, np.array([1, 1, 0, 0, 0])).tolist() == [1, 1, 0, 0, 0]
+    assert without_singles(unit, np.arange(5)).tolist() == list(range(5)), "all are alone"
+
+
+def test_odd_windows_of_a_long_recording_are_nobody_and_of_a_short_one_somebody():
+    short, long = (planted(3, n)[0] for n in (60, 600))
+    odd = planted(1, 1, seed=9)[0]
+
+    assert n_found(np.insert(long, 300, odd, axis=0)) == 3
+    assert n_found(np.insert(short, 30, odd, axis=0), SpeakerBounds(4, 4)) == 4
+
+
+def test_ten_hours_of_ever_new_voices_stay_within_memory_and_the_ceiling():
+    n_voices = 2000
+    embeddings, _ = planted(n_voices, 36 * n_voices)
+    embeddings = embeddings[np.argsort(np.arange(len(embeddings)) % n_voices, kind="stable")]
 
     tracemalloc.start()
-    labels = cluster(embeddings, ANY, OPTIONS)
+    found = voices(unit_length(embeddings), OPTIONS)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert same_partition(labels, truth)
-    assert peak < n_windows**2 * 4, "less than one float32 per pair of windows"
+    assert len(set(found.tolist())) == MAX_SPEAKERS_CEILING
+    assert peak < 4 * embeddings.nbytes
 
 
 def test_few_windows_are_joined_up_to_join_distance():
@@ -256,35 +312,3 @@ def test_labels_after_merges_by_hand():
     assert labels_after(merges[:2], 5).tolist() == [2, 1, 0, 1, 2]
     assert labels_after(merges[:3], 5).tolist() == [1, 1, 0, 1, 1]
     assert labels_after(merges, 5).tolist() == [0] * 5
-
-
-def on_a_circle(*angles):
-    return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-
-
-def test_clusters_that_are_alike_are_joined_the_most_alike_first():
-    unit = on_a_circle(0.0, 0.1, 2.0, 0.3, 0.4, 2.2)
-    labels = np.array([0, 0, 1, 2, 2, 3])
-
-    # 0 and 2 are 0.3 apart on average, 1 and 3 are 0.2 apart: 1 - cos 0.2 = 0.020
-    assert same_partition(join_alike(unit, labels, 1, 0.03), np.array([0, 0, 1, 2, 2, 1]))
-    assert same_partition(join_alike(unit, labels, 1, 0.1), np.array([0, 0, 1, 0, 0, 1]))
-    assert same_partition(join_alike(unit, labels, 3, 0.1), np.array([0, 0, 1, 2, 2, 1]))
-    assert join_alike(unit, labels, 4, 2.0).tolist() == labels.tolist()
-    assert set(join_alike(unit, labels, 1, 2.0).tolist()) == {0}
-
-
-@seeded()
-@given(st.integers(1, 8), st.integers(1, 8), st.floats(0.01, 1), st.integers(0, 99))
-def test_joining_only_joins(n_clusters, fewest, max_distance, seed):
-    rng = np.random.default_rng(seed)
-    unit = unit_length(rng.standard_normal((24, 5)).astype(np.float32))
-    labels = rng.permutation(np.arange(24) % n_clusters)
-    before = labels.copy()
-    joined = join_alike(unit, labels, fewest, max_distance)
-
-    used = set(joined.tolist())
-    assert labels.tolist() == before.tolist()
-    assert used == set(range(len(used)))
-    assert min(n_clusters, fewest) <= len(used) <= n_clusters
-    assert len(set(zip(labels.tolist(), joined.tolist(), strict=True))) == n_clusters

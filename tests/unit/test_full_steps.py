@@ -142,32 +142,31 @@ def test_who_is_nowhere_the_likeliest_is_left_out():
     assert rows_of([block()], NOWHERE_LIKELIEST, SpeakerBounds(1, 3)) == [(0, 2, 0)]
 
 
-def test_who_wins_nowhere_gets_his_best_window_when_the_minimum_asks_for_him():
+def test_who_wins_nowhere_gets_the_middle_of_his_best_window_when_the_minimum_asks_for_him():
     _, added = found = turns_of([block()], NOWHERE_LIKELIEST, SpeakerBounds(2, 3))
 
     assert [turn.label for turn in found] == [0, 2], "0.2 of the third is more than 0.1"
-    assert added == Turn(0.5, 1.5, 2, pytest.approx(0.2))
+    assert added == Turn(0.75, 1.25, 2, pytest.approx(0.2))
 
 
 def test_all_who_are_asked_for_get_a_turn():
     found = rows_of([block()], NOWHERE_LIKELIEST, SpeakerBounds(3, 3))
 
-    # the second one's best window is his first, and the turn there ends first
-    assert found == [(0, 1, 1), (0, 2, 0), (0.5, 1.5, 2)]
+    assert found == [(0, 2, 0), (0.25, 0.75, 1), (0.75, 1.25, 2)]
 
 
 def test_the_best_window_of_all_blocks_is_taken():
     shares = [[0.9, 0.1]] * 3 + [[0.8, 0.2], [0.9, 0.1], [0.6, 0.4]]
     found = rows_of([block(0), block(48_000)], shares, SpeakerBounds(2, 2))
 
-    assert found == [(0, 2, 0), (3, 5, 0), (4, 5, 1)]
+    assert found == [(0, 2, 0), (3, 5, 0), (4.25, 4.75, 1)]
 
 
 def test_no_more_are_added_than_there_are_clusters():
     assert rows_of([block()], [[1.0]] * 3, SpeakerBounds(4, 4)) == [(0, 2, 0)]
 
 
-def test_if_turns_are_exclusive_who_is_added_takes_the_middle_of_his_best_window():
+def test_if_turns_are_exclusive_who_is_added_takes_the_place_of_who_talks_there():
     two = rows_of([block()], NOWHERE_LIKELIEST, SpeakerBounds(2, 3), exclusive=True)
     three = rows_of([block()], NOWHERE_LIKELIEST, SpeakerBounds(3, 3), exclusive=True)
 

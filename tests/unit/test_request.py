@@ -33,7 +33,7 @@ def refusal(parameters, default=DEFAULT):
 
 def test_nothing_asked_is_the_default():
     assert request({}) == RequestOptions(DEFAULT_RECORDING_ID, DEFAULT, "full")
-    assert parse_request({}, Options()) == request({})
+    assert parse_request({}, Options()) == request({}, SpeakerBounds(1, 100))
     assert request({}).recording_id == "recording"
     assert request({}).exclusive is False
     assert request({}).channels == "mix"

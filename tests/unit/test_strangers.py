@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from diarization.clustering import unit_length
 from diarization.segmentation import CHUNK_FRAMES, Segmentation
 from diarization.stage_options import FrameOptions
-from diarization.strangers import solo_shares, strangers
+from diarization.strangers import solo_shares, strangers, unlike_share
 from unit.planted_blocks import AB, NOBODY, WINDOWS, A, B, segmentation
 from unit.seeded import seeded
 
@@ -104,12 +104,35 @@ def test_two_strangers_are_told_apart():
     assert found_among(EYE[[2, 3, 0, 3, 2]]) == [[0, 0, 0, 1], [0, 0, 1, 0]]
 
 
-def test_there_are_no_more_than_there_may_be():
-    half = pytest.approx(np.sqrt(0.5))
+def test_there_are_no_more_than_there_may_be_those_with_most_windows():
+    windows = EYE[[2, 3, 0, 3, 2, 3]]
 
-    assert found_among(EYE[[2, 3, 0, 3, 2]], most=3) == [[0, 0, half, half]]
-    assert found_among(EYE[[2, 3, 0, 3, 2]], most=2) == []
-    assert found_among(EYE[[2, 3, 0, 3, 2]], most=1) == []
+    assert found_among(windows, most=4) == [[0, 0, 0, 1], [0, 0, 1, 0]]
+    assert found_among(windows, most=3) == [[0, 0, 0, 1]]
+    assert found_among(windows, most=2) == []
+    assert found_among(windows, most=1) == []
+
+
+def test_the_share_of_windows_that_are_like_nobody():
+    windows = EYE[[0, 1, 2, 0, 1, 3, 0, 0]]
+
+    assert unlike_share(windows, KNOWN, np.ones(8), 0.5) == 2 / 8
+    assert unlike_share(windows, EYE, np.ones(8), 0.5) == 0
+    assert unlike_share(windows[:5], KNOWN, np.ones(5), 0.5) == 0, "one odd window can be a cough"
+
+
+def test_only_windows_of_one_voice_can_be_unlike():
+    solo = np.array([1, 0.8, 0.79, 0.8, 1.0])
+
+    assert unlike_share(EYE[[0, 2, 2, 3, 1]], KNOWN, solo, 0.5) == 2 / 4
+    assert unlike_share(EYE[[2, 2, 2]], KNOWN, np.zeros(3), 0.5) == 0
+
+
+def test_a_window_as_alike_as_asked_for_is_like_somebody():
+    tilted = np.tile(np.float32([0.6, 0, 0.8, 0]), (4, 1))
+
+    assert unlike_share(tilted, KNOWN, np.ones(4), 0.59) == 0
+    assert unlike_share(tilted, KNOWN, np.ones(4), 0.61) == 1
 
 
 @pytest.mark.parametrize(("n_odd", "n_windows"), [(2, 499), (3, 501), (3, 699), (4, 701)])

@@ -26,7 +26,7 @@ def turns(windows_s, labels, sureness=None):
 def numbered(labels, centroids, n_windows=9):
     """Diarization of turns of a second each, with the speakers' centroids."""
     turns = [Turn(float(at), at + 1.0, label, at / 10) for at, label in enumerate(labels)]
-    return diarization_of(turns, np.array(centroids, np.float32), n_windows)
+    return diarization_of(turns, np.array(centroids, np.float32), n_windows, 0.0)
 
 
 def test_no_window_gives_no_turn():
@@ -189,7 +189,7 @@ def test_every_label_keeps_a_turn_inside_its_windows(labelled):
 def test_turns_do_not_depend_on_the_numbers_of_the_clusters(labelled, numbers):
     windows, labels, sureness = labelled
     found, renumbered = (
-        diarization_of(turns_of(windows, each, sureness), np.eye(5, dtype=np.float32), 9)
+        diarization_of(turns_of(windows, each, sureness), np.eye(5, dtype=np.float32), 9, 0.0)
         for each in (labels, np.array(numbers)[labels])
     )
 

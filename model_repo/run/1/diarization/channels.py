@@ -109,6 +109,7 @@ def joined(found: Sequence[Diarization]) -> Diarization:
         Turns in order of begin, then end, then channel; labels by first appearance among them all,
         so a label's row of `embeddings` is found as in any other answer. Nobody has two channels:
         a voice in both is a speaker in each. Names tell channel and number there: CH2_SPEAKER_00.
+        Its `unlike_share` is the largest of all channels.
     """
     turns: list[Turn] = []
     n_before = 0
@@ -116,7 +117,12 @@ def joined(found: Sequence[Diarization]) -> Diarization:
         turns += [_in_channel(turn, channel, n_before) for turn in each.turns]
         n_before += each.n_speakers
     turns.sort(key=lambda turn: (turn.start_s, turn.end_s, turn.channel))
-    return diarization_of(turns, _all_embeddings(found), sum(each.n_windows for each in found))
+    return diarization_of(
+        turns,
+        _all_embeddings(found),
+        sum(each.n_windows for each in found),
+        max(each.unlike_share for each in found),
+    )
 
 
 def _in_channel(turn: Turn, channel: int, n_before: int) -> Turn:

@@ -11,6 +11,8 @@ from .config import Options
 from .level import leveled_blocks
 from .ports import Models, Stopwatch
 from .request import RequestOptions
+from .spectral import fill_empty
+from .strangers import unlike_share
 from .turns import NOBODY, Diarization, diarization_of, turns_of
 from .windows import subsegment
 
@@ -38,9 +40,10 @@ def diarize_classic(
         return NOBODY
     with stopwatch("cluster"):
         unit = unit_length(np.concatenate(embeddings))
-        labels = cluster(unit, asked.speakers, options.cluster)
-        centroids = centroids_of(unit, labels)
+        centroids = centroids_of(unit, cluster(unit, asked.speakers, options.cluster))
         shares = closeness(unit, centroids, options.cluster.sharpness)
+        labels = fill_empty(shares.argmax(axis=1), len(centroids))
     sureness = shares[np.arange(len(labels)), labels].astype(np.float64)
     turns = turns_of(np.concatenate(windows), labels, sureness)
-    return diarization_of(turns, centroids, len(labels))
+    unlike = unlike_share(unit, centroids, np.ones(len(unit)), options.cluster.stranger_similarity)
+    return diarization_of(turns, centroids, len(labels), unlike)

@@ -6,8 +6,11 @@ from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import squareform
 
 from .arrays import Embeddings, Evidence, Labels
+from .joining import greatest_likeness, join, little_lost, mean_cosine, voice_likeness
 from .spectral import spectral_labels
-from .stage_options import ClusterOptions, SpeakerBounds
+from .stage_options import MAX_SPEAKERS_CEILING, ClusterOptions, SpeakerBounds
+
+PARTS_AT_ONCE = 32  # whose groups are joined together: time and memory grow with their square
 
 
 def cluster(embeddings: Embeddings, bounds: SpeakerBounds, options: ClusterOptions) -> Labels:
@@ -16,7 +19,7 @@ def cluster(embeddings: Embeddings, bounds: SpeakerBounds, options: ClusterOptio
     Parameters
     ----------
     embeddings
-        shape=(n, dim); n may be 0.
+        shape=(n, dim), in order of time; n may be 0.
     bounds
         Allowed number of speakers; never more than there are windows.
 
@@ -32,20 +35,81 @@ def cluster(embeddings: Embeddings, bounds: SpeakerBounds, options: ClusterOptio
     unit = unit_length(embeddings)
     if n_windows < options.few_windows:
         return agglomerative_labels(unit, bounds, options.join_distance)
-    chosen = evenly_spaced(n_windows, options.most_windows)
-    some = unit[chosen]
-    labels = spectral_labels(some, bounds, options)
-    labels = join_alike(some, labels, bounds.minimum, options.join_distance)
-    if len(chosen) == n_windows:
+    labels = join(unit, voices(unit, options), little_lost, -np.inf, fewest=most)
+    fewest = bounds.clip(1, n_windows)
+    return labels if labels.max() + 1 >= fewest else so_many_voices(unit, labels, fewest, options)
+
+
+def voices(unit: Embeddings, options: ClusterOptions) -> Labels:
+    """Group windows by voice, stretch by stretch, and join the groups of one voice.
+
+    A graph of a whole recording finds a speaker the worse the longer the recording is, since it
+    holds ever more windows of others that are as near by chance. In a stretch of a minute or two
+    nobody is drowned, and what is alike is found again across the stretches by its mean.
+
+    Parameters
+    ----------
+    unit
+        shape=(n >= 2, dim), rows of length one, in order of time.
+    """
+    n_stretches = round(len(unit) / options.stretch_windows)
+    if n_stretches <= 1:
+        labels = spectral_labels(unit, options)
+        labels = join(unit, labels, mean_cosine, 1 - options.join_distance)
+    else:
+        parts: list[Labels] = []
+        for part in np.array_split(unit, min(n_stretches, PARTS_AT_ONCE)):
+            first = parts[-1].max() + 1 if parts else 0
+            parts.append(voices(part, options) + first)
+        labels = np.concatenate(parts)
+    labels = join(unit, labels, voice_likeness, options.same_voice)
+    if n_stretches > 1:
+        labels = without_singles(unit, labels)
+    return join(unit, labels, little_lost, -np.inf, fewest=MAX_SPEAKERS_CEILING)
+
+
+def without_singles(unit: Embeddings, labels: Labels) -> Labels:
+    """Give windows that are alone in their group to the group they are most like.
+
+    One odd window can be a cough, and the longer a recording is, the more of them it has.
+    """
+    sizes = np.bincount(labels)
+    kept = np.flatnonzero(sizes > 1)
+    if len(kept) in (0, len(sizes)):
         return labels
-    everywhere = np.argmax(unit @ centroids_of(some, labels).T, axis=1)
-    everywhere[chosen] = labels
-    return everywhere
+    nearest = kept[np.argmax(unit @ centroids_of(unit, labels)[kept].T, axis=1)]
+    _, renumbered = np.unique(np.where(sizes[labels] > 1, labels, nearest), return_inverse=True)
+    return renumbered
 
 
-def evenly_spaced(n: int, most: int) -> NDArray[np.int64]:
-    """At most `most` of the numbers 0 ... n-1, the first and the last among them."""
-    return np.linspace(0, n - 1, min(n, most)).astype(np.int64)
+def so_many_voices(
+    unit: Embeddings, labels: Labels, n_voices: int, options: ClusterOptions
+) -> Labels:
+    """Group windows by voice where more are known to talk than were found.
+
+    A graph that is cut once more tends to cut a voice in two. That is worse than one voice less, so
+    the cut must have parted voices; else the windows that are least like the voices found become
+    voices of their own, one each.
+
+    Parameters
+    ----------
+    unit
+        shape=(n, dim), rows of length one, in order of time.
+    labels
+        shape=(n,), the voices found; n >= n_voices > their number.
+    """
+    if round(len(unit) / options.stretch_windows) <= 1:
+        cut = spectral_labels(unit, options, n_voices)
+        if greatest_likeness(unit, cut, voice_likeness) < options.same_voice:
+            return cut
+    more = labels.copy()
+    alike = (unit @ centroids_of(unit, labels).T).max(axis=1)
+    for label in range(int(labels.max()) + 1, n_voices):
+        shared = np.bincount(more)[more] > 1
+        odd = np.argmin(np.where(shared, alike, np.inf))
+        more[odd] = label
+        alike = np.maximum(alike, unit @ unit[odd])
+    return more
 
 
 def unit_length(embeddings: Embeddings) -> Embeddings:
@@ -110,34 +174,3 @@ def labels_after(merges: NDArray[np.float64], n: int) -> Labels:
         clusters[(clusters == one) | (clusters == other)] = joined
     _, labels = np.unique(clusters, return_inverse=True)
     return labels
-
-
-def join_alike(unit: Embeddings, labels: Labels, fewest: int, max_distance: float) -> Labels:
-    """Join clusters whose windows are as alike as those of one speaker, the most alike first.
-
-    Spectral clustering sees only neighbours, so it splits a speaker whose speech falls into dense
-    groups (repeated audio above all); how far the groups are apart it cannot see.
-
-    Parameters
-    ----------
-    unit
-        shape=(n, dim), rows of length one.
-    labels
-        Clusters 0 ... k-1, none empty.
-    fewest
-        Number of clusters below which nothing is joined.
-    max_distance
-        Clusters are joined up to this average cosine distance of their windows.
-    """
-    joined = labels.copy()
-    for n_clusters in range(int(labels.max()) + 1, fewest, -1):
-        sums = np.stack([unit[joined == label].sum(axis=0) for label in range(n_clusters)])
-        sizes = np.bincount(joined)
-        likeness = sums @ sums.T / np.outer(sizes, sizes)
-        np.fill_diagonal(likeness, -np.inf)
-        kept, gone = np.sort(np.unravel_index(np.argmax(likeness), likeness.shape))
-        if 1 - likeness[kept, gone] > max_distance:
-            break
-        joined[joined == gone] = kept
-        joined[joined == n_clusters - 1] = gone  # the last number fills the hole
-    return joined

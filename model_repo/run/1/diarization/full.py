@@ -32,7 +32,7 @@ from .ports import Models, Stopwatch
 from .request import RequestOptions
 from .segmentation import frames_of
 from .stage_options import FrameOptions, SpeakerBounds
-from .strangers import strangers
+from .strangers import strangers, unlike_share
 from .turns import NOBODY, Diarization, Turn, diarization_of
 
 TWO_AT_ONCE = 1.5  # expected number of people who talk
@@ -70,7 +70,9 @@ def diarize_full(
     with stopwatch("assign"):
         shares = closeness(unit, centroids, options.cluster.sharpness)
         turns = assign_turns(blocks, shares, frames, asked)
-    return diarization_of(turns, centroids, len(unit))
+    solo = np.concatenate([block.solo for block in blocks])
+    unlike = unlike_share(unit, centroids, solo, frames.stranger_similarity)
+    return diarization_of(turns, centroids, len(unit), unlike)
 
 
 def speaker_centroids(
@@ -80,11 +82,15 @@ def speaker_centroids(
     frames = options.frames
     shares = np.concatenate([block.shares for block in blocks])
     clustered = unit[shares >= min(frames.cluster_share, shares.max())]
-    rules = replace(options.cluster, join_distance=frames.join_distance)
-    allowed = bounds_with_overlap(blocks, speakers)
-    found = centroids_of(clustered, cluster(clustered, allowed, rules))
     solo = np.concatenate([block.solo for block in blocks])
-    return np.concatenate([found, strangers(unit, found, solo, frames, speakers.maximum)])
+    rules = replace(options.cluster, join_distance=frames.join_distance)
+
+    def found_within(bounds: SpeakerBounds) -> Embeddings:
+        found = centroids_of(clustered, cluster(clustered, bounds, rules))
+        return np.concatenate([found, strangers(unit, found, solo, frames, bounds.maximum)])
+
+    heard = found_within(bounds_with_overlap(blocks, SpeakerBounds(1, speakers.maximum)))
+    return heard if len(heard) >= speakers.minimum else found_within(speakers)
 
 
 def bounds_with_overlap(blocks: list[FrameBlock], speakers: SpeakerBounds) -> SpeakerBounds:
@@ -109,7 +115,7 @@ def assign_turns(
         shape=(n_windows, n_speakers) for the windows of all blocks in order.
     asked
         A cluster that is nowhere the likeliest is left out, unless fewer than the least allowed
-        number of speakers would remain: it then gets its best window.
+        number of speakers would remain: it then gets the middle of its best window.
     """
     by_block = np.split(shares, np.cumsum([len(block.windows) for block in blocks])[:-1])
     stretches = [
@@ -118,9 +124,8 @@ def assign_turns(
         for stretch in block_stretches(block, own, frames, asked.exclusive)
     ]
     if len(speakers_in(stretches)) < asked.speakers.minimum:
-        own = best_windows(blocks, shares)
-        if asked.exclusive:
-            own = [middle_of(window, samples_of(frames.window_hop_s)) for window in own]
+        middle = samples_of(frames.window_hop_s)
+        own = [middle_of(window, middle) for window in best_windows(blocks, shares)]
         stretches = with_so_many(stretches, own, asked)
     return joined_turns(stretches)
 

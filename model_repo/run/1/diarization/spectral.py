@@ -1,124 +1,69 @@
-"""Spectral clustering on a sparse graph: affinity -> Laplacian -> eigengap -> k-means.
+"""Spectral clustering of few windows: affinity graph -> Laplacian -> eigengap -> k-means.
 
 Source: von Luxburg, "A Tutorial on Spectral Clustering" (2007), with the unnormalised Laplacian and
-the number of clusters by the largest eigengap. Memory grows linearly with the number of windows:
-the graph keeps a bounded number of edges per window and only a few eigenvectors are computed.
+the number of clusters by the largest eigengap.
 """
-
-from inspect import signature
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.vq import vq
 from scipy.linalg import eigh
-from scipy.sparse import csr_array, identity
-from scipy.sparse.csgraph import connected_components, laplacian
-from scipy.sparse.linalg import eigsh
+from scipy.sparse import csr_array
 from scipy.spatial.distance import cdist
 
 from .arrays import Embeddings, Labels
-from .stage_options import ClusterOptions, SpeakerBounds
+from .stage_options import ClusterOptions
 
-ROWS_AT_ONCE = 512  # rows of the dense affinity matrix that exist at one time
-DENSE_UP_TO = 512  # a full decomposition is faster up to this size
 K_MEANS_STARTS = 10
 K_MEANS_STEPS = 300  # at most, of one start
 TRIAL_GAIN = 1e-3  # a start is judged when a step lowers its inertia by no more than this share
-EIGSH_TAKES_RNG = "rng" in signature(eigsh).parameters  # since scipy 1.17
 
 Vectors = NDArray[np.float64]
 
 
-def spectral_labels(unit: Embeddings, bounds: SpeakerBounds, options: ClusterOptions) -> Labels:
+def spectral_labels(unit: Embeddings, options: ClusterOptions, k: int | None = None) -> Labels:
     """Cluster unit-length embeddings.
 
     Parameters
     ----------
     unit
-        shape=(n, dim), n >= 2, rows of length one.
-    bounds
-        Allowed number of clusters.
+        shape=(n, dim), n >= 2, rows of length one. Time grows with the cube of n.
+    k
+        Number of clusters, at most n; None for as many as the eigengap says.
 
     Returns
     -------
     Labels
-        As many different ones as `bounds` and the eigengap say.
+        Numbers from 0, none left out.
     """
-    graph = affinity_graph(unit, n_neighbours(len(unit), options))
-    n_searched = min(bounds.maximum, max(2, len(unit) // options.windows_per_speaker))
-    n_pairs = min(len(unit), max(n_searched, bounds.minimum) + 1)
-    values, vectors = smallest_eigenpairs(graph, n_pairs)
-    k = bounds.clip(count_by_eigengap(values), len(unit))
+    n_searched = max(2, len(unit) // options.windows_per_speaker)
+    n_pairs = k or min(len(unit), n_searched + 1)
+    values, vectors = smallest_eigenpairs(affinity_graph(unit, options.neighbours), n_pairs)
+    k = k or count_by_eigengap(values)
     return k_means(vectors[:, :k], k, options.seed)
 
 
-def n_neighbours(n_windows: int, options: ClusterOptions) -> int:
-    """Edges to keep per window."""
-    wanted = round(options.neighbour_ratio * n_windows)
-    return min(max(wanted, options.min_neighbours), options.max_neighbours, n_windows - 1)
+def affinity_graph(unit: Embeddings, n_edges: int) -> Vectors:
+    """Symmetric matrix of cosine affinities, shape=(n, n), negative ones as 0.
 
-
-def affinity_graph(unit: Embeddings, n_edges: int) -> csr_array:
-    """Symmetric graph of cosine affinities, negative ones as 0.
-
-    Every row is joined to the `n_edges` other rows most similar to it.
+    Every row is joined to the `n_edges` other rows most similar to it, or to all there are.
     """
-    n = len(unit)
-    columns = np.empty((n, n_edges), np.int64)
-    weights = np.empty((n, n_edges), np.float64)
-    for first in range(0, n, ROWS_AT_ONCE):
-        rows = np.arange(first, min(first + ROWS_AT_ONCE, n))
-        affinity = unit[rows] @ unit.T
-        affinity[np.arange(len(rows)), rows] = -np.inf
-        columns[rows] = np.argpartition(-affinity, n_edges - 1, axis=1)[:, :n_edges]
-        weights[rows] = np.take_along_axis(affinity, columns[rows], axis=1)
-    row_ends = np.arange(n + 1) * n_edges
-    directed = csr_array((np.maximum(weights, 0).ravel(), columns.ravel(), row_ends), shape=(n, n))
-    return csr_array((directed + directed.T) / 2)
+    affinity = (unit @ unit.T).astype(np.float64)
+    np.fill_diagonal(affinity, -np.inf)
+    n_edges = min(n_edges, len(unit) - 1)
+    columns = np.argpartition(-affinity, n_edges - 1, axis=1)[:, :n_edges]
+    directed = np.zeros_like(affinity)
+    nearest = np.take_along_axis(affinity, columns, axis=1)
+    np.put_along_axis(directed, columns, np.maximum(nearest, 0), axis=1)
+    graph: Vectors = (directed + directed.T) / 2
+    return graph
 
 
-def smallest_eigenpairs(graph: csr_array, n_pairs: int) -> tuple[NDArray[np.float64], Vectors]:
-    """Smallest eigenvalues of the graph's Laplacian D - A, and their eigenvectors in columns.
-
-    The Laplacian has one block per connected component, so its spectrum is that of the blocks
-    together. Taking them one by one is exact where a single iteration would have to find one
-    eigenvalue (zero) several times over.
-    """
-    graph.eliminate_zeros()
-    _, component = connected_components(graph, directed=False)
-    values, vectors = [], []
-    for number in range(component.max() + 1):
-        members = np.flatnonzero(component == number)
-        block = csr_array(laplacian(graph[members][:, members]))
-        block_values, block_vectors = _block_eigenpairs(block, min(n_pairs, len(members)))
-        values.append(block_values)
-        vectors += [(members, column) for column in block_vectors.T]
-    joined = np.concatenate(values)
-    order = np.argsort(joined, kind="stable")[:n_pairs]
-    columns = np.zeros((graph.shape[0], len(order)))
-    for position, pair in enumerate(order):
-        members, column = vectors[pair]
-        columns[members, position] = column
-    return joined[order], columns
-
-
-def _block_eigenpairs(block: csr_array, n_pairs: int) -> tuple[NDArray[np.float64], Vectors]:
-    size = block.shape[0]
-    if size <= DENSE_UP_TO:
-        return eigh(block.toarray(), subset_by_index=(0, n_pairs - 1))
-    # The smallest eigenvalues of L are the largest of cI - L, which Lanczos finds without
-    # factorising anything.
-    bound = 2 * float(block.diagonal().max())  # Gershgorin
-    fixed = np.random.default_rng(0)  # also where the iteration has to start anew
-    flipped, vectors = eigsh(
-        bound * identity(size, format="csr") - block,
-        k=n_pairs,
-        which="LA",
-        v0=fixed.standard_normal(size),
-        ncv=4 * n_pairs,
-        **({"rng": fixed} if EIGSH_TAKES_RNG else {}),
-    )
-    return bound - flipped, vectors
+def smallest_eigenpairs(graph: Vectors, n_pairs: int) -> tuple[Vectors, Vectors]:
+    """Smallest eigenvalues of the graph's Laplacian D - A, and their eigenvectors in columns."""
+    laplacian = np.diag(graph.sum(axis=1)) - graph
+    values, vectors = eigh(laplacian, subset_by_index=(0, n_pairs - 1))
+    return values, vectors
 
 
 def count_by_eigengap(values: NDArray[np.float64]) -> int:

@@ -7,6 +7,7 @@ SECONDS_PER_SAD_FRAME = 0.032
 SHORTEST_HOP_S = 0.01  # features come every 10 ms
 LARGEST_SEED = 2**32 - 1  # of numpy's generators, in one word
 SHORTEST_CHUNK_HOP_S, LONGEST_CHUNK_HOP_S = 0.1, 9.9  # a chunk's 589 frames cover 9.94 s
+MOST_STRETCH_WINDOWS = 2000  # of a graph; the time for its spectrum grows with their cube
 MAX_SPEAKERS_CEILING = 100  # beyond this a request is a mistake, not a meeting
 
 
@@ -18,6 +19,11 @@ def require(condition: bool, text: str) -> None:
     """Raise ConfigError with `text` unless the condition holds."""
     if not condition:
         raise ConfigError(text)
+
+
+def require_cosine(name: str, value: float) -> None:
+    """Raise ConfigError unless `value` can be a cosine."""
+    require(-1 <= value <= 1, f"{name}: -1 <= x <= 1, got {value}")
 
 
 @dataclass(frozen=True)
@@ -113,14 +119,17 @@ class ClusterOptions:
         clear eigengap.
     join_distance
         Average cosine distance up to which two groups of windows are one speaker.
-    neighbour_ratio, min_neighbours, max_neighbours
-        Edges kept per window: this share of all windows, but no fewer and no more; the upper bound
-        keeps the graph's size linear in the number of windows.
+    stretch_windows
+        A recording is clustered in stretches of about so many windows, and then their groups are
+        joined: so nobody is the harder to find the longer the recording is.
+    same_voice
+        Likeness from which groups are one speaker, see `joining.voice_likeness`.
+    neighbours
+        Edges kept per window.
     windows_per_speaker
         The eigengap looks for at most one speaker per so many windows.
-    most_windows
-        Of more windows, so many evenly spaced ones are clustered and the others go to the speaker
-        they are most alike, as the time for comparing all with all grows with their square.
+    stranger_similarity
+        A window less alike to every speaker found (cosine) than this is none of theirs.
     seed
         Of k-means' starting points.
     sharpness
@@ -129,11 +138,11 @@ class ClusterOptions:
 
     few_windows: int = 25
     join_distance: float = 0.55
-    neighbour_ratio: float = 0.02
-    min_neighbours: int = 7
-    max_neighbours: int = 100
+    stretch_windows: int = 130
+    same_voice: float = 0.66
+    neighbours: int = 7
     windows_per_speaker: int = 6
-    most_windows: int = 10_000
+    stranger_similarity: float = 0.25
     seed: int = 0
     sharpness: float = 10.0
 
@@ -146,23 +155,20 @@ class ClusterOptions:
             f"cluster.join_distance: 0 < x <= 1, got {self.join_distance}",
         )
         require(
-            0 < self.neighbour_ratio <= 1,
-            f"cluster.neighbour_ratio: 0 < x <= 1, got {self.neighbour_ratio}",
+            self.few_windows <= self.stretch_windows <= MOST_STRETCH_WINDOWS,
+            f"cluster: few_windows <= stretch_windows <= {MOST_STRETCH_WINDOWS}, "
+            f"got {self.few_windows}, {self.stretch_windows}",
         )
+        require(0 < self.same_voice <= 1, f"cluster.same_voice: 0 < x <= 1, got {self.same_voice}")
         require(
-            1 <= self.min_neighbours <= self.max_neighbours,
-            "cluster: 1 <= min_neighbours <= max_neighbours",
+            self.neighbours >= 1, f"cluster.neighbours must be at least 1, got {self.neighbours}"
         )
         require(self.windows_per_speaker >= 1, "cluster.windows_per_speaker must be at least 1")
-        require(
-            self.most_windows >= MAX_SPEAKERS_CEILING,
-            f"cluster.most_windows must be at least {MAX_SPEAKERS_CEILING}, "
-            f"got {self.most_windows}",
-        )
         require(
             0 <= self.seed <= LARGEST_SEED,
             f"cluster.seed: 0 <= seed <= {LARGEST_SEED}, got {self.seed}",
         )
+        require_cosine("cluster.stranger_similarity", self.stranger_similarity)
         require(self.sharpness > 0, f"cluster.sharpness must be above 0, got {self.sharpness}")
 
 
@@ -185,7 +191,7 @@ class FrameOptions:
     join_distance
         As `cluster.join_distance`; greater, since shorter windows are less alike.
     stranger_similarity
-        A window less alike to every speaker found (cosine) than this is a stranger's; see
+        As `cluster.stranger_similarity`; such windows can also be a speaker's of their own, see
         `strangers`.
     reach_s
         A window speaks for the frames less than this from its middle.
@@ -225,10 +231,7 @@ class FrameOptions:
         shares = 0 < self.evidence_share <= self.cluster_share <= 1
         require(shares, "frames: 0 < evidence_share <= cluster_share <= 1")
         require(0 < self.join_distance <= 1, "frames.join_distance: 0 < x <= 1")
-        require(
-            -1 <= self.stranger_similarity <= 1,
-            f"frames.stranger_similarity: -1 <= x <= 1, got {self.stranger_similarity}",
-        )
+        require_cosine("frames.stranger_similarity", self.stranger_similarity)
         require(self.reach_s > 0, f"frames.reach_s must be above 0, got {self.reach_s}")
         for name in ("fill_s", "drop_s", "least_active_s", "least_turn_s", "turn_fill_s"):
             require(getattr(self, name) >= 0, f"frames.{name} must not be negative")
@@ -249,7 +252,7 @@ class SpeakerBounds:
     """How many speakers there may be: `minimum` <= speakers <= `maximum`."""
 
     minimum: int = 1
-    maximum: int = 30
+    maximum: int = MAX_SPEAKERS_CEILING
 
     def __post_init__(self) -> None:
         require(

@@ -8,7 +8,7 @@ voice: on windows of 1 s, 99.5 % of a speaker's own are more alike to the speake
 import numpy as np
 
 from .arrays import Embeddings, Shares, Windows
-from .clustering import agglomerative_labels, centroids_of, evenly_spaced
+from .clustering import agglomerative_labels, centroids_of
 from .segmentation import Segmentation, frames_within
 from .stage_options import FrameOptions, SpeakerBounds
 
@@ -43,6 +43,26 @@ def solo_shares(segmentation: Segmentation, windows: Windows) -> Shares:
     return shares / np.maximum(n_chunks, 1)
 
 
+def unlike_share(unit: Embeddings, known: Embeddings, solo: Shares, least: float) -> float:
+    """Share of the windows of one voice each that are like none of the speakers found.
+
+    Parameters
+    ----------
+    unit, known, solo
+        As of `strangers`.
+    least
+        Cosine to a speaker from which a window is like the speaker's.
+
+    Returns
+    -------
+    float
+        0 to 1; a single window does not count.
+    """
+    heard = unit[solo >= SOLO_SHARE]
+    n_unlike = np.count_nonzero((heard @ known.T).max(axis=1) < least)
+    return n_unlike / len(heard) if n_unlike >= LEAST_WINDOWS else 0.0
+
+
 def strangers(
     unit: Embeddings, known: Embeddings, solo: Shares, frames: FrameOptions, most: int
 ) -> Embeddings:
@@ -70,7 +90,9 @@ def strangers(
     room = most - len(known)
     if room < 1 or len(odd) < least:
         return np.empty((0, unit.shape[1]), np.float32)
-    some = odd[evenly_spaced(len(odd), MOST_WINDOWS)]
-    labels = agglomerative_labels(some, SpeakerBounds(1, room), frames.join_distance)
+    some = odd[np.linspace(0, len(odd) - 1, min(len(odd), MOST_WINDOWS)).astype(np.int64)]
+    labels = agglomerative_labels(some, SpeakerBounds(), frames.join_distance)
     enough = max(LEAST_WINDOWS, round(least * len(some) / len(odd)))
-    return centroids_of(some, labels)[np.bincount(labels) >= enough]
+    sizes = np.bincount(labels)
+    largest = np.argsort(-sizes, kind="stable")[:room]
+    return centroids_of(some, labels)[np.sort(largest[sizes[largest] >= enough])]

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from .arrays import SAMPLE_RATE_HZ, Embeddings, Labels, Shares, Windows
 
+DOUBTFUL_SHARE = 0.02  # where nobody was overlooked it was 0.011 at most, see docs/accuracy.md
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -51,22 +53,33 @@ class Diarization:
         shape=(n_speakers, dim), the mean direction of every speaker's windows, rows of length one.
     n_windows
         Number of windows that were embedded.
+    unlike_share
+        Share of them, 0 to 1, that are like none of the speakers; of those of one voice, as far as
+        that is known.
     """
 
     turns: list[Turn]
     embeddings: Embeddings = field(compare=False)
     n_windows: int
+    unlike_share: float = 0.0
 
     @property
     def n_speakers(self) -> int:
         """Number of speakers who have a turn."""
         return len(self.embeddings)
 
+    @property
+    def more_speakers_likely(self) -> bool:
+        """Whether speakers may have been overlooked."""
+        return self.unlike_share >= DOUBTFUL_SHARE
+
 
 NOBODY = Diarization([], np.empty((0, 0), np.float32), 0)
 
 
-def diarization_of(turns: list[Turn], centroids: Embeddings, n_windows: int) -> Diarization:
+def diarization_of(
+    turns: list[Turn], centroids: Embeddings, n_windows: int, unlike_share: float
+) -> Diarization:
     """Number the speakers anew by first appearance.
 
     Parameters
@@ -79,7 +92,7 @@ def diarization_of(turns: list[Turn], centroids: Embeddings, n_windows: int) -> 
     order = list(dict.fromkeys(turn.label for turn in turns))
     number = {label: position for position, label in enumerate(order)}
     renumbered = [replace(turn, label=number[turn.label]) for turn in turns]
-    return Diarization(renumbered, centroids[order], n_windows)
+    return Diarization(renumbered, centroids[order], n_windows, unlike_share)
 
 
 def turns_of(windows: Windows, labels: Labels, sureness: Shares) -> list[Turn]:
