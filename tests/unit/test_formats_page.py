@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from formats import FORMATS, TOKENS
-from formats.result import Result, Turn
+from formats.result import Doubt, Result, Turn
 from unit.client_results import served_rttm
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "formats.md"
@@ -52,7 +52,7 @@ def result_in(table, uem):
     *_, last = uem.splitlines()
     recording_id, n_channels, _, length_s = last.split()
     n_separate = int(n_channels) if "channel" in rows[0] else None
-    return Result(recording_id, turns, round(float(length_s) * 1000), "full", n_separate)
+    return Result(recording_id, turns, round(float(length_s) * 1000), "full", n_separate, Doubt(0.0, False))
 
 
 def times_ms(row):
