@@ -138,6 +138,8 @@ def _reported(plan: _Plan, results: list[SetResult]) -> int:
     print(headline(results))
     if plan.folder:
         plan.folder.write_report(report, text)
+        if plan.options.worst:
+            plan.folder.draw_lengths(results)
         pictures = plan.folder.draw_worst(results, plan.options.worst) if plan.options.worst else []
         log.info("written: %s with %d timeline(s)", plan.folder.directory, len(pictures))
     failed = any(one.failure for each in results for one in each.recordings)

@@ -8,7 +8,7 @@ A system that is tuned to a few recordings falls apart on such copies; evaluate.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +17,12 @@ import soundfile
 from numpy.typing import NDArray
 
 import evaluation  # noqa: F401 - makes the client's modules importable
+from evaluation.rttm_turns import Turn, rttm_text, turns_of
 from evaluation.sets import folders_below
 from named_inputs import AUDIO_ENDINGS
-from wav_scp import ListError
+from wav_scp import ListError, single_recording
 
 SEED = 0
-START_FIELD, LENGTH_FIELD = 3, 4
 
 Wave = NDArray[np.float32]
 
@@ -54,21 +54,12 @@ class Perturbation:
             changed = changed + np.sqrt(power) * noise
         return changed.astype(np.float32)
 
-    def rttm(self, text: str) -> str:
-        """The turns of RTTM text that remain, in the time of the perturbed recording."""
-        kept = []
-        for line in text.splitlines():
-            fields = line.split()
-            if fields[:1] != ["SPEAKER"]:
-                continue
-            begin_s = float(fields[START_FIELD]) - self.cut_s
-            end_s = begin_s + float(fields[LENGTH_FIELD])
-            if end_s > 0:
-                begin_s = max(0.0, begin_s)
-                times = [f"{begin_s:.3f}", f"{end_s - begin_s:.3f}"]
-                fields[START_FIELD : LENGTH_FIELD + 1] = times
-                kept.append(" ".join(fields) + "\n")
-        return "".join(kept)
+    def turns(self, turns: Iterable[Turn]) -> list[Turn]:
+        """The turns that remain, in the time of the perturbed recording."""
+        moved = [
+            Turn(begin_s - self.cut_s, end_s - self.cut_s, who) for begin_s, end_s, who in turns
+        ]
+        return [turn._replace(begin_s=max(0.0, turn.begin_s)) for turn in moved if turn.end_s > 0]
 
 
 def perturb_sets(source: Path, target: Path, perturbation: Perturbation) -> int:
@@ -84,7 +75,8 @@ def perturb_sets(source: Path, target: Path, perturbation: Perturbation) -> int:
                 soundfile.write(copy / f"{path.stem}.flac", wave, rate_hz, subtype="PCM_16")
                 n_written += 1
             elif path.suffix == ".rttm":
-                text = perturbation.rttm(path.read_text(encoding="utf-8"))
+                turns = perturbation.turns(turns_of(path.read_text(encoding="utf-8").splitlines()))
+                text = rttm_text(single_recording(str(path)).recording_id, turns)
                 (copy / path.name).write_text(text, encoding="utf-8")
     return n_written
 

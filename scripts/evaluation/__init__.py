@@ -1,7 +1,7 @@
 """How accurate and how fast the service is: everything behind `scripts/evaluate.py`.
 
 Read in this order: command_line, sets, sending, rttm_turns, speaker_counts, results, provenance,
-report, compare, tables, markdown, timeline, timeline_picture, output. The client's modules
+report, compare, tables, markdown, timeline_picture, length_picture, output. The client's modules
 (sending, md-eval) are used as they are; this is the one place that makes them importable.
 """
 

@@ -28,7 +28,8 @@ at collars 0.25 s and 0 s; the headline is the mean over the sets. A recording t
 missed altogether.
 
 --output gets evaluation.json, evaluation.md, rttm/<set>/rttm_<id>, timelines/*.png of the worst
-recordings, and the log of the server where one was started.
+recordings, lengths.png where the recordings of a set differ in length by more than a factor of 2,
+and the log of the server where one was started. --worst 0 writes no pictures.
 
 exit codes:
   0    every recording was diarized and scored

@@ -14,7 +14,7 @@ from outcome import Answer
 from rttm_files import OutputError, RttmFolder
 
 JSON_NAME, MARKDOWN_NAME = "evaluation.json", "evaluation.md"
-RTTM_FOLDER, PICTURE_FOLDER = "rttm", "timelines"
+RTTM_FOLDER, PICTURE_FOLDER, LENGTHS_NAME = "rttm", "timelines", "lengths.png"
 
 
 class ReportFolder:
@@ -69,6 +69,16 @@ class ReportFolder:
                 pictures.append(folder / f"{rank:02d}_{name}.png")
                 draw_timeline(result, title, pictures[-1])
         return pictures
+
+    def draw_lengths(self, sets: Sequence[SetResult]) -> None:
+        """Draw counts and error rates against length, if lengths differ; an old one goes."""
+        from evaluation.length_picture import draw_lengths  # only this needs matplotlib
+
+        path = self.directory / LENGTHS_NAME
+        with output_errors(path):
+            path.unlink(missing_ok=True)
+            if any(each.by_length for each in sets):
+                draw_lengths(sets, path)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from md_eval import Score, ScoringError
 from outcome import Answer, Failure, Outcome
 from scoring import Scorer
 
+LENGTH_FACTOR = 2  # recordings of a set whose lengths differ by more are shown by length
 Scores = tuple[Score, ...]  # one for each of scoring.COLLARS_S, or none
 
 
@@ -90,6 +91,14 @@ class SetResult:
     def audio_s(self) -> float:
         """Seconds of all recordings that were answered."""
         return sum(each.audio_s or 0.0 for each in self.recordings)
+
+    @property
+    def by_length(self) -> list[RecordingResult]:
+        """The answered recordings with speech, shortest first; none if all are about as long."""
+        known = [each for each in self.recordings if each.audio_s and each.has_speech]
+        known.sort(key=lambda each: each.audio_s or 0.0)
+        differ = known and known[-1].audio_s > LENGTH_FACTOR * known[0].audio_s  # type: ignore[operator]
+        return known if differ else []
 
     @property
     def counts(self) -> SpeakerCounts:

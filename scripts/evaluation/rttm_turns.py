@@ -1,4 +1,4 @@
-"""Turns read from RTTM lines, and how much time they cover."""
+"""Turns read from RTTM lines and written as RTTM, and how much time they cover."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -22,6 +22,15 @@ def turns_of(lines: Iterable[str]) -> list[Turn]:
         for row in rows
         if row[0].upper() == "SPEAKER" and float(row[4]) > 0
     ]
+
+
+def rttm_text(recording_id: str, turns: Iterable[Turn]) -> str:
+    """Write turns as RTTM, by begin, times to the millisecond."""
+    return "".join(
+        f"SPEAKER {recording_id} 1 {begin_s:.3f} {end_s - begin_s:.3f} "
+        f"<NA> <NA> {speaker} <NA> <NA>\n"
+        for begin_s, end_s, speaker in sorted(turns)
+    )
 
 
 def speakers_of(turns: Iterable[Turn]) -> list[str]:

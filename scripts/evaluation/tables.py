@@ -42,11 +42,11 @@ def sets_table(sets: Sequence[SetResult], changes: Changes | None) -> str:
 
 
 def recordings_table(sets: Sequence[SetResult], changes: Changes | None) -> str:
-    """Error rates, counts and speed of every recording."""
+    """Error rates, counts and speed of every recording; by length where a set's lengths differ."""
     header = ["recording", "s", *_rates_header(changes), "false speech", *_mark(changes),
               "speakers", "found", "real-time"]  # fmt: skip
     return markdown_table(
-        header, [_recording_row(each, one, changes) for each in sets for one in each.recordings]
+        header, [_recording_row(each, one, changes) for each in sets for one in _ordered(each)]
     )
 
 
@@ -84,6 +84,11 @@ def speed_table(sets: Sequence[SetResult]) -> str:
     ]
     columns = zip(*(_seconds(each, stages) for each in sets), strict=True)
     return markdown_table(header, [*rows, ["all", *(_factor(sum(c), total_s) for c in columns)]])
+
+
+def _ordered(each: SetResult) -> list[RecordingResult]:
+    by_length = each.by_length
+    return [*by_length, *(one for one in each.recordings if one not in by_length)]
 
 
 def _recording_row(each: SetResult, one: RecordingResult, changes: Changes | None) -> list[str]:
