@@ -1,9 +1,12 @@
 """Accuracy on evaluation audio: the folder DIARIZATION_EVAL_DIR with <set>/<id>.flac and .rttm."""
 
+import re
+
 import numpy as np
 import pytest
 import soundfile
 
+import lengthen
 from e2e.calls import der_percent, diarize, run_client, wav_bytes
 
 pytestmark = [pytest.mark.triton, pytest.mark.slow]
@@ -21,6 +24,34 @@ def test_simulated_conversations_score_at_most_8_percent(server, simulated, tmp_
     )
     assert done.returncode == 0, done.stderr
     assert der_percent(done.stdout) <= 8.0
+
+
+@pytest.mark.parametrize("mode", ["full", "classic"])
+def test_who_is_found_in_parts_is_found_in_the_whole(server, simulated, tmp_path, mode):
+    (tmp_path / "sets").mkdir()
+    (tmp_path / "sets" / "sim").symlink_to(simulated)
+    made = [str(tmp_path / "sets"), str(tmp_path / "long"), "--shared_names=sim", "--sets=joined"]
+    assert lengthen.main([*made, "--minutes", "16"]) == 0
+    joined = tmp_path / "long" / "joined"
+
+    def scored(folder):
+        done = run_client(
+            server,
+            f"--audio_file={folder}",
+            f"--output_directory={tmp_path / folder.name}",
+            f"--reference={folder}",
+            f"--mode={mode}",
+        )
+        assert done.returncode == 0, done.stderr
+        return der_percent(done.stdout), tmp_path / folder.name
+
+    (parts, _), (whole, answers) = scored(tmp_path / "sets" / "sim"), scored(joined)
+    found, true = (
+        len(set(re.findall(r"<NA> <NA> (\S+) <NA>", (folder / "joined_016.rttm").read_text())))
+        for folder in (answers, joined)
+    )
+    assert whole <= parts + 1
+    assert abs(found - true) <= 0.1 * true
 
 
 def test_a_recording_of_several_blocks_is_one_recording(server, sample):
