@@ -12,7 +12,6 @@ Needs `./scripts/setup.sh --dev`; 94 minutes of audio took 8 minutes and 2.8 GB 
 """
 
 import argparse
-import io
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
@@ -23,8 +22,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image
-from scipy.linalg import eigh
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
@@ -47,6 +44,7 @@ from diarization.chunks import segmented_blocks
 from diarization.config import Options
 from diarization.frame_blocks import FrameBlock, frame_block
 from diarization.level import leveled_blocks
+from diarization.spectral import affinity_graph, count_by_eigengap, smallest_eigenpairs
 from evaluation.rttm_turns import Turn, speakers_of, turns_of
 
 FORMER_SHARE, FORMER_LEAST, FORMER_MOST = 0.02, 7, 100  # edges per window
@@ -54,7 +52,6 @@ MOST_SPEAKERS = 100  # that the eigengap looks for
 N_DRAWN = 65  # eigenvalues
 NOBODY = -1
 MINUTE_S = 60.0
-N_COLOURS = 32  # of the picture: a quarter of the bytes
 PANEL_INCH = (2.75, 3.2)
 LINE, GAP, TRUTH = "#1f77b4", "#d62728", "#555555"
 
@@ -171,7 +168,7 @@ class Spectrum:
     @property
     def n_found(self) -> int:
         """Number of speakers by the largest gap between two eigenvalues."""
-        return 1 + int(np.argmax(np.diff(self.values)))
+        return count_by_eigengap(self.values)
 
 
 def spectrum(unit: Embeddings, n_edges: int, talkers: Labels) -> Spectrum:
@@ -182,18 +179,10 @@ def spectrum(unit: Embeddings, n_edges: int, talkers: Labels) -> Spectrum:
     unit
         shape=(n > n_edges, dim), rows of length one. Time grows with the cube of n.
     """
-    affinity = (unit @ unit.T).astype(np.float64)
-    np.fill_diagonal(affinity, -np.inf)
-    nearest = np.argpartition(-affinity, n_edges - 1, axis=1)[:, :n_edges]
-    directed = np.zeros_like(affinity)
-    weights = np.maximum(np.take_along_axis(affinity, nearest, axis=1), 0)
-    np.put_along_axis(directed, nearest, weights, axis=1)
-    graph = (directed + directed.T) / 2
+    graph = affinity_graph(unit, n_edges)
     n_components, _ = connected_components(csr_array(graph), directed=False)
-    n_searched = min(MOST_SPEAKERS, max(2, len(unit) // Options().cluster.windows_per_speaker))
-    last = min(n_searched, len(unit) - 1)
-    laplacian = np.diag(graph.sum(axis=1)) - graph
-    values = eigh(laplacian, eigvals_only=True, subset_by_index=(0, last))
+    n_searched = max(2, len(unit) // Options().cluster.windows_per_speaker)
+    values, _ = smallest_eigenpairs(graph, min(len(unit), n_searched + 1, MOST_SPEAKERS + 1))
     return Spectrum(values, n_edges, n_components, talkers)
 
 
@@ -285,9 +274,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     figure.supxlabel("number of the eigenvalue; red: the largest gap; dashed: true speakers")
     panels[0, 0].set_ylabel("eigenvalues of one graph (former rule)")
     panels[1, 0].set_ylabel("eigenvalues, a graph per stretch (now)")
-    drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=100)
-    Image.open(drawn).convert("RGB").quantize(N_COLOURS).save(asked.output, "PNG", optimize=True)
+    figure.savefig(asked.output, dpi=100)
     return 0
 
 
