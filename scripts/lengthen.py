@@ -111,7 +111,10 @@ def talks_below(root: Path, shared_names: Sequence[str]) -> list[Talk]:
             where = each.name if each.name in shared_names else f"{each.name}-{recording_id}"
             prefix = NOT_IN_IDS.sub("_", where)
             turns = turns_of(each.reference[recording_id])
-            talks.append(Talk(path, merged(t._replace(speaker=f"{prefix}-{t[2]}") for t in turns)))
+            end_s = soundfile.info(path).duration
+            inside = [turn for turn in turns if turn.begin_s < end_s]
+            renamed = (Turn(b, min(e, end_s), f"{prefix}-{name}") for b, e, name in inside)
+            talks.append(Talk(path, merged(renamed)))
     talks = [talk for talk in talks if talk.turns]
     if not talks:
         raise ListError([f"no recording below {root} has turns"])

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from server_log import ServerError
 
 LOOPBACK = "127.0.0.1"
-BELOW_EPHEMERAL = range(20_000, 32_768)  # the kernel gives none of these to outgoing connections
+# Linux gives none of these to outgoing connections, unless ip_local_port_range is set otherwise.
+BELOW_EPHEMERAL = range(20_000, 32_768)
 
 
 def in_address(host: str) -> str:
@@ -33,7 +34,7 @@ class Ports:
     @classmethod
     def free(cls) -> "Ports":
         """Three ports that nothing listens on at the moment."""
-        shuffled = random.sample(BELOW_EPHEMERAL, len(BELOW_EPHEMERAL))
+        shuffled = random.SystemRandom().sample(BELOW_EPHEMERAL, len(BELOW_EPHEMERAL))
         free = filter(_can_be_bound, shuffled)
         return cls(next(free), next(free), next(free))
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from diarization.classic import diarize_classic
+from diarization.clustering import cluster
 from diarization.config import CallOptions, Options
 from diarization.fbank import fbank, window_features
 from diarization.pipeline import diarize
@@ -149,3 +150,24 @@ def test_turns_of_the_classic_chain_never_overlap():
 
     assert len({turn.label for turn in turns}) == 2
     assert all(a.end_s <= b.start_s for a, b in pairwise(turns))
+
+
+def test_a_window_goes_to_the_speaker_it_is_most_like_whatever_its_cluster(monkeypatch):
+    audio = recording(TALK, 21)
+    rows = turn_rows(classic(audio))
+
+    def mistaken(*asked):
+        labels = cluster(*asked)
+        labels[1] = 1 - labels[1]
+        return labels
+
+    monkeypatch.setattr("diarization.classic.cluster", mistaken)
+    assert turn_rows(classic(audio)) == rows
+
+
+@pytest.mark.parametrize("mode", ["full", "classic"])
+def test_the_share_of_speech_that_is_like_nobody_is_told(monkeypatch, mode):
+    monkeypatch.setattr(f"diarization.{mode}.unlike_share", lambda *_: 0.25)
+    found = found_in(recording(TALK, 21), SMALL_BLOCKS, mode, ANY, None)
+
+    assert (found.unlike_share, found.more_speakers_likely) == (0.25, True)

@@ -52,7 +52,9 @@ def result_in(table, uem):
     *_, last = uem.splitlines()
     recording_id, n_channels, _, length_s = last.split()
     n_separate = int(n_channels) if "channel" in rows[0] else None
-    return Result(recording_id, turns, round(float(length_s) * 1000), "full", n_separate, Doubt(0.0, False))
+    return Result(
+        recording_id, turns, round(float(length_s) * 1000), "full", n_separate, Doubt(0.0, False)
+    )
 
 
 def times_ms(row):

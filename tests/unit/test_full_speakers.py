@@ -57,6 +57,14 @@ def test_who_is_only_in_windows_with_little_speech_is_found_as_a_stranger():
     assert centroids(unit, *shares, bounds=SpeakerBounds(1, 2)) == [[0, 1, 0, 0], [1, 0, 0, 0]]
 
 
+def test_who_is_found_stays_where_more_are_asked_for():
+    unit = np.eye(5, dtype=np.float32)[[0, 1, 3, 0, 1, 3, 4, 0, 1]]
+    shares = [[1, 1, 0.4]] * 2 + [[1, 1, 1]]
+
+    found = centroids(unit, *shares, bounds=SpeakerBounds(4, 4))
+    assert found == np.eye(5)[[4, 3, 1, 0]].tolist()
+
+
 def test_a_stranger_is_heard_alone():
     unit, shares = EYE[[0, 1, 3, 0, 1, 3]], [[1, 1, 0.4]] * 2
 

@@ -111,7 +111,7 @@ def request_info(
         "channels": asked.channels,
         "n_speakers": found.n_speakers,
         "n_windows": found.n_windows,
-        "unlike_share": round(found.unlike_share, 4),
+        "unlike_share": found.unlike_share,
         "more_speakers_likely": found.more_speakers_likely,
         "audio_s": round(measurements.audio_s, 3),
         "stage_s": {stage: round(seconds, 4) for stage, seconds in measurements.stage_s.items()},

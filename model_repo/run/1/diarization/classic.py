@@ -42,7 +42,9 @@ def diarize_classic(
         unit = unit_length(np.concatenate(embeddings))
         centroids = centroids_of(unit, cluster(unit, asked.speakers, options.cluster))
         shares = closeness(unit, centroids, options.cluster.sharpness)
-        labels = fill_empty(shares.argmax(axis=1), len(centroids))
+        labels = shares.argmax(axis=1)
+        if len(np.unique(labels)) < asked.speakers.minimum:
+            labels = fill_empty(labels, len(centroids))
     sureness = shares[np.arange(len(labels)), labels].astype(np.float64)
     turns = turns_of(np.concatenate(windows), labels, sureness)
     unlike = unlike_share(unit, centroids, np.ones(len(unit)), options.cluster.stranger_similarity)

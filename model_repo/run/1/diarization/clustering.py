@@ -5,11 +5,13 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import squareform
 
-from .arrays import Embeddings, Evidence, Labels
-from .joining import greatest_likeness, join, little_lost, mean_cosine, voice_likeness
-from .spectral import spectral_labels
+from .arrays import Embeddings, Evidence, Labels, Shares
+from .joining import USUAL_COSINE, greatest_likeness, join, little_lost, mean_cosine, voice_likeness
+from .spectral import affinity_graph, smallest_eigenpairs, spectral_labels
 from .stage_options import MAX_SPEAKERS_CEILING, ClusterOptions, SpeakerBounds
 
+LEAST_PART = 3  # windows; a cut that leaves fewer on one side parts odd windows, not voices
+LEAST_GROUP = 5  # windows, in recordings of more than one stretch
 PARTS_AT_ONCE = 32  # whose groups are joined together: time and memory grow with their square
 
 
@@ -36,8 +38,14 @@ def cluster(embeddings: Embeddings, bounds: SpeakerBounds, options: ClusterOptio
     if n_windows < options.few_windows:
         return agglomerative_labels(unit, bounds, options.join_distance)
     labels = join(unit, voices(unit, options), little_lost, -np.inf, fewest=most)
-    fewest = bounds.clip(1, n_windows)
-    return labels if labels.max() + 1 >= fewest else so_many_voices(unit, labels, fewest, options)
+    n_found, fewest = int(labels.max()) + 1, bounds.clip(1, n_windows)
+    if n_found >= fewest:
+        return labels
+    if (cut := cut_once_more(unit, fewest, options)) is not None:
+        return cut
+    alike = (unit @ centroids_of(unit, labels).T).max(axis=1)
+    labels[odd_windows(unit, labels, alike, fewest - n_found)] = np.arange(n_found, fewest)
+    return labels
 
 
 def voices(unit: Embeddings, options: ClusterOptions) -> Labels:
@@ -56,6 +64,7 @@ def voices(unit: Embeddings, options: ClusterOptions) -> Labels:
     if n_stretches <= 1:
         labels = spectral_labels(unit, options)
         labels = join(unit, labels, mean_cosine, 1 - options.join_distance)
+        labels = parted(unit, labels, options)
     else:
         parts: list[Labels] = []
         for part in np.array_split(unit, min(n_stretches, PARTS_AT_ONCE)):
@@ -64,52 +73,109 @@ def voices(unit: Embeddings, options: ClusterOptions) -> Labels:
         labels = np.concatenate(parts)
     labels = join(unit, labels, voice_likeness, options.same_voice)
     if n_stretches > 1:
-        labels = without_singles(unit, labels)
+        labels = without_small(unit, labels)
     return join(unit, labels, little_lost, -np.inf, fewest=MAX_SPEAKERS_CEILING)
 
 
-def without_singles(unit: Embeddings, labels: Labels) -> Labels:
-    """Give windows that are alone in their group to the group they are most like.
+def parted(unit: Embeddings, labels: Labels, options: ClusterOptions) -> Labels:
+    """Cut groups in two, again and again, while that parts two voices.
 
-    One odd window can be a cough, and the longer a recording is, the more of them it has.
+    Two who both talk briefly in a stretch are easily one group; they are unlike once they are cut.
+    A group is cut where the second eigenvector of its own graph has the widest gap.
     """
-    sizes = np.bincount(labels)
-    kept = np.flatnonzero(sizes > 1)
-    if len(kept) in (0, len(sizes)):
+    whole = [np.flatnonzero(labels == label) for label in range(int(labels.max()) + 1)]
+    found: list[NDArray[np.int64]] = []
+    while whole:
+        members = whole.pop()
+        if len(members) >= 2 * LEAST_PART:
+            graph = affinity_graph(unit[members], options.neighbours)
+            _, vectors = smallest_eigenpairs(graph, 2)
+            order = np.argsort(vectors[:, 1], kind="stable")
+            gaps = np.diff(vectors[order, 1])[LEAST_PART - 1 : len(order) - LEAST_PART]
+            side = np.zeros(len(members), np.int64)
+            side[order[LEAST_PART + np.argmax(gaps) :]] = 1
+            likeness = greatest_likeness(unit[members], side, voice_likeness)
+            if likeness < options.other_voice:
+                whole += [members[side == 0], members[side == 1]]
+                continue
+        found.append(members)
+    cut = np.empty_like(labels)
+    for label, members in enumerate(found):
+        cut[members] = label
+    return cut
+
+
+def without_small(unit: Embeddings, labels: Labels) -> Labels:
+    """Give windows of small groups to the large ones they are most like.
+
+    A few odd windows can be a cough or two who talk at once, and the longer a recording is, the
+    more of them it has.
+    """
+    is_large = np.bincount(labels) >= LEAST_GROUP
+    if is_large.all() or not is_large.any():
         return labels
-    nearest = kept[np.argmax(unit @ centroids_of(unit, labels)[kept].T, axis=1)]
-    _, renumbered = np.unique(np.where(sizes[labels] > 1, labels, nearest), return_inverse=True)
+    large = np.flatnonzero(is_large)
+    nearest = large[np.argmax(unit @ centroids_of(unit, labels)[large].T, axis=1)]
+    _, renumbered = np.unique(np.where(is_large[labels], labels, nearest), return_inverse=True)
     return renumbered
 
 
-def so_many_voices(
-    unit: Embeddings, labels: Labels, n_voices: int, options: ClusterOptions
-) -> Labels:
+def cut_once_more(unit: Embeddings, n_voices: int, options: ClusterOptions) -> Labels | None:
     """Group windows by voice where more are known to talk than were found.
 
-    A graph that is cut once more tends to cut a voice in two. That is worse than one voice less, so
-    the cut must have parted voices; else the windows that are least like the voices found become
-    voices of their own, one each.
+    A graph that is cut once more tends to cut a voice in two, which is worse than one voice less.
 
     Parameters
     ----------
     unit
         shape=(n, dim), rows of length one, in order of time.
-    labels
-        shape=(n,), the voices found; n >= n_voices > their number.
+
+    Returns
+    -------
+    Labels or None
+        Of exactly `n_voices`; None if they would not be different voices, or for more windows than
+        one graph has.
     """
-    if round(len(unit) / options.stretch_windows) <= 1:
-        cut = spectral_labels(unit, options, n_voices)
-        if greatest_likeness(unit, cut, voice_likeness) < options.same_voice:
-            return cut
-    more = labels.copy()
-    alike = (unit @ centroids_of(unit, labels).T).max(axis=1)
-    for label in range(int(labels.max()) + 1, n_voices):
-        shared = np.bincount(more)[more] > 1
-        odd = np.argmin(np.where(shared, alike, np.inf))
-        more[odd] = label
-        alike = np.maximum(alike, unit @ unit[odd])
-    return more
+    if len(unit) < options.few_windows:
+        exactly = SpeakerBounds(n_voices, n_voices)
+        return agglomerative_labels(unit, exactly, options.join_distance)
+    if round(len(unit) / options.stretch_windows) > 1:
+        return None
+    cut = spectral_labels(unit, options, n_voices)
+    likeness = greatest_likeness(unit, cut, voice_likeness)
+    return cut if likeness < options.same_voice else None
+
+
+def odd_windows(unit: Embeddings, labels: Labels, alike: Shares, n: int) -> list[int]:
+    """Windows to make a speaker of each, where speakers are known to be missing.
+
+    Parameters
+    ----------
+    unit
+        shape=(n_windows, dim), rows of length one.
+    labels
+        shape=(n_windows,), groups; none gives its last window.
+    alike
+        shape=(n_windows,), cosine of each window to the speaker found that it is most like.
+    n
+        Fewer than windows that can be given.
+
+    Returns
+    -------
+    list of int
+        Rows of those least like any speaker found and like each other, the oddest first.
+    """
+    sizes = np.bincount(labels)
+    taken: list[int] = []
+    for _ in range(n):
+        oddness = np.where(sizes[labels] > 1, alike, np.inf)
+        oddness[taken] = np.inf
+        odd = int(np.argmin(oddness))
+        taken.append(odd)
+        sizes[labels[odd]] -= 1
+        # A window is less like another of its voice than like the voice's mean, by this root.
+        alike = np.maximum(alike, unit @ unit[odd] / np.sqrt(USUAL_COSINE))
+    return taken
 
 
 def unit_length(embeddings: Embeddings) -> Embeddings:

@@ -24,7 +24,14 @@ from .arrays import Embeddings, Evidence, Features, Samples, samples_of
 from .assignment import chunk_evidence, window_evidence
 from .batches import WindowPlan, window_batches
 from .chunks import segmented_blocks
-from .clustering import centroids_of, closeness, cluster, unit_length
+from .clustering import (
+    centroids_of,
+    closeness,
+    cluster,
+    cut_once_more,
+    odd_windows,
+    unit_length,
+)
 from .config import Options
 from .frame_blocks import FrameBlock, frame_block
 from .level import leveled_blocks
@@ -71,7 +78,8 @@ def diarize_full(
         shares = closeness(unit, centroids, options.cluster.sharpness)
         turns = assign_turns(blocks, shares, frames, asked)
     solo = np.concatenate([block.solo for block in blocks])
-    unlike = unlike_share(unit, centroids, solo, frames.stranger_similarity)
+    spoken = sorted({turn.label for turn in turns})
+    unlike = unlike_share(unit, centroids[spoken], solo, frames.stranger_similarity)
     return diarization_of(turns, centroids, len(unit), unlike)
 
 
@@ -84,13 +92,20 @@ def speaker_centroids(
     clustered = unit[shares >= min(frames.cluster_share, shares.max())]
     solo = np.concatenate([block.solo for block in blocks])
     rules = replace(options.cluster, join_distance=frames.join_distance)
-
-    def found_within(bounds: SpeakerBounds) -> Embeddings:
-        found = centroids_of(clustered, cluster(clustered, bounds, rules))
-        return np.concatenate([found, strangers(unit, found, solo, frames, bounds.maximum)])
-
-    heard = found_within(bounds_with_overlap(blocks, SpeakerBounds(1, speakers.maximum)))
-    return heard if len(heard) >= speakers.minimum else found_within(speakers)
+    bounds = bounds_with_overlap(blocks, SpeakerBounds(1, speakers.maximum))
+    labels = cluster(clustered, bounds, rules)
+    found = centroids_of(clustered, labels)
+    heard = np.concatenate([found, strangers(unit, found, solo, frames, speakers.maximum)])
+    n_wanted = min(speakers.minimum, len(clustered))
+    if len(heard) >= n_wanted:
+        return heard
+    if len(heard) == len(found):
+        cut = cut_once_more(clustered, n_wanted, rules)
+        if cut is not None:
+            return centroids_of(clustered, cut)
+    alike = (clustered @ heard.T).max(axis=1)
+    odd = odd_windows(clustered, labels, alike, n_wanted - len(heard))
+    return np.concatenate([heard, clustered[odd]])
 
 
 def bounds_with_overlap(blocks: list[FrameBlock], speakers: SpeakerBounds) -> SpeakerBounds:

@@ -7,7 +7,7 @@ SECONDS_PER_SAD_FRAME = 0.032
 SHORTEST_HOP_S = 0.01  # features come every 10 ms
 LARGEST_SEED = 2**32 - 1  # of numpy's generators, in one word
 SHORTEST_CHUNK_HOP_S, LONGEST_CHUNK_HOP_S = 0.1, 9.9  # a chunk's 589 frames cover 9.94 s
-MOST_STRETCH_WINDOWS = 2000  # of a graph; the time for its spectrum grows with their cube
+MOST_STRETCH_WINDOWS = 2000  # the time for a graph's spectrum grows with their cube
 MAX_SPEAKERS_CEILING = 100  # beyond this a request is a mistake, not a meeting
 
 
@@ -123,7 +123,9 @@ class ClusterOptions:
         A recording is clustered in stretches of about so many windows, and then their groups are
         joined: so nobody is the harder to find the longer the recording is.
     same_voice
-        Likeness from which groups are one speaker, see `joining.voice_likeness`.
+        Likeness from which groups are one speaker's, see `joining.voice_likeness`.
+    other_voice
+        Likeness below which the halves of a group are two speakers'.
     neighbours
         Edges kept per window.
     windows_per_speaker
@@ -140,6 +142,7 @@ class ClusterOptions:
     join_distance: float = 0.55
     stretch_windows: int = 130
     same_voice: float = 0.66
+    other_voice: float = 0.42
     neighbours: int = 7
     windows_per_speaker: int = 6
     stranger_similarity: float = 0.25
@@ -159,7 +162,11 @@ class ClusterOptions:
             f"cluster: few_windows <= stretch_windows <= {MOST_STRETCH_WINDOWS}, "
             f"got {self.few_windows}, {self.stretch_windows}",
         )
-        require(0 < self.same_voice <= 1, f"cluster.same_voice: 0 < x <= 1, got {self.same_voice}")
+        require(
+            0 <= self.other_voice <= self.same_voice <= 1 and self.same_voice > 0,
+            "cluster: 0 <= other_voice <= same_voice <= 1 and same_voice > 0, "
+            f"got {self.other_voice}, {self.same_voice}",
+        )
         require(
             self.neighbours >= 1, f"cluster.neighbours must be at least 1, got {self.neighbours}"
         )

@@ -1,6 +1,6 @@
 """Speakers whom clustering overlooks: those who say a sentence or two in a long recording.
 
-They have too few windows to be a cluster of the graph, so their windows end up with others. But a
+They have too few windows to be a cluster of a graph, so their windows end up with others. But a
 window in which somebody talks alone and that is like none of the speakers found has another one's
 voice: on windows of 1 s, 99.5 % of a speaker's own are more alike to the speaker's mean than 0.4.
 """
@@ -56,11 +56,11 @@ def unlike_share(unit: Embeddings, known: Embeddings, solo: Shares, least: float
     Returns
     -------
     float
-        0 to 1; a single window does not count.
+        0 to 1, to four digits; a single window does not count.
     """
     heard = unit[solo >= SOLO_SHARE]
-    n_unlike = np.count_nonzero((heard @ known.T).max(axis=1) < least)
-    return n_unlike / len(heard) if n_unlike >= LEAST_WINDOWS else 0.0
+    n_unlike = np.count_nonzero((heard @ known.T).max(axis=1, initial=-1) < least)
+    return round(n_unlike / len(heard), 4) if n_unlike >= LEAST_WINDOWS else 0.0
 
 
 def strangers(
