@@ -30,7 +30,7 @@ from readiness import not_ready
 from server_flags import proxy_flags, sockets_at
 from server_process import begin_proxy, end_proxy
 
-WAIT_S = 20
+WAIT_S = 60
 LARGEST = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 DEAD = "Stub process 'run_0_2' is not healthy."
 AWAY = "the server is starting again; try again later"

@@ -13,6 +13,7 @@ from diarization.clustering import (
     agglomerative_labels,
     centroids_of,
     cluster,
+    cut_once_more,
     labels_after,
     odd_windows,
     parted,
@@ -20,6 +21,7 @@ from diarization.clustering import (
     voices,
     without_small,
 )
+from diarization.joining import greatest_likeness, voice_likeness
 from diarization.stage_options import MAX_SPEAKERS_CEILING, ClusterOptions, SpeakerBounds
 from unit.planted_speakers import DIM, planted, same_partition
 from unit.seeded import seeded
@@ -198,6 +200,17 @@ def test_a_number_that_is_told_does_not_cut_a_voice_in_two():
     assert sorted(np.bincount(labels))[:2] == [1, 1], "the two odd ones have a window each"
     same = labels < 3
     assert same_partition(labels[same], truth[same])
+
+
+@pytest.mark.parametrize(("common", "is_cut"), [(1.0, True), (2.0, False)])
+def test_where_one_voice_was_found_and_two_talk_it_is_cut_unless_both_are_the_same(common, is_cut):
+    embeddings, truth = planted(2, 60, noise=0.3)
+    apart = unit_length(embeddings)
+    unit = unit_length(apart + common * apart.mean(axis=0) / np.linalg.norm(apart.mean(axis=0)))
+
+    assert greatest_likeness(unit, truth, voice_likeness) > OPTIONS.same_voice
+    cut = cut_once_more(unit, 2, OPTIONS)
+    assert same_partition(cut, truth) if is_cut else cut is None
 
 
 def odd_labels(unit, labels, n):

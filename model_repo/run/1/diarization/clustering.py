@@ -10,6 +10,8 @@ from .joining import USUAL_COSINE, greatest_likeness, join, little_lost, mean_co
 from .spectral import affinity_graph, smallest_eigenpairs, spectral_labels
 from .stage_options import MAX_SPEAKERS_CEILING, ClusterOptions, SpeakerBounds
 
+PAIR = 2  # voices, which share so many windows that they are cut ...
+PAIR_ALIKE = 0.8  # ... while they are less alike than this; halves of one voice are from 0.88 on
 LEAST_PART = 3  # windows; a cut that leaves fewer on one side parts odd windows, not voices
 LEAST_GROUP = 5  # windows, in recordings of more than one stretch
 PARTS_AT_ONCE = 32  # whose groups are joined together: time and memory grow with their square
@@ -64,16 +66,13 @@ def voices(unit: Embeddings, options: ClusterOptions) -> Labels:
     if n_stretches <= 1:
         labels = spectral_labels(unit, options)
         labels = join(unit, labels, mean_cosine, 1 - options.join_distance)
-        labels = parted(unit, labels, options)
-    else:
-        parts: list[Labels] = []
-        for part in np.array_split(unit, min(n_stretches, PARTS_AT_ONCE)):
-            first = parts[-1].max() + 1 if parts else 0
-            parts.append(voices(part, options) + first)
-        labels = np.concatenate(parts)
-    labels = join(unit, labels, voice_likeness, options.same_voice)
-    if n_stretches > 1:
-        labels = without_small(unit, labels)
+        return parted(unit, labels, options)
+    parts: list[Labels] = []
+    for part in np.array_split(unit, min(n_stretches, PARTS_AT_ONCE)):
+        first = parts[-1].max() + 1 if parts else 0
+        parts.append(voices(part, options) + first)
+    labels = join(unit, np.concatenate(parts), voice_likeness, options.same_voice)
+    labels = without_small(unit, labels)
     return join(unit, labels, little_lost, -np.inf, fewest=MAX_SPEAKERS_CEILING)
 
 
@@ -124,6 +123,7 @@ def cut_once_more(unit: Embeddings, n_voices: int, options: ClusterOptions) -> L
     """Group windows by voice where more are known to talk than were found.
 
     A graph that is cut once more tends to cut a voice in two, which is worse than one voice less.
+    Where one voice was found and two talk, the second is in it, and they are cut more readily.
 
     Parameters
     ----------
@@ -142,8 +142,8 @@ def cut_once_more(unit: Embeddings, n_voices: int, options: ClusterOptions) -> L
     if round(len(unit) / options.stretch_windows) > 1:
         return None
     cut = spectral_labels(unit, options, n_voices)
-    likeness = greatest_likeness(unit, cut, voice_likeness)
-    return cut if likeness < options.same_voice else None
+    alike = PAIR_ALIKE if n_voices == PAIR else options.same_voice
+    return cut if greatest_likeness(unit, cut, voice_likeness) < alike else None
 
 
 def odd_windows(unit: Embeddings, labels: Labels, alike: Shares, n: int) -> list[int]:
