@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from .arrays import SAMPLE_RATE_HZ, Embeddings, Labels, Shares, Windows
 
-DOUBTFUL_SHARE = 0.02  # where nobody was overlooked it was 0.011 at most, see docs/accuracy.md
+DOUBTFUL_SHARE = 0.02  # where nobody was overlooked it was half of this at most
 
 
 @dataclass(frozen=True)
