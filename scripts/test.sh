@@ -16,6 +16,8 @@ for program in model_repo/*/1/model.py scripts/embedded/backends/onnxruntime/mod
 .venv/bin/mypy --config-file= --python-version 3.10 scripts/serve.py scripts/readiness.py
 .venv/bin/mypy --python-version 3.10 model_repo/run/1/diarization
 for program in scripts/proxy.py model_repo/*/1/model.py; do .venv/bin/mypy --python-version 3.10 "$program"; done
+# gRPC's own handlers for forks now and then abort a child before it becomes the server that a test starts.
+export GRPC_ENABLE_FORK_SUPPORT=0
 # A test process per core. A file is tested as a whole on one of them, or its servers would start on each; in the order of the
 # tree, so that the short units at the end even out who has more to do.
 .venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder "${selection[@]}" "$@"
