@@ -245,9 +245,7 @@ class Writer:
                 for talk in joined(self._talks, each * MINUTE_S, rng, new=new):
                     wave, shift_s = talk.wave(), n_samples / RATE_HZ
                     n_samples += len(wave)
-                    ends_s = (min(turn.end_s + shift_s, n_samples / RATE_HZ) for turn in talk.turns)
-                    moved = zip(talk.turns, ends_s, strict=True)
-                    turns += [Turn(turn.begin_s + shift_s, end_s, turn[2]) for turn, end_s in moved]
+                    turns += [Turn(b + shift_s, e + shift_s, name) for b, e, name in talk.turns]
                     audio.write(wave)
             finished(file, n_samples, turns)
             if n_samples < each * MINUTE_S * RATE_HZ:

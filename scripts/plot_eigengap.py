@@ -41,6 +41,7 @@ from diarization.arrays import (
 from diarization.audio import decode_blocks
 from diarization.batches import WindowPlan, window_batches
 from diarization.chunks import segmented_blocks
+from diarization.clustering import stretches_of
 from diarization.config import Options
 from diarization.frame_blocks import FrameBlock, frame_block
 from diarization.level import leveled_blocks
@@ -202,7 +203,7 @@ def former_and_present(
     n_edges = min(max(round(FORMER_SHARE * n), FORMER_LEAST), FORMER_MOST)
     talkers = np.bincount(talker[talker != NOBODY], minlength=n_speakers)
     stretches = []
-    for part in np.array_split(np.arange(n), max(1, round(n / rules.stretch_windows))):
+    for part in np.array_split(np.arange(n), stretches_of(n, rules)):
         _, present = np.unique(talker[part][talker[part] != NOBODY], return_counts=True)
         stretches.append(spectrum(unit[part], rules.neighbours, present))
     return [spectrum(unit, n_edges, talkers)], stretches

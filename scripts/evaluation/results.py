@@ -95,10 +95,12 @@ class SetResult:
     @property
     def by_length(self) -> list[RecordingResult]:
         """The answered recordings with speech, shortest first; none if all are about as long."""
-        known = [each for each in self.recordings if each.audio_s and each.has_speech]
-        known.sort(key=lambda each: each.audio_s or 0.0)
-        differ = known and known[-1].audio_s > LENGTH_FACTOR * known[0].audio_s  # type: ignore[operator]
-        return known if differ else []
+        known = [
+            (each.audio_s, each) for each in self.recordings if each.audio_s and each.has_speech
+        ]
+        known.sort(key=lambda pair: pair[0])
+        differ = known and known[-1][0] > LENGTH_FACTOR * known[0][0]
+        return [each for _, each in known] if differ else []
 
     @property
     def counts(self) -> SpeakerCounts:

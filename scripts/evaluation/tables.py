@@ -87,8 +87,8 @@ def speed_table(sets: Sequence[SetResult]) -> str:
 
 
 def _ordered(each: SetResult) -> list[RecordingResult]:
-    by_length = each.by_length
-    return [*by_length, *(one for one in each.recordings if one not in by_length)]
+    ordered = {one.recording_id: one for one in [*each.by_length, *each.recordings]}
+    return list(ordered.values())
 
 
 def _recording_row(each: SetResult, one: RecordingResult, changes: Changes | None) -> list[str]:

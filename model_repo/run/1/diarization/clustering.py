@@ -62,8 +62,8 @@ def voices(unit: Embeddings, options: ClusterOptions) -> Labels:
     unit
         shape=(n >= 2, dim), rows of length one, in order of time.
     """
-    n_stretches = round(len(unit) / options.stretch_windows)
-    if n_stretches <= 1:
+    n_stretches = stretches_of(len(unit), options)
+    if n_stretches == 1:
         labels = spectral_labels(unit, options)
         labels = join(unit, labels, mean_cosine, 1 - options.join_distance)
         return parted(unit, labels, options)
@@ -74,6 +74,11 @@ def voices(unit: Embeddings, options: ClusterOptions) -> Labels:
     labels = join(unit, np.concatenate(parts), voice_likeness, options.same_voice)
     labels = without_small(unit, labels)
     return join(unit, labels, little_lost, -np.inf, fewest=MAX_SPEAKERS_CEILING)
+
+
+def stretches_of(n_windows: int, options: ClusterOptions) -> int:
+    """Number of stretches that so many windows are clustered in."""
+    return max(1, round(n_windows / options.stretch_windows))
 
 
 def parted(unit: Embeddings, labels: Labels, options: ClusterOptions) -> Labels:
@@ -139,7 +144,7 @@ def cut_once_more(unit: Embeddings, n_voices: int, options: ClusterOptions) -> L
     if len(unit) < options.few_windows:
         exactly = SpeakerBounds(n_voices, n_voices)
         return agglomerative_labels(unit, exactly, options.join_distance)
-    if round(len(unit) / options.stretch_windows) > 1:
+    if stretches_of(len(unit), options) > 1:
         return None
     cut = spectral_labels(unit, options, n_voices)
     alike = PAIR_ALIKE if n_voices == PAIR else options.same_voice
