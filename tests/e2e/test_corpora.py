@@ -47,8 +47,8 @@ def test_who_is_found_in_parts_is_found_in_the_whole(server, simulated, tmp_path
 
     (parts, _), (whole, answers) = scored(tmp_path / "sets" / "sim"), scored(joined)
     found, true = (
-        len(set(re.findall(r"<NA> <NA> (\S+) <NA>", (folder / "joined_016.rttm").read_text())))
-        for folder in (answers, joined)
+        len(set(re.findall(r"<NA> <NA> (\S+) <NA>", path.read_text())))
+        for path in (answers / "rttm_joined_016", joined / "joined_016.rttm")
     )
     assert whole <= parts + 1
     assert abs(found - true) <= 0.1 * true
