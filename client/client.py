@@ -9,16 +9,16 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
-import quiet_grpc  # noqa: F401  before anything imports gRPC
-from client_options import parsed_options
-from dry_run import dry_run
-from preparing import CANNOT_START, prepared
-from retrying import BACKOFF, Backoff
-from rttm_files import OutputError
-from run import diarized_and_scored
-from run_report import log, set_up_logging, tell_problems
-from service import ServiceError
-from standard_output import stop_printing
+from console.client_options import parsed_options
+from console.run_report import log, set_up_logging, tell_problems
+from formats.rttm_files import OutputError
+from formats.standard_output import stop_printing
+from sending import quiet_grpc  # noqa: F401  before anything imports gRPC
+from sending.dry_run import dry_run
+from sending.preparing import CANNOT_START, prepared
+from sending.retrying import BACKOFF, Backoff
+from sending.run import diarized_and_scored
+from sending.service import ServiceError
 from voices.voice import VoicesError
 
 OK, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130

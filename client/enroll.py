@@ -7,20 +7,20 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-import quiet_grpc  # noqa: F401  before anything imports gRPC
-from access import AccessError, access
-from characters import shown
-from enroll_options import parsed_options
+from console.characters import shown
+from console.enroll_options import parsed_options
+from console.run_report import log, set_up_logging, tell_problems
 from formats.result import FormatError
-from retrying import BACKOFF, Backoff
-from run_report import log, set_up_logging, tell_problems
-from service import ServiceError
-from standard_output import print_bytes, stop_printing
+from formats.standard_output import print_bytes, stop_printing
+from formats.whole_files import OutputError
+from sending import quiet_grpc  # noqa: F401  before anything imports gRPC
+from sending.access import AccessError, access
+from sending.retrying import BACKOFF, Backoff
+from sending.service import ServiceError
 from voices.asking import Asking
 from voices.enrolling import refuse_strangers, sounds_like, voice_of
 from voices.store import VoiceStore
 from voices.voice import Voice, VoicesError
-from whole_files import OutputError
 
 OK, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 

@@ -9,15 +9,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from audio_files import AudioError
-from characters import shown
+from console.characters import shown
 from formats.result import FormatError, Result, Turn
-from report_page.document import Outline
-from report_page.making import heard, page_of
-from rttm_lines import RttmError, read_rttm, turns_of
-from standard_output import print_bytes, stop_printing
-from wav_scp import ListError, id_problem, single_recording
-from whole_files import OutputError, write_whole
+from formats.rttm_lines import RttmError, read_rttm, turns_of
+from formats.standard_output import print_bytes, stop_printing
+from formats.whole_files import OutputError, write_whole
+from inputs.audio_files import AudioError
+from inputs.wav_scp import ListError, id_problem, single_recording
+from viewer.document import Outline
+from viewer.making import heard, page_of
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 _ROUNDED_MS = 1000

@@ -9,4 +9,4 @@ if ! "$python" -c 'import tomllib' 2>/dev/null; then
     exit 1
 fi
 [ $# -gt 0 ] || set -- md-eval
-exec "$python" "$project/scripts/fetch.py" "$@"
+exec env PYTHONPATH="$project/scripts" "$python" "$project/scripts/setup/fetch.py" "$@"

@@ -45,7 +45,7 @@ python_problem() {
         { echo "not Python 3.11 or 3.12"; return; }
     "$1" -c 'import venv, ensurepip' 2>/dev/null ||
         { echo "no venv module (Debian, Ubuntu: apt-get install python3-venv)"; return; }
-    PYTHONDONTWRITEBYTECODE=1 "$1" "$root/scripts/embedded/launcher.py" --check-libpython 2>&1 || true
+    PYTHONDONTWRITEBYTECODE=1 "$1" "$root/scripts/server/launcher.py" --check-libpython 2>&1 || true
 }
 
 find_python() {
@@ -96,14 +96,20 @@ install_packages() {
     echo "$wanted" >"$stamp"
 }
 
+# What is importable everywhere in .venv: a room of scripts/ or client/ by its name, and the library of `run`.
+install_import_paths() {
+    printf '%s\n' "$root"/{client,scripts,model_repo/run/1} \
+        >"$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/diarization.pth"
+}
+
 install_launcher() {
-    printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$venv/bin/python" "$root/scripts/embedded/launcher.py" >"$venv/bin/tritonserver"
+    printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$venv/bin/python" "$root/scripts/server/launcher.py" >"$venv/bin/tritonserver"
     chmod +x "$venv/bin/tritonserver"
 }
 
 fetch_files() {
-    run "$venv/bin/python" "$root/scripts/prepare_models.py" || exit 1
-    run "$venv/bin/python" "$root/scripts/fetch.py" md-eval sample || exit 1
+    run "$venv/bin/python" "$root/scripts/setup/prepare_models.py" || exit 1
+    run "$venv/bin/python" "$root/scripts/setup/fetch.py" md-eval sample || exit 1
 }
 
 extra= if_needed=
@@ -125,7 +131,7 @@ is_ready() {
     if [ -n "$extra" ]; then
         case $(cat "$venv/.packages" 2>/dev/null) in *"$extra" | *-dev) ;; *) return 1 ;; esac
     fi
-    for source in "$root"/requirements*.txt "$root"/external_tools/artifacts.toml "$root"/scripts/{setup.sh,networks/*.py}; do
+    for source in "$root"/requirements*.txt "$root"/external_tools/artifacts.toml "$root"/scripts/{setup.sh,setup/networks/*.py}; do
         [ ! "$source" -nt "$venv/.ready" ] || return 1
     done
 }
@@ -135,6 +141,7 @@ if [ -z "$if_needed" ] || ! is_ready; then
     make_venv
     rm -f "$venv/.ready"
     install_packages
+    install_import_paths
     install_launcher
     fetch_files
     touch "$venv/.ready"

@@ -10,12 +10,12 @@ if [ "${1:-}" = --all ]; then selection=(); shift; fi
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
-for program in model_repo/*/1/model.py scripts/embedded/backends/onnxruntime/model.py; do .venv/bin/mypy "$program"; done
+for program in model_repo/*/1/model.py scripts/server/backends/onnxruntime/model.py; do .venv/bin/mypy "$program"; done
 # What runs in NVIDIA's image, whose Python is 3.10; the scripts there with the standard library alone, which our settings would
 # not notice.
-.venv/bin/mypy --config-file= --python-version 3.10 scripts/serve.py scripts/readiness.py
+MYPYPATH=scripts .venv/bin/mypy --config-file= --explicit-package-bases --python-version 3.10 scripts/server/serve.py scripts/server/readiness.py
 .venv/bin/mypy --python-version 3.10 model_repo/run/1/diarization
-for program in scripts/proxy.py model_repo/*/1/model.py; do .venv/bin/mypy --python-version 3.10 "$program"; done
+for program in scripts/server/proxy.py model_repo/*/1/model.py; do .venv/bin/mypy --python-version 3.10 "$program"; done
 # gRPC's own handlers for forks now and then abort a child before it becomes the server that a test starts.
 export GRPC_ENABLE_FORK_SUPPORT=0
 # A test process per core. A file is tested as a whole on one of them, or its servers would start on each; in the order of the

@@ -5,7 +5,7 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from soaking.bombs import mov_of_one_chunk
+from measure.soaking.bombs import mov_of_one_chunk
 
 KINDS = {"m4a": ("mp4", "aac"), "webm": ("webm", "libopus")}
 RATE_HZ = 48_000  # one of the few that both codecs take

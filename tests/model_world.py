@@ -9,13 +9,13 @@ import numpy as np
 import onnxruntime
 import torch
 
-import prepare_models
-from fetching import Artifact, sha256_of
-from networks.campplus import CamPlusPlus
-from networks.onnx_export import write_onnx
-from networks.segmentation import FILTERS, N_BANDS, Segmentation
-from networks.served import SPEAKER
-from networks.stamp import Stamp, exporter_fingerprint, write_stamp
+from setup import prepare_models
+from setup.fetching import Artifact, sha256_of
+from setup.networks.campplus import CamPlusPlus
+from setup.networks.onnx_export import write_onnx
+from setup.networks.segmentation import FILTERS, N_BANDS, Segmentation
+from setup.networks.served import SPEAKER
+from setup.networks.stamp import Stamp, exporter_fingerprint, write_stamp
 
 SAD_BYTES = b"a TorchScript file" * 100
 SEGMENTATION_BYTES = b"an ONNX file" * 100

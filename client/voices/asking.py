@@ -4,17 +4,17 @@ import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from access import Access
-from audio_files import encoded_bytes
-from in_flight import diarize_all
-from interrupt import noted_interrupt
-from outcome import Answer, Failure
-from retrying import Backoff, Retries
-from run_report import log
-from service import Service
+from console.run_report import log
+from inputs.audio_files import encoded_bytes
+from inputs.wav_scp import Recording
+from sending.access import Access
+from sending.in_flight import diarize_all
+from sending.interrupt import noted_interrupt
+from sending.outcome import Answer, Failure
+from sending.retrying import Backoff, Retries
+from sending.service import Service
 from voices.enrolling import RecordingError, alike_in, others_in
 from voices.speakers import NEEDED_OUTPUTS
-from wav_scp import Recording
 
 
 class Asking:

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 import numpy as np
 
 from formats.result import seconds, turns_in_rttm
-from outcome import Answer
+from sending.outcome import Answer
 from voices.matching import matches
 from voices.speakers import Speakers, speakers_of
 from voices.voice import Origin, Voice, VoicesError

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from run_report import log
+from console.run_report import log
 from voices.matching import Match, matches
 from voices.speakers import Speakers
 from voices.store import names_in

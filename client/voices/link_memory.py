@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from outcome import SPEAKER_COLUMN, Answer
+from inputs.wav_scp import Recording
+from sending.outcome import SPEAKER_COLUMN, Answer
 from voices.database import Kind, is_new, reading, writing
 from voices.speakers import speakers_of
 from voices.voice import VoicesError
-from wav_scp import Recording
 
 FILE_NAME = ".link.db"
 LINKS = Kind(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from assignment import best_pairs
+from scoring.assignment import best_pairs
 from voices.store import names_in
 from voices.voice import Centroids, Voice, unit_rows
 

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from characters import EXPECTED_IN_NAMES, NOT_IN_NAMES
+from console.characters import EXPECTED_IN_NAMES, NOT_IN_NAMES
 
 MOST_BYTES = 200
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 
-from outcome import Answer
-from run_report import log
+from console.run_report import log
+from inputs.wav_scp import Recording
+from sending.outcome import Answer
 from voices.known import KnownVoices
 from voices.link_memory import LinkMemory, same_turns
 from voices.linking import linked_names
 from voices.speakers import NEEDED_OUTPUTS, Speakers, renamed, speakers_of
 from voices.voice import VoicesError
-from wav_scp import Recording
 
 
 class Naming:

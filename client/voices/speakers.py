@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from formats.result import FormatError
-from outcome import SPEAKER_COLUMN, Answer
+from sending.outcome import SPEAKER_COLUMN, Answer
 from voices.voice import Centroids, VoicesError, kind, unit_rows
 
 NEEDED_OUTPUTS = ("LABELS", "EMBEDDINGS")

@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from fastapi.responses import Response
 
-from answer_texts import file_name
+from formats.answer_texts import file_name
 from formats.result import FormatError
 from web.gateway import Gateway
 from web.jobs import Job, State

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from pydantic import BaseModel, ValidationError
 
-from answer_texts import result_of
 from formats import FORMATS, RTTM
+from formats.answer_texts import result_of
 from formats.result import Doubt, Result, Turn, seconds
-from outcome import Answer
+from sending.outcome import Answer
 from web.problems import ProblemError
 
 log = logging.getLogger("diarization_web")

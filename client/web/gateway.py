@@ -11,7 +11,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from service import Service, ServiceError
+from sending.service import Service, ServiceError
 from web.estimates import Load, Pace, remaining_s
 from web.guards import refuse_without_key
 from web.jobs import Job

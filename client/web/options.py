@@ -6,10 +6,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from access import access
-from option_groups.guarded import add_access
-from option_groups.service import DEFAULT_JOBS, DEFAULT_RETRY_FOR_S
-from option_groups.values import count, duration_s, patience_s
+from console.option_groups.guarded import add_access
+from console.option_groups.service import DEFAULT_JOBS, DEFAULT_RETRY_FOR_S
+from console.option_groups.values import count, duration_s, patience_s
+from sending.access import access
 from web.guards import keys_in
 from web.settings import LOOPBACK_NAMES, Settings
 

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from report_page.page import FOLDER, VIEWER_SCRIPTS, VIEWER_STYLES
+from viewer.page import FOLDER, VIEWER_SCRIPTS, VIEWER_STYLES
 
 # Folders, as the page sees them. Not "/": that would answer for wrong methods of other routes.
 PAGE, VIEWER = "page", "viewer"

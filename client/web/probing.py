@@ -6,7 +6,7 @@ from pathlib import Path
 
 import soundfile
 
-from audio_files import AudioError, through_av
+from inputs.audio_files import AudioError, through_av
 from web.problems import ProblemError
 
 # A file that tells no length counts as long as if it were speech packed as much as is usual.

@@ -9,8 +9,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, Field
 
-from answer_texts import REPORT, file_name
-from report_page.embedding import MEDIA_TYPE
+from formats.answer_texts import REPORT, file_name
+from viewer.embedding import MEDIA_TYPE
 from web.answering import NO_STORE
 from web.gateway import Gateway, TheGateway
 from web.jobs import Job

@@ -6,15 +6,15 @@ import time
 from collections import deque
 from dataclasses import replace
 
-from answer_texts import needed_outputs
-from audio_files import AudioError, encoded_bytes, needs_channels
 from formats import TOKENS
+from formats.answer_texts import needed_outputs
 from formats.result import FormatError
-from in_flight import Deliver, diarize_all
-from outcome import Failure, Outcome
-from retrying import Retries
-from service import Service
-from wav_scp import Recording
+from inputs.audio_files import AudioError, encoded_bytes, needs_channels
+from inputs.wav_scp import Recording
+from sending.in_flight import Deliver, diarize_all
+from sending.outcome import Failure, Outcome
+from sending.retrying import Retries
+from sending.service import Service
 from web.jobs import Job, State
 from web.problems import ProblemError, unexpected
 from web.settings import Settings

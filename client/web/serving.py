@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol  # the one that limits headers
 
-import quiet_grpc  # noqa: F401  before anything imports gRPC
-from access import AccessError
+from sending import quiet_grpc  # noqa: F401  before anything imports gRPC
+from sending.access import AccessError
 from web.application import application
 from web.gateway import Gateway
 from web.guards import KeyFileError

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from access import OPEN, Access
+from sending.access import OPEN, Access
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from formats.result import Result
-from outcome import Answer
+from sending.outcome import Answer
 from web.exports import Kept, kept_answer, kept_correction
 from web.jobs import Job, Options, State, as_record, from_record, new_id
 from web.problems import ProblemError, problem_body

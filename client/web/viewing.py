@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, BinaryIO
 
-from audio_files import AudioError
 from formats.result import Result
-from report_page.document import Outline, document
-from report_page.making import MOST_EMBEDDED_BYTES, hear_into, page_of
-from report_page.peaks import PEAKS_PER_S
+from formats.whole_files import OutputError, temporary_path, write_whole
+from inputs.audio_files import AudioError
+from viewer.document import Outline, document
+from viewer.making import MOST_EMBEDDED_BYTES, hear_into, page_of
+from viewer.peaks import PEAKS_PER_S
 from web.problems import ProblemError
 from web.shared_work import SharedWork
 from web.work_folder import WorkFolder
-from whole_files import OutputError, temporary_path, write_whole
 
 PIECE_BYTES = 3 * 2**16  # of sound; Base64 makes four characters of three bytes
 PLACE_BYTES = 30  # as random as an id, so that nothing else in a page looks like it

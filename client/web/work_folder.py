@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from whole_files import write_whole
+from formats.whole_files import write_whole
 
 _UPLOADS, _JOBS, _LOCK = "uploads", "jobs", "lock"
 _AUDIO, _PEAKS, _SOUND = "audio", "peaks", "sound"

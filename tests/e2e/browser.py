@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from triton_server import ROOT
+from server.triton_server import ROOT
 
 SCREENSHOTS = ROOT / "output" / "screenshots"
 WIDTH, HEIGHT, PHONE_WIDTH = 1280, 900, 375

@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 import tritonclient.grpc as grpcclient
 
-from triton_server import ROOT
+from server.triton_server import ROOT
 
 CLIENT = ROOT / "client" / "client.py"
 

@@ -9,7 +9,7 @@ import soundfile
 
 from e2e.browser import HEIGHT, WIDTH, Visit, chromium
 from gateways import serving
-from triton_server import ROOT, TritonServer
+from server.triton_server import ROOT, TritonServer
 from web.settings import Settings
 
 os.environ["no_proxy"] = "127.0.0.1"  # the tests' own calls stay on this machine

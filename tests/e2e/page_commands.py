@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from triton_server import ROOT
+from server.triton_server import ROOT
 
 _BLOCK = re.compile(
     r"(?:^<!-- not run: (?P<reason>.+?) -->\n)?^```bash\n(?P<script>.*?)^```$", re.M | re.S

@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
 
-from ports import LOOPBACK, Ports
-from processes import alive, children, command_line, running, stubs
-from server_flags import PREFIX
-from server_process import PROXY
-from shared_memory import SHM
-from triton_server import ROOT
+from server.ports import LOOPBACK, Ports
+from server.processes import alive, children, command_line, running, stubs
+from server.server_flags import PREFIX
+from server.server_process import PROXY
+from server.shared_memory import SHM
+from server.triton_server import ROOT
 
-SERVE = ROOT / "scripts" / "serve.py"  # serve.sh becomes it when set-up is done
+SERVE = ROOT / "scripts" / "server" / "serve.py"  # serve.sh becomes it when set-up is done
 READY_WITHIN_S = 240
 
 

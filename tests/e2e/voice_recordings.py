@@ -3,7 +3,7 @@
 import numpy as np
 import soundfile
 
-from evaluation.rttm_turns import turns_of
+from measure.evaluation.rttm_turns import turns_of
 
 RATE_HZ = 16_000
 

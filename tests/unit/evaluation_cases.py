@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from evaluation.results import RecordingResult, SetResult
-from evaluation.rttm_turns import Turn
-from evaluation.sending import SetRun
-from evaluation.sets import EvaluationSet
-from md_eval import Score
-from outcome import Answer, Failure
-from wav_scp import Recording
+from inputs.wav_scp import Recording
+from measure.evaluation.results import RecordingResult, SetResult
+from measure.evaluation.rttm_turns import Turn
+from measure.evaluation.sending import SetRun
+from measure.evaluation.sets import EvaluationSet
+from scoring.md_eval import Score
+from sending.outcome import Answer, Failure
 
 
 def rttm(name, *turns):

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from outcome import Answer
+from inputs.wav_scp import Recording
+from sending.outcome import Answer
 from voices.voice import Origin, Voice
-from wav_scp import Recording
 
 NETWORK = "campplus"
 X, Y, Z = np.eye(3)  # as unlike as voices can be

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation.rttm_turns import speakers_of, turns_of
-from md_eval import find_md_eval
-from scoring import Scorer
-from triton_server import ROOT
+from measure.evaluation.rttm_turns import speakers_of, turns_of
+from scoring.md_eval import find_md_eval
+from scoring.scores import Scorer
+from server.triton_server import ROOT
 from unit.evaluation_cases import rttm
 from unit.second_scorer import second_opinion, untouched_opinion
 

@@ -9,7 +9,7 @@ import triton_python_backend_utils as pb_utils
 from silero import SileroSequence
 
 FILE_NAME = "silero_vad.jit"
-REMEDY = "run ./scripts/setup.sh or scripts/prepare_models.py"
+REMEDY = "run ./scripts/setup.sh or scripts/setup/prepare_models.py"
 # More would save little on an idle machine, and waits for itself on a busy one.
 N_THREADS = 1
 CONTAINER_FOLDER = Path(

@@ -1,0 +1,120 @@
+"""What a person reads at the end of a run: who talked how long, or what became of a list."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from console.characters import shown
+from console.durations import hours
+from formats.result import FormatError, Turn, turns_in_rttm
+from sending.outcome import Answer
+
+MOST_BAR_CELLS = 40
+FEWEST_BAR_CELLS = 5
+MOST_NAME_CELLS = 30
+_FULL, _FULL_IN_ASCII = "█", "#"
+_COLOURS = (36, 33, 35, 32, 34, 31)  # of ANSI; bars have their speakers' names beside them
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Where the summary is shown: so many characters wide, in these characters and colours."""
+
+    columns: int = 80
+    unicode: bool = True
+    colour: bool = False
+
+
+def recording_summary(answer: Answer, screen: Screen) -> list[str]:
+    """Lines about one recording: its length, and a line per speaker, by talk time.
+
+    Nothing of the speakers where the answer's RTTM cannot be read.
+    """
+    length = "" if answer.audio_s is None else f"{hours(answer.audio_s)} of audio, "
+    took = f"took {answer.elapsed_s:.1f} s"
+    head = f"{shown(answer.recording.recording_id)}: {length}"
+    try:
+        turns = turns_in_rttm(answer.rttm.decode())
+    except (FormatError, UnicodeDecodeError):
+        return [head + took]
+    if not turns:
+        return [f"{head}no speech, {took}"]
+    talk_ms = _talk_ms(turns)
+    counts = f"{_counted(len(talk_ms), 'speaker')}, {_counted(len(turns), 'turn')}, "
+    return [head + counts + took, *_speaker_lines(turns, talk_ms, screen)]
+
+
+def list_summary(
+    answers: Sequence[Answer], n_failed: int, n_earlier: int, elapsed_s: float
+) -> list[str]:
+    """Lines about the recordings of a list that were answered within so many seconds."""
+    audio_s = sum(answer.audio_s or 0.0 for answer in answers)
+    n_speakers = [answer.n_speakers for answer in answers]
+    counts = f"{len(answers)} done, {n_failed} failed"
+    rows = [("recordings", counts + (f", {n_earlier} done by an earlier run" if n_earlier else ""))]
+    if answers:
+        mean = sum(n_speakers) / len(n_speakers)
+        spread = f"{mean:.1f} per recording, {min(n_speakers)} to {max(n_speakers)}"
+        doubts = [answer.doubt for answer in answers if answer.doubt]
+        if n_doubtful := sum(doubt.more_speakers_likely for doubt in doubts):
+            spread += f"; more may be present in {_counted(n_doubtful, 'recording')}"
+        rows += [("audio", hours(audio_s)), ("speakers", spread)]
+    speed = f", {audio_s / elapsed_s:.1f} times as fast as real time" if audio_s else ""
+    rows.append(("time", hours(elapsed_s) + speed))
+    return [f"{name:10}  {text}" for name, text in rows]
+
+
+def _talk_ms(turns: Sequence[Turn]) -> dict[str, int]:
+    talk_ms: dict[str, int] = {}
+    for turn in turns:
+        talk_ms[turn.speaker] = talk_ms.get(turn.speaker, 0) + turn.end_ms - turn.start_ms
+    return dict(sorted(talk_ms.items(), key=lambda item: -item[1]))
+
+
+def _speaker_lines(turns: Sequence[Turn], talk_ms: dict[str, int], screen: Screen) -> list[str]:
+    labels = _padded({name: _cut(shown(name)) for name in talk_ms})
+    n_turns = Counter(turn.speaker for turn in turns)
+    whole_ms, most_ms = sum(talk_ms.values()) or 1, max(talk_ms.values()) or 1
+    lines = []
+    for number, (name, own_ms) in enumerate(talk_ms.items()):
+        text = (
+            f"  {labels[name]}  {hours(own_ms / 1000)}  {own_ms / whole_ms:4.0%}  "
+            f"{_counted(n_turns[name], 'turn'):>9}  "
+        )
+        room_cells = screen.columns - 1 - _cells(text)
+        lines.append((text + _bar(own_ms / most_ms, room_cells, number, screen)).rstrip())
+    return lines
+
+
+def _padded(names: Mapping[str, str]) -> dict[str, str]:
+    most_cells = max(map(_cells, names.values()))
+    return {key: name + " " * (most_cells - _cells(name)) for key, name in names.items()}
+
+
+def _bar(fraction: float, room_cells: int, number: int, screen: Screen) -> str:
+    """As long as the room for the longest one; none where there is little room."""
+    n_cells = round(fraction * min(room_cells, MOST_BAR_CELLS))
+    if room_cells < FEWEST_BAR_CELLS or not n_cells:
+        return ""
+    bar = (_FULL if screen.unicode else _FULL_IN_ASCII) * n_cells
+    return f"\x1b[{_COLOURS[number % len(_COLOURS)]}m{bar}\x1b[0m" if screen.colour else bar
+
+
+def _cut(name: str) -> str:
+    while _cells(name) > MOST_NAME_CELLS:
+        name = name.removesuffix("...")[:-1] + "..."
+    return name
+
+
+def _cells(text: str) -> int:
+    """Columns that a text takes: Chinese characters and the like two, accents and joiners none."""
+    return sum(
+        1 + (unicodedata.east_asian_width(each) in "WF")
+        for each in text
+        if unicodedata.category(each) not in ("Mn", "Me", "Cf")
+    )
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -1,0 +1,1 @@
+"""Recordings: which ones to send, and their bytes."""

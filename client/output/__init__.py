@@ -1,0 +1,1 @@
+"""Answers as text: RTTM and other formats, files, standard output."""

@@ -1,0 +1,1 @@
+"""A run: recordings sent to the service, retried, resumed."""

@@ -1,0 +1,106 @@
+"""What the errors of gRPC and of Triton mean: for the user a sentence, for us whether to try again.
+
+The texts are those that Triton 2.51 to 2.60 and gRPC were seen to give. Where another version words
+one differently, it is told as it came, and only UNAVAILABLE is tried again.
+"""
+
+import re
+
+from tritonclient.utils import InferenceServerException
+
+from sending.access import Tls
+
+_TOO_LATE = "StatusCode.DEADLINE_EXCEEDED"
+_UNAVAILABLE = "StatusCode.UNAVAILABLE"
+_INVALID = "StatusCode.INVALID_ARGUMENT"
+_BROKEN = ("StatusCode.INTERNAL", "StatusCode.UNKNOWN")
+_FORBIDDEN = ("StatusCode.UNAUTHENTICATED", "StatusCode.PERMISSION_DENIED")
+_RESTRICTED = re.compile(r"protocol is restricted, expecting header '([^']*)'")
+# A model's process that died, and a connection that a proxy or a dying server cut.
+_PASSING = re.compile(r"Stub process .*is not healthy|RST_STREAM|Stream removed|Socket closed")
+# A server that stops, or loads a model anew. Before anything was sent the model was there.
+_MODEL_AWAY = "Request for unknown model"
+_NO_CONNECTION = "failed to connect to all addresses"
+
+
+def may_pass(error: InferenceServerException) -> bool:
+    """Whether a recording may be answered later: the server is away, starting, stopping or full.
+
+    Not for the question whether the model is ready, with which a run begins.
+    """
+    if _refusal(error):
+        return False
+    text = one_line(error)
+    if error.status() in _BROKEN:
+        return _PASSING.search(text) is not None
+    return error.status() == _UNAVAILABLE or _MODEL_AWAY in text
+
+
+def is_refused(error: InferenceServerException) -> bool:
+    """Whether the request itself is at fault: its audio or a parameter."""
+    return bool(error.status() == _INVALID)
+
+
+def reason(error: InferenceServerException, timeout_s: float) -> str:
+    """Say why one recording got no answer."""
+    if error.status() == _TOO_LATE:
+        return f"no answer within {timeout_s:g} s (--timeout)"
+    text = one_line(error)
+    if text.startswith(_NO_CONNECTION):
+        return f"no connection to the server ({_cause(text)})"
+    if text.startswith("Stream removed") or text == "Socket closed":
+        return f"the connection broke while it was being diarized ({text})"
+    return _refusal(error) or text
+
+
+def no_service(error: InferenceServerException, url: str, tls: Tls | None) -> str:
+    """Say why the server at `url` cannot even be asked whether it is ready."""
+    refusal = _refusal(error)
+    if refusal:
+        return f"{url}: {refusal}"
+    text = one_line(error)
+    return f"no Triton server answers gRPC at {url} ({_cause(text)}); {_remedy(text, tls)}"
+
+
+def one_line(error: InferenceServerException) -> str:
+    """Return the error's text without line breaks and full stop: more may follow it."""
+    return " ".join(str(error.message()).split()).rstrip(".")
+
+
+def _refusal(error: InferenceServerException) -> str | None:
+    """Say that the server wants a key, where that is what the error means."""
+    text = one_line(error)
+    restricted = _RESTRICTED.search(text)
+    if restricted:
+        return (
+            f"the server refuses access: it expects the header {restricted[1]!r} with its key, "
+            "see --header"
+        )
+    if error.status() in _FORBIDDEN:
+        return f"the server refuses access ({text}): it may expect a key, see --header"
+    return None
+
+
+def _cause(text: str) -> str:
+    # gRPC tells a chain of causes, and the last link is the one to know.
+    return text.removesuffix(": OK").rsplit(": ", 1)[-1].rstrip("].")
+
+
+def _remedy(text: str, tls: Tls | None) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return "expected a server with a certificate of an authority in --ssl_ca"
+    if "Hostname Verification" in text:
+        return "expected a host name in --url that the server's certificate is made for"
+    if "WRONG_VERSION_NUMBER" in text:
+        return "it does not seem to speak TLS: leave --ssl and its files out"
+    if "Socket closed" in text:
+        return f"it hung up: {_remedy_of_hanging_up(tls)}"
+    return "expected host:port of its gRPC port, 8001 by default, in --url"
+
+
+def _remedy_of_hanging_up(tls: Tls | None) -> str:
+    if tls is None:
+        return "if it speaks TLS, it expects --ssl"
+    if tls.cert is None:
+        return "it may expect a certificate of yours, see --ssl_cert"
+    return "it may not trust the certificate in --ssl_cert"

@@ -1,0 +1,208 @@
+"""The model `run` behind one gRPC connection, asked by unary asynchronous calls.
+
+Not by one stream: a stream answers in order, so that a short recording waits for a long one, and
+it loses the request's id on errors.
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput, InferResult
+from tritonclient.utils import InferenceServerException
+
+from inputs.wav_scp import Recording
+from sending.access import OPEN, Access, Tls
+from sending.in_flight import Deliver
+from sending.outcome import Answer, Failure, Outcome
+from sending.server_errors import is_refused, may_pass, no_service, reason
+
+CHECK_TIMEOUT_S = 10.0
+MAX_MESSAGE_BYTES = 2**31 - 1
+FIRST_RECONNECT_S = 0.2
+MOST_RECONNECT_S = 5.0
+# A machine that lost its power hangs up on nobody. Triton takes pings while it works on a request
+# for a flood when they come more often than every 300 s, and then hangs up itself.
+PING_EVERY_S = 310.0
+PING_TIMEOUT_S = 60.0
+
+
+class ServiceError(RuntimeError):
+    """No recording can be sent at all; the message is one sentence naming the server."""
+
+
+class Service:
+    """One gRPC connection to a Triton server that holds the model `run`.
+
+    Parameters
+    ----------
+    url : str
+        `host:port` of the server's gRPC port.
+    model_name : str
+        The model's name.
+    timeout_s : float
+        How long one recording may take, its wait in the server included.
+    parameters : Mapping[str, int | str | bool]
+        Request parameters sent with every recording, such as num_speakers.
+    access : Access
+        Headers for every call, and the connection's encryption.
+    outputs : Sequence[str]
+        What is asked for beside RTTM and INFO: CONFIDENCE, LABELS, EMBEDDINGS.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        model_name: str,
+        timeout_s: float,
+        parameters: Mapping[str, int | str | bool],
+        access: Access = OPEN,
+        outputs: Sequence[str] = (),
+    ) -> None:
+        self._url = url
+        self._model_name = model_name
+        self._timeout_s = timeout_s
+        self._parameters = dict(parameters)
+        self._access = access
+        self._outputs = ("RTTM", "INFO", *outputs)
+        self._client = InferenceServerClient(
+            url, channel_args=_channel_arguments(url), **_encryption(access.tls)
+        )
+
+    def __enter__(self) -> "Service":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()  # cancels what is still in flight
+
+    def check(self) -> None:
+        """Ask whether the model is ready.
+
+        Raises
+        ------
+        ServiceError
+            If no server answers or it refuses access, or the model is not ready there.
+        """
+        try:
+            ready = self._client.is_model_ready(
+                self._model_name, headers=self._headers(), client_timeout=CHECK_TIMEOUT_S
+            )
+        except InferenceServerException as error:
+            raise ServiceError(no_service(error, self._url, self._access.tls)) from error
+        if not ready:
+            raise ServiceError(
+                f"the server at {self._url} has no model {self._model_name!r} that is ready"
+            )
+
+    def send(self, recording: Recording, audio: bytes, deliver: Deliver) -> None:
+        """Send one recording; `deliver` gets its outcome in a thread of gRPC's."""
+        tensor = InferInput("AUDIO", [1], "BYTES")
+        tensor.set_data_from_numpy(np.array([audio], dtype=np.object_))
+        started_s = time.monotonic()
+
+        def on_reply(result: InferResult | None, error: InferenceServerException | None) -> None:
+            if error is None:
+                deliver(_answer(recording, result, time.monotonic() - started_s))
+            else:
+                deliver(self._failure(recording, error))
+
+        try:
+            self._client.async_infer(
+                self._model_name,
+                [tensor],
+                on_reply,
+                outputs=[InferRequestedOutput(name) for name in self._outputs],
+                client_timeout=self._timeout_s,
+                headers=self._headers(),
+                parameters={"recording_id": recording.recording_id, **self._parameters},
+            )
+        except InferenceServerException as error:
+            deliver(self._failure(recording, error))
+
+    def _headers(self) -> dict[str, str]:
+        return dict(self._access.headers)  # a copy: tritonclient's plug-ins may add to it
+
+    def _failure(self, recording: Recording, error: InferenceServerException) -> Failure:
+        why = reason(error, self._timeout_s)
+        return Failure(recording, why, may_pass(error), is_refused(error))
+
+
+def _encryption(tls: Tls | None) -> dict[str, Any]:
+    """Arguments of tritonclient's connection; it takes names of files as text only."""
+    if tls is None:
+        return {}
+    files = {"root_certificates": tls.ca, "private_key": tls.key, "certificate_chain": tls.cert}
+    return {"ssl": True, **{name: str(path) for name, path in files.items() if path}}
+
+
+def _channel_arguments(url: str) -> list[tuple[str, int]]:
+    """The largest messages that gRPC can do; and no proxy between this machine and itself.
+
+    A server that went away is looked for every few seconds, and one that fell silent is noticed.
+    """
+    host = url.rpartition(":")[0].strip("[]")
+    on_this_machine = host in ("localhost", "::1") or host.startswith("127.")
+    return [
+        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.enable_http_proxy", int(not on_this_machine)),
+        ("grpc.initial_reconnect_backoff_ms", int(FIRST_RECONNECT_S * 1000)),
+        ("grpc.max_reconnect_backoff_ms", int(MOST_RECONNECT_S * 1000)),
+        ("grpc.keepalive_time_ms", int(PING_EVERY_S * 1000)),
+        ("grpc.keepalive_timeout_ms", int(PING_TIMEOUT_S * 1000)),
+    ]
+
+
+def _answer(recording: Recording, result: InferResult | None, elapsed_s: float) -> Outcome:
+    """Read an answer's tensors; never raises, for that would leave the caller waiting for ever."""
+    try:
+        rttm = _text(result, "RTTM")
+        if rttm is None:
+            return Failure(recording, "the answer holds no RTTM, expected one string of it")
+        info = _parsed_info(_text(result, "INFO"))
+        text = _ended_by_line_feed(rttm)
+        return Answer(
+            recording,
+            text,
+            info,
+            elapsed_s,
+            _confidences(result),
+            _labels(result),
+            None if result is None else result.as_numpy("EMBEDDINGS"),
+        )
+    except Exception as error:
+        return Failure(recording, f"the answer cannot be read: {error}")
+
+
+def _text(result: InferResult | None, name: str) -> bytes | None:
+    """Take the one string of output `name`, or None where it is missing."""
+    tensor = None if result is None else result.as_numpy(name)
+    return None if tensor is None or tensor.size != 1 else bytes(tensor.reshape(-1)[0])
+
+
+def _confidences(result: InferResult | None) -> list[float] | None:
+    """Take the confidence of every turn, or None where nobody asked for it."""
+    values = None if result is None else result.as_numpy("CONFIDENCE")
+    return None if values is None else [round(float(value), 4) for value in values.reshape(-1)]
+
+
+def _labels(result: InferResult | None) -> list[int] | None:
+    """Take the label of every turn, or None where nobody asked for them."""
+    rows = None if result is None else result.as_numpy("LABELS")
+    return None if rows is None else [int(label) for *_, label in rows.reshape(-1, 3)]
+
+
+def _ended_by_line_feed(text: bytes) -> bytes:
+    # So that files can be joined.
+    return text if not text or text.endswith(b"\n") else text + b"\n"
+
+
+def _parsed_info(text: bytes | None) -> dict[str, Any]:
+    """Parse INFO; what cannot be read counts as not told: the RTTM does not depend on it."""
+    try:
+        info = json.loads(text or b"{}")
+    except ValueError:
+        return {}
+    return info if isinstance(info, dict) else {}

@@ -1,0 +1,1 @@
+"""The server as a supervised set of processes: launcher, proxy, supervisor."""

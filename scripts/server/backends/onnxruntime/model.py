@@ -1,0 +1,192 @@
+"""Stand-in for Triton's C++ `onnxruntime` backend, for servers that have only the Python backend.
+
+A Python-based backend: Triton runs this file for every model whose `config.pbtxt` says `backend:
+"onnxruntime"`, so one configuration and one `1/model.onnx` serve here and in NVIDIA's image. Like
+the C++ backend it fills in the inputs and outputs that the configuration leaves out, and reads the
+parameter `intra_op_thread_count`.
+
+On a CPU the rows of a batch are computed a few at a time by so many threads side by side, not by
+all threads together row after row: they never wait for each other, so the nets of one server do
+not take the cores from each other, and the few rows under way need little memory.
+"""
+
+import json
+import os
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import triton_python_backend_utils as pb_utils
+from numpy.typing import NDArray
+
+DEFAULT_MODEL_FILENAME = "model.onnx"
+REMEDY = "run ./scripts/setup.sh or scripts/setup/prepare_models.py"
+ROWS_AT_ONCE = 4  # per thread; more are no faster on a CPU and take more memory
+THREADS = "DIARIZATION_THREADS"  # set by the launcher
+CPU = "CPUExecutionProvider"
+TRITON_TYPES = {
+    "tensor(float)": "TYPE_FP32",
+    "tensor(float16)": "TYPE_FP16",
+    "tensor(double)": "TYPE_FP64",
+    "tensor(int32)": "TYPE_INT32",
+    "tensor(int64)": "TYPE_INT64",
+    "tensor(bool)": "TYPE_BOOL",
+}
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def create_session(
+    config: dict[str, Any], providers: list[Any], n_threads: int = 1
+) -> ort.InferenceSession:
+    """Load the model's ONNX file.
+
+    Parameters
+    ----------
+    config
+        The model's configuration as Triton gives it.
+    providers
+        ONNX Runtime execution providers, in order of preference.
+    n_threads
+        Threads that work on one run together.
+
+    Raises
+    ------
+    pb_utils.TritonModelException
+        If there is no such file, or ONNX Runtime refuses it; the model then does not load.
+    """
+    path = Path(pb_utils.get_model_dir()) / (
+        config.get("default_model_filename") or DEFAULT_MODEL_FILENAME
+    )
+    if not path.is_file():
+        raise pb_utils.TritonModelException(
+            f"model '{config['name']}': {path.name} is missing; {REMEDY}"
+        )
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = n_threads
+    options.enable_mem_pattern = False  # one more block of memory for every shape
+    try:
+        return ort.InferenceSession(path, options, providers=providers)
+    except Exception as error:
+        raise pb_utils.TritonModelException(
+            f"model '{config['name']}': {path.name} is damaged or not for this runtime "
+            f"({error}); {REMEDY}"
+        ) from error
+
+
+def thread_count(config: dict[str, Any]) -> int:
+    """Threads of one model: `intra_op_thread_count`, else what the launcher found, else cores."""
+    parameter = config.get("parameters", {}).get("intra_op_thread_count", {})
+    told = int(parameter.get("string_value", 0)) or int(os.environ.get(THREADS, 0))
+    if told < 0:
+        raise pb_utils.TritonModelException(
+            f"model '{config['name']}': intra_op_thread_count: got {told}, expected 0 or more"
+        )
+    return told or len(os.sched_getaffinity(0))
+
+
+def device_providers(args: dict[str, str]) -> list[Any]:
+    """Execution providers for the instance's kind and device."""
+    if (
+        args["model_instance_kind"] == "GPU"
+        and "CUDAExecutionProvider" in ort.get_available_providers()
+    ):
+        cuda = ("CUDAExecutionProvider", {"device_id": int(args["model_instance_device_id"])})
+        return [cuda, CPU]
+    return [CPU]
+
+
+def missing_tensors(
+    session_tensors: list[Any], configured: list[dict[str, Any]], batched: bool
+) -> list[dict[str, Any]]:
+    """Triton descriptions of the model's tensors that the configuration does not name."""
+    known = {tensor["name"] for tensor in configured}
+    return [
+        {
+            "name": tensor.name,
+            "data_type": TRITON_TYPES[tensor.type],
+            "dims": [
+                size if isinstance(size, int) else -1 for size in tensor.shape[int(batched) :]
+            ],
+        }
+        for tensor in session_tensors
+        if tensor.name not in known
+    ]
+
+
+def row_slices(feed: Arrays, n_threads: int) -> list[Arrays]:
+    """Cut a batch into slices of at most four rows, as many for every thread."""
+    n_rows = len(next(iter(feed.values())))
+    n_rounds = -(-n_rows // (ROWS_AT_ONCE * n_threads))
+    edges = np.linspace(0, n_rows, 1 + min(n_rows, n_rounds * n_threads)).astype(int)
+    return [
+        {name: values[first:last] for name, values in feed.items()}
+        for first, last in pairwise(edges)
+    ]
+
+
+class TritonPythonModel:
+    """One instance of one ONNX model."""
+
+    @staticmethod
+    def auto_complete_config(auto_complete_model_config: Any) -> Any:  # noqa: ANN401 - pb_utils.ModelConfig exists only in the server
+        """Add the inputs and outputs that `config.pbtxt` leaves to the ONNX file."""
+        config = auto_complete_model_config.as_dict()
+        if config["input"] and config["output"]:
+            return auto_complete_model_config
+        session = create_session(config, [CPU])
+        batched = config["max_batch_size"] > 0
+        for tensor in missing_tensors(session.get_inputs(), config["input"], batched):
+            auto_complete_model_config.add_input(tensor)
+        for tensor in missing_tensors(session.get_outputs(), config["output"], batched):
+            auto_complete_model_config.add_output(tensor)
+        return auto_complete_model_config
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Load the session on the instance's device."""
+        self.config = json.loads(args["model_config"])
+        providers, n_threads = device_providers(args), thread_count(self.config)
+        self.by_rows = self.config["max_batch_size"] > 0 and providers == [CPU]
+        self.session = create_session(self.config, providers, 1 if self.by_rows else n_threads)
+        self.n_runs = n_threads if self.by_rows else 1  # at the same time
+        self.threads = ThreadPoolExecutor(self.n_runs)
+        self.input_names = [tensor.name for tensor in self.session.get_inputs()]
+        self.output_names = [tensor.name for tensor in self.session.get_outputs()]
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """Work on all requests side by side; an error stays with its own."""
+        under_way = [self._start(request) for request in requests]
+        wait([run for runs in under_way for run in runs])
+        return [self._response(runs) for runs in under_way]
+
+    def finalize(self) -> None:
+        """End the threads."""
+        self.threads.shutdown()
+
+    def _start(self, request: Any) -> list[Future[list[Any]]]:  # noqa: ANN401
+        feed = {
+            name: pb_utils.get_input_tensor_by_name(request, name).as_numpy()
+            for name in self.input_names
+        }
+        slices = row_slices(feed, self.n_runs) if self.by_rows else [feed]
+        return [self.threads.submit(self.session.run, self.output_names, each) for each in slices]
+
+    def _response(self, runs: list[Future[list[Any]]]) -> Any:  # noqa: ANN401 - pb_utils.InferenceResponse exists only in the server
+        try:
+            parts = zip(*(run.result() for run in runs), strict=True)
+            outputs = [np.concatenate(values) if self.by_rows else values[0] for values in parts]
+        except Exception as error:
+            text = f"model '{self.config['name']}' failed: {error}"
+            return pb_utils.InferenceResponse(
+                [], pb_utils.TritonError(text, pb_utils.TritonError.INVALID_ARG)
+            )
+        return pb_utils.InferenceResponse(
+            [
+                pb_utils.Tensor(name, values)
+                for name, values in zip(self.output_names, outputs, strict=True)
+            ]
+        )

@@ -1,0 +1,97 @@
+"""Run the server in the foreground until Ctrl-C or SIGTERM; serve.sh ends in this."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from server.ports import Ports
+from server.server_log import ServerError
+from server.stop_signals import exit_on_signals
+from server.supervising import RESTARTS, keep_running
+from server.triton_server import CLIENT_MODELS, DRAIN_S, READY_TIMEOUT_S, ROOT, TritonServer
+
+
+def parse_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Our own flags, and all others, which are Triton's."""
+    parser = argparse.ArgumentParser(
+        prog="serve.sh",
+        description="Serve diarization on this machine. Any other flag goes to tritonserver, "
+        "e.g. --log-verbose=1, --grpc-address=0.0.0.0 or --model-repository=DIR.",
+        allow_abbrev=False,
+    )
+    ports = Ports()
+    parser.add_argument("--http-port", type=int, default=ports.http, help="default %(default)s")
+    parser.add_argument("--grpc-port", type=int, default=ports.grpc, help="default %(default)s")
+    parser.add_argument(
+        "--metrics-port", type=int, default=ports.metrics, help="default %(default)s"
+    )
+    parser.add_argument(
+        "--log",
+        type=Path,
+        help="server's log, default data/log/tritonserver-<grpc port>.log; - is standard output",
+    )
+    parser.add_argument(
+        "--ready-timeout",
+        type=float,
+        default=READY_TIMEOUT_S,
+        metavar="S",
+        help="seconds, default %(default)s",
+    )
+    parser.add_argument(
+        "--restarts",
+        type=_count,
+        default=RESTARTS,
+        metavar="N",
+        help="give up after so many starts in a row that fail; a server that was ready is always "
+        "started again when it ends or hangs, with 0 never; default %(default)s",
+    )
+    parser.add_argument(
+        "--drain",
+        type=float,
+        default=DRAIN_S,
+        metavar="S",
+        help="seconds that requests under way get to finish when it is stopped, default "
+        "%(default)s",
+    )
+    parser.add_argument(
+        "--client-models",
+        default=CLIENT_MODELS,
+        metavar="NAMES",
+        help="models that clients may call, with commas in between, * for all; default %(default)s",
+    )
+    return parser.parse_known_args(arguments)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number from 0 on")
+    return int(text)
+
+
+def main() -> None:
+    """Start, say `ready`, keep it running."""
+    options, flags = parse_arguments(sys.argv[1:])
+    ports = Ports(options.http_port, options.grpc_port, options.metrics_port)
+    server = TritonServer(
+        options.log or ROOT / "data" / "log" / f"tritonserver-{ports.grpc}.log",
+        ports,
+        flags,
+        options.client_models,
+    )
+    exit_on_signals()
+    try:
+        server.start(options.ready_timeout)
+        print(
+            f"ready: gRPC {ports.grpc}, HTTP {ports.http}, metrics {ports.metrics}; "
+            f"log: {server.log}",
+            flush=True,
+        )
+        raise keep_running(server, options.restarts, options.ready_timeout)
+    except ServerError as error:
+        sys.exit(f"serve: {error}")
+    finally:
+        server.stop(options.drain)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""REST and the web page on this machine, Triton behind them, until Ctrl-C or SIGTERM.
+
+webapp.sh ends in this.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+from server.server_log import ServerError
+from server.stop_signals import exit_on_signals, release_signals, signals_held
+from server.supervising import RESTARTS, keep_running
+from server.triton_server import READY_TIMEOUT_S, ROOT, TritonServer
+
+APP = ROOT / "client" / "web" / "app.py"
+LOG = ROOT / "data" / "log" / "tritonserver-webapp.log"
+STOP_WITHIN_S = 30.0
+
+Gateway = subprocess.Popen[bytes]
+
+
+def main() -> int:
+    """Start what is not there, and stop all of it at the end; returns the exit status."""
+    flags = sys.argv[1:]
+    exit_on_signals()
+    if {"-h", "--help"} & set(flags) or names_a_server(flags):
+        os.execv(sys.executable, [sys.executable, str(APP), *flags])
+    try:
+        return serve(TritonServer(LOG), flags)
+    except ServerError as error:
+        sys.exit(f"webapp: {error}")
+
+
+def names_a_server(flags: list[str]) -> bool:
+    """Whether the flags tell where Triton is."""
+    return any(flag == "--url" or flag.startswith(("--url=", "-u")) for flag in flags)
+
+
+def serve(server: TritonServer, flags: list[str]) -> int:
+    """Start a server on free ports and the gateway in front of it; wait until one of them ends."""
+    gateway: Gateway | None = None
+    stopping = threading.Event()
+    try:
+        print("starting Triton on free ports ...", flush=True)
+        server.start()
+        with signals_held():
+            command = [sys.executable, str(APP), f"--url={server.url}", *flags]
+            gateway = subprocess.Popen(command, preexec_fn=release_signals)
+        end_with(gateway, stopping)
+        raise keep_running(server, RESTARTS, READY_TIMEOUT_S)
+    except SystemExit:
+        if gateway is None or gateway.poll() is None:
+            raise
+        return gateway.returncode  # it ended first, and has said why
+    finally:
+        stopping.set()
+        stop(gateway)
+        server.stop()
+
+
+def end_with(gateway: Gateway, stopping: threading.Event) -> None:
+    """Make this process end, the orderly way, when the gateway does so of its own accord."""
+
+    def wait() -> None:
+        gateway.wait()
+        if not stopping.is_set():
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def stop(gateway: Gateway | None) -> None:
+    """End the gateway before the server that it asks."""
+    if gateway is None:
+        return
+    gateway.terminate()
+    try:
+        gateway.wait(STOP_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        gateway.kill()
+        gateway.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Build a TensorRT engine of the speaker model for this machine's GPU: speaker_model/1/model.onnx becomes 1/model.plan, which
+# `tritonserver --model-config-name=tensorrt` serves. An engine fits one kind of GPU and one version of TensorRT alone.
+#
+#   scripts/setup/export_tensorrt.sh [--fp16] [--dry-run] [--image IMAGE] [--model_repo DIR]
+#
+# --fp16 allows half precision. --dry-run only prints the command. trtexec runs in IMAGE, whose TensorRT is that of the server's
+# image; where there is a trtexec already, as within such a container, it is that one. GPUS (default device=0) goes to `docker run`.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+image=nvcr.io/nvidia/tensorrt:24.10-py3
+model_repo=$root/model_repo
+here=/usr/src/tensorrt/bin/trtexec
+# batch x frames x mel bins: windows of 0.5 to 3 s in batches of up to max_batch_size; mode full has windows of 98 frames,
+# classic of 148.
+shapes=(--minShapes=feats:1x50x80 --optShapes=feats:64x148x80 --maxShapes=feats:64x300x80)
+options=()
+dry_run=
+
+fail() { printf 'export_tensorrt: %s\n' "$1" >&2; exit "${2:-1}"; }
+usage() { fail "$1; usage: scripts/setup/export_tensorrt.sh [--fp16] [--dry-run] [--image IMAGE] [--model_repo DIR]" 2; }
+
+while [ $# -gt 0 ]; do
+    case $1 in
+    --fp16) options+=(--fp16) ;;
+    --dry-run) dry_run=1 ;;
+    --image=* | --model_repo=*) set -- "${1%%=*}" "${1#*=}" "${@:2}"; continue ;;
+    --image) [ -n "${2:-}" ] || usage "--image: got nothing, expected an image"; image=$2; shift ;;
+    --model_repo) [ -n "${2:-}" ] || usage "--model_repo: got nothing, expected a folder"; model_repo=$2; shift ;;
+    *) usage "unknown option '$1'" ;;
+    esac
+    shift
+done
+
+folder=$model_repo/speaker_model/1
+[ -f "$folder/model.onnx" ] || fail "$folder/model.onnx is missing; run scripts/setup/prepare_models.py"
+folder=$(cd "$folder" && pwd)
+part=.part-model.plan
+
+if trtexec=$(command -v trtexec) || { [ -x "$here" ] && trtexec=$here; }; then
+    command=("$trtexec") inside=$folder
+else
+    command=(docker run --rm --gpus "${GPUS:-device=0}" --user "$(id -u):$(id -g)" -v "$folder:/model" "$image" trtexec) inside=/model
+fi
+command+=("--onnx=$inside/model.onnx" "--saveEngine=$inside/$part" "${shapes[@]}" "${options[@]}")
+
+printf '%q ' "${command[@]}"
+echo
+[ -z "$dry_run" ] || exit 0
+command -v "${command[0]}" >/dev/null || fail "neither trtexec nor docker is here; run it on the machine with the GPU"
+trap 'rm -f "$folder/$part"' EXIT
+"${command[@]}" || fail "no engine was built; what was there is as before"
+[ -s "$folder/$part" ] || fail "trtexec wrote no engine; what was there is as before"
+mv "$folder/$part" "$folder/model.plan"
+echo "$folder/model.plan: serve it with --model-config-name=tensorrt"

@@ -1,0 +1,144 @@
+"""Put the models that Triton serves into the model repository.
+
+Fetches the speech activity detector (silero), the segmentation model and a speaker-embedding model,
+checks them, and installs them as sad/1/silero_vad.jit, segmentation/1/model.onnx and
+speaker_model/1/model.onnx. What is in place already is left alone. Downloads are kept in
+data/models, or in the folders named by the environment variables SAD_DIR, SEG_MODEL_DIR and
+SPK_MODEL_DIR; a right file that lies there is used without downloading.
+
+Exit status: 0 all models are installed, 1 something failed, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from setup.fetch import describe, ensure
+from setup.fetching import (
+    PROJECT,
+    Artifact,
+    artifacts_named,
+    atomic_file,
+    exit_code,
+    is_right,
+    load_artifacts,
+    report,
+)
+from setup.networks.installing import install_exported, install_onnx
+from setup.networks.served import CAMPPLUS, POWERSET, SPEAKER
+from setup.networks.speaker_models import install_unpinned
+from setup.networks.stamp import Stamp, read_stamp
+
+SAD_MODEL = "silero"
+SEGMENTATION_MODEL = "segmentation-3.0"
+SPEAKER_MODELS = ("campplus", "resnet34_LM")
+MODELS = (SAD_MODEL, SEGMENTATION_MODEL, *SPEAKER_MODELS)
+SAD_PLACE = Path("sad", "1", "silero_vad.jit")
+SEGMENTATION_PLACE = Path("segmentation", "1", "model.onnx")
+SPEAKER_PLACE = Path("speaker_model", "1", "model.onnx")
+
+
+def artifact_named(name: str) -> Artifact:
+    """Return the one file of this name."""
+    (artifact,) = artifacts_named(name, load_artifacts())
+    return artifact
+
+
+def install_sad(download: Path, installed: Path) -> None:
+    """Install the SAD model unless it is there; the download is then not needed."""
+    artifact = artifact_named(SAD_MODEL)
+    if is_right(installed, artifact.sha256):
+        report(installed, "in place")
+        return
+    ensure(artifact, download)
+    with atomic_file(installed) as part:
+        shutil.copyfile(download, part)
+    report(installed, "installed")
+
+
+def install_segmentation(weights: Path, installed: Path) -> Stamp:
+    """Install the segmentation model."""
+    artifact = artifact_named(SEGMENTATION_MODEL)
+    return install_exported(POWERSET, artifact.name, artifact, weights, installed)
+
+
+def install_speaker(
+    options: argparse.Namespace, environment: Mapping[str, str], installed: Path
+) -> Stamp:
+    """Install the speaker model that the options ask for; by default the one chosen earlier."""
+    if options.speaker_onnx is not None:
+        path: Path = options.speaker_onnx
+        return install_onnx(path, f"local file {path.name}", SPEAKER, installed)
+    stamp = read_stamp(installed)
+    if options.speaker_model is None and stamp and not stamp.exporter_sha256:
+        report(installed, f"in place, {stamp.name} as chosen earlier")
+        return stamp
+    artifact = artifact_named(options.speaker_model or SPEAKER_MODELS[0])
+    download = artifact.target(environment)
+    if artifact.sha256:
+        return install_exported(CAMPPLUS, download.stem, artifact, download, installed)
+    return install_unpinned(artifact, options.speaker_url or artifact.url, download, installed)
+
+
+def prepare(options: argparse.Namespace, environment: Mapping[str, str]) -> None:
+    """Install all models and say which speaker model it is."""
+    model_repo: Path = options.model_repo
+    install_sad(artifact_named(SAD_MODEL).target(environment), model_repo / SAD_PLACE)
+    weights = artifact_named(SEGMENTATION_MODEL).target(environment)
+    install_segmentation(weights, model_repo / SEGMENTATION_PLACE)
+    stamp = install_speaker(options, environment, model_repo / SPEAKER_PLACE)
+    print(f"speaker model: {stamp.name}, embedding size {stamp.output_dims[0]}", flush=True)
+
+
+def command_line() -> argparse.ArgumentParser:
+    """Describe the options."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    model = parser.add_mutually_exclusive_group()
+    model.add_argument(
+        "--speaker_model",
+        choices=SPEAKER_MODELS,
+        help=f"what is served (default: as chosen earlier, else {SPEAKER_MODELS[0]})",
+    )
+    model.add_argument(
+        "--speaker_onnx",
+        type=Path,
+        metavar="PATH",
+        help="serve this ONNX file instead: a WeSpeaker export, feats (B, T, 80) -> embs (B, dim)",
+    )
+    parser.add_argument(
+        "--speaker_url", metavar="URL", help="other place to fetch resnet34_LM from"
+    )
+    parser.add_argument(
+        "--model_repo",
+        type=Path,
+        default=PROJECT / "model_repo",
+        metavar="DIR",
+        help="model repository to install into (default: the project's)",
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="print source, size and licence of each, and stop"
+    )
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line."""
+    parser = command_line()
+    options = parser.parse_args(arguments)
+    if options.speaker_url and options.speaker_model != "resnet34_LM":
+        parser.error("--speaker_url needs --speaker_model resnet34_LM")
+    if options.list:
+        print("\n".join(describe(artifact_named(n)) for n in MODELS))
+        return 0
+    return exit_code(lambda: prepare(options, os.environ), ValueError)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""A guarded server: encrypted, asking for the client's certificate, and with a key to its models.
+
+One real Triton with all of it. Who has everything is answered; who lacks one thing is told which.
+"""
+
+import time
+
+import pytest
+import trustme
+
+from e2e.calls import run_client
+from server.triton_server import TritonServer
+
+SECRET = "s3cr3t"
+KEY_HEADER = "triton-grpc-protocol-lab-key"
+AT_ONCE_S = 60  # well below --retry_for, which is not for those who are refused
+
+pytestmark = pytest.mark.triton
+
+
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory):
+    """Paths (PEM) by name: the authority and one that signed nothing, server, client, stranger."""
+    folder = tmp_path_factory.mktemp("pem")
+    authority, unknown = trustme.CA(), trustme.CA()
+    certificates = {
+        "server": authority.issue_cert("localhost", "127.0.0.1"),
+        "client": authority.issue_cert("client.example"),
+        "stranger": unknown.issue_cert("client.example"),
+    }
+    blobs = {"ca": authority.cert_pem, "unknown_ca": unknown.cert_pem}
+    for name, certificate in certificates.items():
+        blobs[name] = certificate.cert_chain_pems[0]
+        blobs[f"{name}_key"] = certificate.private_key_pem
+    for name, blob in blobs.items():
+        blob.write_to_path(str(folder / name))
+    return {name: folder / name for name in blobs}
+
+
+@pytest.fixture(scope="module")
+def guarded(pem, tmp_path_factory):
+    flags = [
+        "--grpc-use-ssl=true",
+        "--grpc-use-ssl-mutual=true",
+        f"--grpc-server-cert={pem['server']}",
+        f"--grpc-server-key={pem['server_key']}",
+        f"--grpc-root-cert={pem['ca']}",
+        f"--grpc-restricted-protocol=inference,health:lab-key={SECRET}",
+    ]
+    with TritonServer(tmp_path_factory.mktemp("guarded") / "tritonserver.log", flags=flags) as own:
+        yield own
+
+
+@pytest.fixture
+def ask(guarded, sample, tmp_path):
+    """A function that sends the sample with these flags; returns the finished client."""
+
+    def run(*flags):
+        began_s = time.monotonic()
+        out = ("--audio_file", sample, "--output_directory", tmp_path / "out")
+        finished = run_client(guarded, *out, *flags)
+        assert SECRET not in finished.stdout + finished.stderr
+        assert finished.returncode == 0 or time.monotonic() - began_s < AT_ONCE_S
+        return finished
+
+    return run
+
+
+def ca(pem):
+    return ("--ssl_ca", pem["ca"])
+
+
+def own(pem, name="client"):
+    return ("--ssl_cert", pem[name], "--ssl_key", pem[f"{name}_key"])
+
+
+def key(value=SECRET):
+    return ("--header", f"{KEY_HEADER}: {value}")
+
+
+def told(finished, *words):
+    """One sentence, with these words in it."""
+    assert finished.returncode == 1
+    assert finished.stderr.count("\n") == 1, finished.stderr
+    assert all(word in finished.stderr for word in words), finished.stderr
+
+
+def test_who_has_certificate_and_key_is_answered(ask, pem, tmp_path):
+    (tmp_path / "keys").write_text(f"{KEY_HEADER}: {SECRET}\n")
+
+    finished = ask(*ca(pem), *own(pem), "--header", f"@{tmp_path / 'keys'}")
+
+    assert finished.returncode == 0, finished.stderr
+    assert (tmp_path / "out" / "rttm_sample").read_text().startswith("SPEAKER sample 1 ")
+
+
+@pytest.mark.parametrize("header", [(), key("wrong")])
+def test_who_lacks_the_key_is_told_its_header(header, ask, pem):
+    finished = ask(*ca(pem), *own(pem), *header)
+
+    told(finished, f"refuses access: it expects the header '{KEY_HEADER}'", "see --header")
+    assert "no Triton server" not in finished.stderr
+
+
+def test_who_does_not_encrypt_is_told(ask):
+    told(ask(*key()), "no Triton server answers gRPC at", "if it speaks TLS, it expects --ssl")
+
+
+def test_who_brings_no_certificate_is_told(ask, pem):
+    told(ask(*ca(pem), *key()), "it may expect a certificate of yours, see --ssl_cert")
+
+
+def test_who_brings_a_strangers_certificate_is_told(ask, pem):
+    finished = ask(*ca(pem), *own(pem, "stranger"), *key())
+
+    told(finished, "it may not trust the certificate in --ssl_cert")
+
+
+@pytest.mark.parametrize("authority", ["unknown_ca", None])
+def test_who_does_not_know_the_servers_authority_is_told(authority, ask, pem):
+    known = ("--ssl_ca", pem[authority]) if authority else ()
+
+    told(ask(*known, *own(pem), *key()), "certificate", "of an authority in --ssl_ca")

@@ -1,0 +1,156 @@
+"""Requests made to crash, stall or fill the server: refused at once, while others are answered."""
+
+import os
+import signal
+import socket
+import time
+from contextlib import ExitStack, contextmanager, suppress
+
+import grpc
+import pytest
+from tritonclient.grpc import service_pb2 as pb
+from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
+
+from e2e.calls import diarize
+from e2e.serving_process import serving
+from server.proxy import CONNECTION_S
+from server.readiness import not_ready
+
+AT_ONCE_S = 5
+NOTICED_WITHIN_S = 30
+AGAIN_WITHIN_S = 30  # a start, on a busy machine
+MANY = 300  # connections that say nothing; with both their ends they are files of this process
+
+pytestmark = [pytest.mark.triton, pytest.mark.timeout(600)]
+
+
+@contextmanager
+def unharmed(server, sample):
+    """The same processes must answer before and after the block as ever."""
+    before, processes = diarize(server, sample.read_bytes()).rttm, dict(server._models)
+    yield
+    assert diarize(server, sample.read_bytes()).rttm == before
+    assert server._ended() == ""
+    assert server._models == processes
+
+
+def ask(server, shape, samples=b"", name="input", model="run", **parameters):
+    """Status and text of a request that must be refused at once."""
+    tensor = pb.ModelInferRequest.InferInputTensor(name=name, datatype="FP32", shape=shape)
+    asked = pb.ModelInferRequest(
+        model_name=model,
+        inputs=[tensor],
+        raw_input_contents=[samples],
+        parameters={key: pb.InferParameter(string_param=text) for key, text in parameters.items()},
+    )
+    began_s = time.monotonic()
+    with grpc.insecure_channel(server.url) as channel, pytest.raises(grpc.RpcError) as refused:
+        GRPCInferenceServiceStub(channel).ModelInfer(asked, timeout=60)
+    assert time.monotonic() - began_s < AT_ONCE_S
+    return refused.value.code().name, refused.value.details()
+
+
+def test_shapes_that_abort_tritons_stub_are_refused(server, sample):
+    with unharmed(server, sample):
+        for shape, samples in [
+            ([-2, -2], bytes(16)),
+            ([-1, -4], bytes(16)),
+            ([1, 2**62], b""),
+            ([1, 2**62 + 4], bytes(16)),
+            ([2**32, 2**32], b""),
+            ([0, 2**62], b""),
+        ]:
+            status, text = ask(server, shape, samples)
+            assert status == "INVALID_ARGUMENT"
+            assert f"got shape {shape}, expected" in text
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "shape"),
+    [
+        ("sad", "samples", [1_000_000, 1]),
+        ("speaker_model", "feats", [1, 100_000, 80]),
+        ("segmentation", "wav", [8, 1, 160_000]),
+    ],
+)
+def test_inner_models_cannot_be_kept_busy(server, sample, model, name, shape):
+    n_bytes = 4 * shape[0] * shape[1] * (shape[2] if len(shape) > 2 else 1)
+    with unharmed(server, sample):
+        assert ask(server, shape, bytes(n_bytes), name, model)[0] == "PERMISSION_DENIED"
+
+
+@pytest.mark.parametrize("parameters", [{"recording_id": "a\0b"}, {"num_speakers\0x": "1"}])
+def test_texts_that_triton_would_cut_at_nul_are_refused(server, parameters):
+    status, text = ask(server, [1, 16_000], bytes(64_000), **parameters)
+    assert status == "INVALID_ARGUMENT"
+    assert "expected no NUL character" in text
+
+
+@pytest.mark.parametrize("service", ["http", "metrics"])
+def test_requests_of_http_that_crash_triton_are_refused(server, sample, service):
+    head = b"POST /v2/models/run/infer HTTP/1.1\r\nHost: x\r\n"
+    nested = b"[" * 200_000
+    with unharmed(server, sample):
+        for body in (
+            head + b"Content-Length: %d\r\n\r\n" % len(nested) + nested,
+            head + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\n[\r\n" * 700_000 + b"0\r\n\r\n",
+        ):
+            with connection_to(server, service) as connection:
+                assert answer_to(connection, body).startswith(b"HTTP/1.1 501 ")
+        assert not_ready(server.http_url) == ""
+
+
+def connection_to(server, service):
+    return socket.create_connection(("127.0.0.1", getattr(server.ports, service)), timeout=60)
+
+
+def answer_to(connection, request):
+    """What comes back, even if the other side hangs up before it has read everything."""
+    with suppress(OSError):
+        connection.sendall(request)
+    try:
+        return connection.recv(100)
+    except ConnectionError:
+        return b"HTTP/1.1 501 (reset before it could be read)"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("service", ["http", "grpc", "metrics"])
+def test_connections_that_say_nothing_are_closed_and_hinder_nobody(server, sample, service):
+    with unharmed(server, sample), ExitStack() as stack:
+        silent = [stack.enter_context(connection_to(server, service)) for _ in range(MANY)]
+        began_s = time.monotonic()
+        assert diarize(server, sample.read_bytes()).turns
+        assert not_ready(server.http_url) == ""
+        for connection in silent:
+            connection.settimeout(max(0.1, began_s + 3 * CONNECTION_S - time.monotonic()))
+            while connection.recv(1000):
+                pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["run", "sad", "segmentation", "speaker_model"])
+def test_a_process_of_a_model_that_hangs_is_noticed_and_replaced(model, tmp_path, sample):
+    with serving(tmp_path) as server:
+        assert server.line().startswith("ready: ")
+        expected = diarize(server, sample.read_bytes()).rttm
+        os.kill(server.stubs_of(model)[0], signal.SIGSTOP)
+        began_s = time.monotonic()
+        line = server.line()
+        assert time.monotonic() - began_s < NOTICED_WITHIN_S + AGAIN_WITHIN_S
+        assert f"model '{model}' hang" in line
+        assert diarize(server, sample.read_bytes()).rttm == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", ["tritonserver", "proxy.py"])
+def test_a_server_that_hangs_is_noticed_and_replaced(program, tmp_path, sample):
+    with serving(tmp_path) as server:
+        assert server.line().startswith("ready: ")
+        expected = diarize(server, sample.read_bytes()).rttm
+        pid = server.server() if program == "tritonserver" else server.proxy()
+        os.kill(pid, signal.SIGSTOP)
+        began_s = time.monotonic()
+        assert "do not answer" in server.line() or program == "proxy.py"
+        assert time.monotonic() - began_s < NOTICED_WITHIN_S + AGAIN_WITHIN_S
+        assert diarize(server, sample.read_bytes()).rttm == expected

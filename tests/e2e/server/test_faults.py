@@ -1,0 +1,223 @@
+"""Faults of a running server: it comes back by itself, answers as before, and leaves nothing."""
+
+import os
+import re
+import shutil
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import soundfile
+import tritonclient.grpc as grpcclient
+
+from e2e.calls import diarize, diarize_all, same_turns, wav_bytes
+from e2e.serving_process import assert_gone, serving, shared_memory
+from server.processes import children
+from server.triton_server import MODEL_REPOSITORY
+
+N_CLIENTS = 4
+TRANSIENT = re.compile(r"StatusCode.UNAVAILABLE ")  # what clients may try again
+REST_S = 0.2  # between two requests while the server is away
+
+pytestmark = [pytest.mark.triton, pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+def recordings(sample):
+    """Four excerpts of the sample, each of its own length."""
+    samples, rate_hz = soundfile.read(sample, dtype="float32")
+    return [wav_bytes(samples[6 * rate_hz : (12 + 2 * n) * rate_hz]) for n in range(N_CLIENTS)]
+
+
+class Load:
+    """Clients that ask one recording each, over and over, until the block ends.
+
+    Attributes
+    ----------
+    n_answers
+        How many answers each client got.
+    wrong
+        Answers that differ from those expected.
+    errors
+        Status of every refusal.
+    """
+
+    def __init__(self, server, recordings, expected):
+        self.n_answers = [0] * len(recordings)
+        self.wrong, self.errors = [], []
+        self._server, self._over = server, threading.Event()
+        self._work = list(enumerate(zip(recordings, expected, strict=True)))
+
+    def __enter__(self):
+        self._threads = ThreadPoolExecutor(len(self._work))
+        self._clients = [self._threads.submit(self._ask, n, *pair) for n, pair in self._work]
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._threads.shutdown()
+        for client in self._clients:
+            client.result()
+
+    def _ask(self, number, recording, expected):
+        while not self._over.is_set():
+            try:
+                labels = diarize(self._server, recording).labels
+            except grpcclient.InferenceServerException as error:
+                self.errors.append(f"{error.status()} {error.message()}")
+                self._over.wait(REST_S)
+                continue
+            self.n_answers[number] += 1
+            if not same_turns(labels, expected):
+                self.wrong.append(labels)
+
+    def wait_for_answers(self):
+        """Wait until every client got one more."""
+        before = list(self.n_answers)
+        deadline = time.monotonic() + 120
+        while not all(now > then for now, then in zip(self.n_answers, before, strict=True)):
+            assert time.monotonic() < deadline, (before, self.n_answers, self.errors)
+            time.sleep(0.05)
+
+
+def survives(tmp_path, recordings, victim, *words):
+    """Kill a process under load; serve.sh must say so, go on as before and leave nothing."""
+    with serving(tmp_path) as server:
+        assert server.line().startswith("ready: ")
+        expected = [diarize(server, recording).labels for recording in recordings]
+        assert all(labels.size for labels in expected)
+        regions = set(shared_memory(server.shared_memory_prefix()))
+        with Load(server, recordings, expected) as load:
+            load.wait_for_answers()
+            before = children(server.process.pid)
+            os.kill(victim(server), signal.SIGKILL)
+            line = server.line()
+            load.wait_for_answers()
+        assert line.startswith("ready again after ")
+        assert any(word in line for word in words), line
+        assert line.endswith("; restart 1\n")
+        assert not load.wrong
+        assert all(map(TRANSIENT.match, load.errors)), {*load.errors}
+        now = set(shared_memory(server.shared_memory_prefix()))
+        stays = ("door", "grpc:1", "metrics")  # what Triton and serve.sh name alike every time
+        assert regions & now == {name for name in regions if name.endswith(stays)}
+        assert before & children(server.process.pid) == {server.proxy()}
+        processes, prefix = children(server.process.pid), server.shared_memory_prefix()
+        server.process.terminate()
+        status, said = server.end()
+    assert status == 128 + signal.SIGTERM
+    # Of what the server worked on, the proxy says that it is held off for a while.
+    assert all(line.startswith("proxy: crash 1 during") for line in said.splitlines()), said
+    assert_gone(processes, prefix)
+
+
+def test_under_load_a_killed_run_is_replaced_and_answers_are_as_before(tmp_path, recordings):
+    # Triton itself dies of a stub that is killed in the midst of a request.
+    words = ("model 'run'", "tritonserver ended with status -")
+    survives(tmp_path, recordings, lambda server: server.stubs_of("run")[0], *words)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["sad", "segmentation", "speaker_model"])
+def test_under_load_a_killed_net_is_replaced(model, tmp_path, recordings):
+    words = (f"model '{model}'", "tritonserver ended with status -")
+    survives(tmp_path, recordings, lambda server: server.stubs_of(model)[0], *words)
+
+
+@pytest.mark.slow
+def test_under_load_a_killed_tritonserver_is_replaced(tmp_path, recordings):
+    survives(tmp_path, recordings, lambda server: server.server(), "ended with status -9")
+
+
+@pytest.mark.slow
+def test_a_fault_while_it_loads_again_is_mended_too(tmp_path, sample):
+    with serving(tmp_path) as server:
+        assert server.line().startswith("ready: ")
+        expected = diarize(server, sample.read_bytes()).rttm
+        dying = set(server.stubs_of("run"))
+        os.kill(server.server(), signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while not (loaded := sorted(set(server.stubs_of("run")) - dying)):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.kill(loaded[0], signal.SIGKILL)
+        assert "restart 1" in server.line()
+        assert len(server.stubs_of("run")) == 4
+        assert diarize(server, sample.read_bytes()).rttm == expected
+
+
+@pytest.mark.slow
+def test_a_server_whose_serve_was_killed_is_ended_by_the_next(tmp_path, sample):
+    with serving(tmp_path) as killed:
+        assert killed.line().startswith("ready: ")
+        left, prefix = children(killed.process.pid), killed.shared_memory_prefix()
+        killed.process.kill()
+        killed.process.wait()
+    with serving(tmp_path, ports=killed.ports) as server:
+        assert server.line().startswith("ready: ")
+        assert_gone(left, prefix)
+        assert diarize(server, sample.read_bytes()).turns
+
+
+@pytest.mark.slow
+def test_starts_that_fail_end_it_with_the_reason(tmp_path, sample):
+    repository = tmp_path / "models"
+    shutil.copytree(MODEL_REPOSITORY, repository)
+    with serving(tmp_path, "--restarts=1", f"--model-repository={repository}") as server:
+        assert server.line().startswith("ready: ")
+        processes, prefix = children(server.process.pid), server.shared_memory_prefix()
+        (repository / "sad" / "1" / "silero_vad.jit").unlink()
+        os.kill(server.stubs_of("sad")[0], signal.SIGKILL)
+        status, errors = server.end()
+    assert status == 1
+    assert errors.startswith(
+        "serve: gave up after 1 failed starts in a row; the last one: model 'sad' does not load: "
+    )
+    assert_gone(processes, prefix)
+
+
+@pytest.mark.slow
+def test_sigterm_lets_a_long_recording_finish_and_refuses_new_ones(tmp_path, sample):
+    samples, _ = soundfile.read(sample, dtype="float32")
+    long = wav_bytes(np.tile(samples, 10))  # 5 minutes
+    with serving(tmp_path, "--drain=120") as server, ThreadPoolExecutor(1) as thread:
+        assert server.line().startswith("ready: ")
+        processes, prefix = children(server.process.pid), server.shared_memory_prefix()
+        expected = diarize(server, long).rttm
+        asked = thread.submit(diarize, server, long)
+        time.sleep(1)  # it is on its way; nothing tells when it has begun
+        server.process.terminate()
+        refused = refusal(server, sample.read_bytes())
+        assert not asked.done()
+        assert refused.status() == "StatusCode.UNAVAILABLE"
+        assert "the server is stopping" in refused.message()
+        assert asked.result(240).rttm == expected
+        assert server.end() == (128 + signal.SIGTERM, "")
+    assert_gone(processes, prefix)
+
+
+def refusal(server, recording):
+    """The error that a request gets, asked again until there is one."""
+    answers = diarize_all(server, [recording])
+    deadline = time.monotonic() + 120
+    while not isinstance(answers[-1], grpcclient.InferenceServerException):
+        assert time.monotonic() < deadline
+        answers = diarize_all(server, [recording])
+    return answers[-1]
+
+
+@pytest.mark.slow
+def test_work_that_takes_too_long_ends_with_the_server(tmp_path, sample):
+    samples, _ = soundfile.read(sample, dtype="float32")
+    with serving(tmp_path, "--drain=1") as server, ThreadPoolExecutor(1) as thread:
+        assert server.line().startswith("ready: ")
+        processes, prefix = children(server.process.pid), server.shared_memory_prefix()
+        asked = thread.submit(refusal, server, wav_bytes(np.tile(samples, 60)))
+        time.sleep(2)
+        server.process.terminate()
+        assert asked.result(120).status() == "StatusCode.UNAVAILABLE"
+        assert server.end() == (128 + signal.SIGTERM, "")
+    assert_gone(processes, prefix)

@@ -1,0 +1,313 @@
+"""Reports of planted turns, in a browser: hostile, silent, an hour long, changed; what is heard."""
+
+import numpy as np
+import pytest
+import soundfile
+from playwright.sync_api import expect
+
+from e2e.long_recordings import repeated
+from e2e.report_view import is_playing, lanes, opened, same_times, table_cells, time_s, value
+from e2e.reports import RATE_HZ, ROWS, TRUE_ROWS, made_report
+from formats.result import Doubt, Result
+from made_media import noise
+from report_cases import HOSTILE, turns
+from viewer.making import report_of
+from viewer.statistics import statistics
+
+OPENS_WITHIN_S = 2.0
+SAME_MOMENT_S = 0.02
+NAMED = HOSTILE.replace(" ", "_")  # RTTM's fields hold no white space
+# What is read of a page, by eyes and by screen readers.
+ALL_TEXTS = """() => [document.title, document.body.innerText,
+    ...[...document.querySelectorAll("[title], [aria-label]")].flatMap((each) =>
+        ["title", "aria-label"].map((name) => each.getAttribute(name) ?? "")),
+]"""
+# When, since the browser was told to go there, lanes are painted and the sound can be played.
+NOTE_WHEN_READY = """document.addEventListener("loadedmetadata", () => {
+    requestAnimationFrame(() => requestAnimationFrame(() => {
+        if (document.querySelector(".lane-speaker .block")) globalThis.ready_ms = performance.now();
+    }));
+}, true);"""
+# Samples that the player gives out after a seek, from the first that is not silence.
+LISTEN = """async ({ starts_s, length_s }) => {
+    const { audio } = diarizationView.player;
+    const context = new AudioContext({ sampleRate: 16000 });
+    const listener = context.createScriptProcessor(1024, 1, 1);
+    let blocks = [];
+    listener.onaudioprocess = (event) => {
+        const block = event.inputBuffer.getChannelData(0);
+        if (blocks.length || block.some((sample) => sample)) blocks.push([...block]);
+    };
+    context.createMediaElementSource(audio).connect(listener);
+    listener.connect(context.destination);
+    await context.resume();
+    const heard = [];
+    for (const start_s of starts_s) {
+        const seeked = new Promise((resolve) => (audio.onseeked = resolve));
+        diarizationView.seek(start_s);
+        await seeked;
+        blocks = [];
+        await audio.play();
+        while (blocks.length * 1024 < length_s * 16000) {
+            await new Promise((go) => setTimeout(go, 20));
+        }
+        audio.pause();
+        heard.push(blocks.flat());
+        await new Promise((go) => setTimeout(go, 200));
+    }
+    return heard;
+}"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A function that makes a report of samples and turns, by the command; returns its path."""
+    return lambda *of: made_report(tmp_path_factory.mktemp("made"), *of)
+
+
+@pytest.fixture(scope="module")
+def talk(made):
+    return made("talk", noise(20 * RATE_HZ), ROWS, TRUE_ROWS)
+
+
+@pytest.fixture
+def page(visit, talk):
+    return opened(visit, talk).page
+
+
+def test_what_is_heard_lies_where_the_turns_are(visit, talk):
+    page = opened(visit, talk).page
+    starts_s = [0.0, 3.333, 12.5, 7.0]
+    page.locator(".wave").click()  # browsers play nothing before somebody does something
+
+    heard = page.evaluate(LISTEN, {"starts_s": starts_s, "length_s": 0.4})
+
+    samples = noise(20 * RATE_HZ) / 32_768
+    for start_s, blocks in zip(starts_s, heard, strict=True):
+        first = np.flatnonzero(blocks)[0]
+        part = np.array(blocks[first + 800 : first + 4_000])
+        likeness = np.correlate(samples, part, "valid")
+        moment_s = (likeness.argmax() - 800) / RATE_HZ
+        assert moment_s == pytest.approx(start_s, abs=SAME_MOMENT_S)
+
+
+def seconds_to_open(visit, path):
+    shown = visit("about:blank")
+    page = shown.page
+    page.add_init_script(NOTE_WHEN_READY)
+    page.goto(path.as_uri(), wait_until="commit")
+    ready_ms = shown.until(lambda: page.evaluate("globalThis.ready_ms"), "lanes and sound")
+    assert page.locator(".lane-speaker .block").count() > 100
+    assert value(page, "view.player.audio.duration") == pytest.approx(3600, abs=0.01)
+    assert len(value(page, "view.turns")) == 1600
+    page.context.close()
+    return ready_ms / 1000
+
+
+def test_an_hour_opens_within_two_seconds(visit, made, sample, tmp_path):
+    (tmp_path / "hour.flac").write_bytes(repeated(sample, 120))
+    samples, _ = soundfile.read(tmp_path / "hour.flac", dtype="int16")
+    rows = [(2.25 * n, 2.25 * n + 1.9, f"speaker{n % 5}") for n in range(1600)]
+    path = made("hour", samples, rows, [(begin + 0.2, end, name) for begin, end, name in rows])
+
+    took_s = [seconds_to_open(visit, path) for _ in range(3)]
+    opened(visit, path).screenshot("report_hour")
+
+    assert min(took_s) < OPENS_WITHIN_S, took_s
+    assert path.stat().st_size < 60e6
+
+
+def test_an_hour_can_be_walked_through(visit, made):
+    rows = [(2.25 * n, 2.25 * n + 1.9, f"speaker{n % 2}") for n in range(1600)]
+    page = opened(visit, made("long", np.zeros(3600 * RATE_HZ, np.int16), rows)).page
+
+    assert page.locator(".block").count() < 1600  # what is thinner than pixels is drawn together
+    page.evaluate("() => { diarizationView.seek(1800); diarizationView.zoomBy(1e6); }")
+    seen = [lane for lane in lanes(page) if lane["kind"] == "speaker"]
+    shown = sorted(pair for lane in seen for pair in lane["times"])
+    first = next(n for n, (_, end, _) in enumerate(rows) if end >= shown[0][0] - 0.01)
+    assert len(shown) < 20
+    assert same_times(shown, [row[:2] for row in rows[first : first + len(shown)]])
+    assert shown[0][0] < 1800 < shown[-1][1]
+
+
+def test_hostile_names_are_only_shown(visit, made):
+    shown = opened(visit, made("talk", noise(20 * RATE_HZ), [(0, 5, NAMED)], [(0, 4, NAMED)]))
+
+    assert shown.page.locator("img").count() == 0
+    expect(shown.page.locator(".label.lane-speaker .name")).to_have_text(NAMED)
+    expect(shown.page.locator(".turn .name")).to_have_text(NAMED)
+    assert table_cells(shown.page)[1][0] == NAMED
+
+
+def test_a_name_reorders_nothing_that_stands_around_it(visit, made):
+    name = "Ana\u202egpj"
+    page = opened(visit, made("marks", noise(5 * RATE_HZ), [(0, 2, name)], [(0, 2, name)])).page
+
+    texts = page.evaluate(ALL_TEXTS)
+    assert [text for text in texts if "\u202e" in text] == []
+    assert lanes(page)[0]["label"] == table_cells(page)[1][0] == r"Ana\u202egpj"
+    assert value(page, "view.turns[0].speaker") == name
+    for place in (".label.lane-speaker .name", ".turn .name", "tbody th", "h1"):
+        assert page.locator(f"{place} bdi").count() == 1, place
+
+
+def test_thousands_of_names_take_no_square_of_time(page):
+    took_ms = page.evaluate(
+        """() => {
+            const turns = Array.from({ length: 20000 }, (_, n) => (
+                { speaker: `S${n % 2000}`, start_s: n, end_s: n + 1000, confidence: 1 }));
+            const before_ms = performance.now();
+            lanesOf({}, turns);
+            speakerStatistics(turns);
+            const talking = talkingAt(turns);
+            for (let time_s = 0; time_s < 20000; time_s++) talking(time_s);
+            return performance.now() - before_ms;
+        }"""
+    )
+
+    assert took_ms < 2000  # 100 ms on a free core; a square of them takes 10 s and more
+
+
+def test_doubt_about_the_number_of_speakers_is_seen(visit, talk, tmp_path):
+    soundfile.write(tmp_path / "a.wav", noise(RATE_HZ), RATE_HZ)
+    doubtful = Result("a", turns((0, 1, "x")), doubt=Doubt(0.071, more_speakers_likely=True))
+    (tmp_path / "a.html").write_text(report_of(tmp_path / "a.wav", doubtful))
+
+    page = opened(visit, tmp_path / "a.html").page
+    plain = visit((tmp_path / "a.html").as_uri(), java_script_enabled=False).page
+
+    text = "More speakers may be present than were found: 7 % of the speech"
+    note = page.get_by_role("note", name="Number of speakers")
+    expect(note).to_contain_text(text)
+    expect(note).to_be_in_viewport()
+    expect(plain.get_by_text(text)).to_be_visible()
+    assert opened(visit, talk).page.locator(".doubt").count() == 0
+
+
+def test_nobody_speaks(visit, made):
+    page = opened(visit, made("talk", noise(RATE_HZ), [])).page
+
+    expect(page.get_by_text("No speech found.")).to_be_visible()
+    assert lanes(page) == []
+    for key in ("]", "[", "ArrowDown", "+", "0", "ArrowRight"):
+        page.keyboard.press(key)
+    assert time_s(page) == 1
+    page.get_by_role("listbox").press("End")
+
+
+def test_other_turns_can_be_shown(page):
+    page.evaluate(
+        """() => {
+            globalThis.told = [];
+            for (const name of ["turnschanged", "turnselected", "timechanged"]) {
+                diarizationView.addEventListener(name, ({ detail }) => told.push([name, detail]));
+            }
+            diarizationView.setTurns([
+                { start_s: 8, end_s: 9, speaker: "cleo", confidence: null },
+                { start_s: 1, end_s: 3, speaker: "anna", confidence: 0.5 },
+            ]);
+            diarizationView.selectTurn(1);
+        }"""
+    )
+
+    found = {lane["label"]: lane["times"] for lane in lanes(page) if lane["kind"] == "speaker"}
+    assert list(found) == ["anna", "cleo"]
+    assert same_times(found["cleo"], [(8, 9)])
+    assert [row[:3] for row in table_cells(page)[1:]] == [
+        ["anna", "1", "0:02.0"],
+        ["cleo", "1", "0:01.0"],
+    ]
+    told = page.evaluate("told")
+    assert ["timechanged", {"time_s": 8}] in told
+    changes = [each for each in told if each[0] != "timechanged"]
+    assert [name for name, _ in changes] == ["turnschanged", "turnselected", "turnselected"]
+    assert changes[-1] == [
+        "turnselected",
+        {"index": 1, "turn": {"start_s": 8, "end_s": 9, "speaker": "cleo", "confidence": None}},
+    ]
+
+
+def test_the_chosen_turn_stays_chosen_when_turns_change(page):
+    page.evaluate(
+        """() => {
+            diarizationView.zoomBy(4);
+            const turns = diarizationView.turns.map((turn) => ({ ...turn, speaker: "all" }));
+            turns.push(turns.shift()); // in any order
+            diarizationView.setTurns(turns, 0);
+        }"""
+    )
+
+    assert value(page, "view.selected") == 1
+    assert value(page, "view.timeline.scale.px_per_s / view.timeline.scale.least") == 4
+    assert page.locator(".block.selected").get_attribute("data-index") == "1"
+    assert page.locator(".turn[aria-selected=true]").get_attribute("data-index") == "1"
+
+
+def test_the_viewer_counts_as_the_client_does(page):
+    random = np.random.default_rng(0)
+    for n_turns in range(1, 30):
+        begins = random.integers(0, 5_000, n_turns) / 1000
+        lengths = random.integers(1, 2_000, n_turns) / 1000
+        rows = [
+            (begin, round(begin + length, 3), "abc"[number % 3])
+            for number, (begin, length) in enumerate(zip(begins, lengths, strict=True))
+        ]
+        counted = page.evaluate(
+            """rows => speakerStatistics(
+                rows.map(([start_s, end_s, speaker]) => ({ start_s, end_s, speaker })))""",
+            [[float(begin), float(end), name] for begin, end, name in rows],
+        )
+        expected = statistics(turns(*rows))
+        assert len(counted) == len(expected)
+        for shown, wanted in zip(counted, expected, strict=True):
+            assert shown == pytest.approx(
+                {
+                    "speaker": wanted.speaker,
+                    "n_turns": wanted.n_turns,
+                    "talk_s": wanted.talk_ms / 1000,
+                    "sum_s": wanted.mean_turn_ms * wanted.n_turns / 1000,
+                    "longest_s": wanted.longest_turn_ms / 1000,
+                    "overlap_s": wanted.overlap_share * wanted.talk_ms / 1000,
+                    "share": wanted.share,
+                    "mean_s": wanted.mean_turn_ms / 1000,
+                    "overlap_share": wanted.overlap_share,
+                }
+            )
+
+
+def test_thin_turns_are_drawn_together_as_dense_as_they_are(page):
+    times = [(0, 10), (11, 11.5), (12, 12.5), (13, 13.5), (20, 30)]
+
+    blocks = page.evaluate(
+        """times => visibleBlocks(
+            times.map(([start_s, end_s]) => ({ start_s, end_s })), 5, 25, 1)""",
+        times,
+    )
+
+    found = [(each["start_s"], each["end_s"], len(each["pieces"])) for each in blocks]
+    assert found == [(0, 10, 1), (11, 13.5, 3), (20, 30, 1)]
+    assert [each["covered"] for each in blocks] == pytest.approx([1, 1.5 / 2.5, 1])
+
+
+def test_the_playhead_is_followed(visit, talk):
+    shown = opened(visit, talk)
+    page = shown.page
+    page.evaluate("() => { diarizationView.zoomBy(1e6); diarizationView.seek(2.0); }")
+    left = page.locator(".scroller").evaluate("each => each.scrollLeft")
+
+    page.get_by_role("button", name="Play").click()
+
+    shown.until(lambda: time_s(page) > 5.5, "the sound to leave what is seen")
+    assert is_playing(page)
+    assert value(page, "view.timeline.shows(view.time_s)")
+    assert page.locator(".scroller").evaluate("each => each.scrollLeft") > left
+
+
+def test_a_page_without_sound_says_so(visit, made, monkeypatch):
+    monkeypatch.setattr("viewer.making.MOST_EMBEDDED_BYTES", 10)
+    page = visit(made("talk", noise(RATE_HZ), [(0, 1, "x")]).as_uri()).page
+
+    expect(page.get_by_text("too long to be part of this page")).to_be_visible()
+    expect(page.get_by_role("button", name="Play")).to_be_disabled()
+    assert len(lanes(page)) == 1

@@ -1,0 +1,260 @@
+"""The web page when things go otherwise: cancelled, away, reloaded, expired, refused."""
+
+from dataclasses import replace
+
+import pytest
+from playwright.sync_api import expect
+
+from e2e.counters import read_counts, wait_for_metrics, wait_until
+from e2e.long_recordings import repeated
+from e2e.web_page import (
+    choose,
+    forgive,
+    job_of,
+    kept_turns,
+    ready,
+    remembered,
+    saved,
+    shown_turns,
+    slow_down,
+    start,
+)
+from gateways import Clock, serving
+from server.triton_server import TritonServer
+
+CANCELLED = ("failed_requests", "cancelled")
+
+pytestmark = pytest.mark.triton
+
+
+@pytest.fixture
+def long(sample, tmp_path):
+    """A recording that takes a while."""
+    path = tmp_path / "long.flac"
+    path.write_bytes(repeated(sample, 10))
+    return path
+
+
+def rename_first(page, name):
+    speaker = shown_turns(page)[0][2]
+    page.get_by_label(f"Name of {speaker}").fill(name)
+    page.keyboard.press("Enter")
+
+
+def test_an_upload_is_cancelled_in_its_middle(visit, gateway, sample):
+    page = visit(gateway.url).page
+    slow_down(page)
+    start(page, sample)
+    expect(page.locator(".progress-text")).to_contain_text("sent,")
+
+    page.get_by_role("button", name="Cancel").click()
+
+    expect(page.get_by_text("Drop a recording here")).to_be_visible()
+    wait_until(lambda: gateway.files() == [])
+    assert remembered(page) == []
+
+
+def test_a_job_is_cancelled_in_triton_too(visit, server, gateway, long):
+    wait_for_metrics(server)
+    before = read_counts(server)
+    page = visit(gateway.url).page
+    start(page, long)
+    expect(page.locator(".progress-text")).to_contain_text("Finding who speaks when")
+    wait_until(lambda: gateway.state(job_of(page)) == "running")
+
+    page.get_by_role("button", name="Cancel").click()
+
+    wait_until(lambda: read_counts(server)[CANCELLED] > before[CANCELLED])
+    assert gateway.files() == []
+    assert remembered(page) == []
+
+
+def test_two_browsers_see_their_own_recordings_alone(visit, gateway, sample, tmp_path):
+    seen = []
+    for name in ("mine.wav", "yours.wav"):
+        path = tmp_path / name
+        path.write_bytes(sample.read_bytes())
+        seen.append(visit(gateway.url))
+        start(seen[-1].page, path)
+    for each in seen:
+        ready(each.page)
+        each.page.get_by_role("link", name="All recordings").click()
+        expect(each.page.locator(".state")).to_have_text("Done")
+    mine, yours = (each.page for each in seen)
+
+    expect(mine.get_by_role("link", name="mine.wav")).to_be_visible()
+    expect(mine.get_by_text("yours.wav")).to_have_count(0)
+    expect(yours.get_by_text("mine.wav")).to_have_count(0)
+    assert set(remembered(mine)).isdisjoint(remembered(yours))
+
+
+def test_a_server_killed_in_the_middle_is_told_and_costs_nothing(visit, settings, long, tmp_path):
+    with (
+        TritonServer(tmp_path / "tritonserver.log") as server,
+        serving(replace(settings, url=server.url)) as gateway,
+    ):
+        seen = visit(gateway.url)
+        page = seen.page
+        start(page, long)
+        expect(page.locator(".progress-text")).to_contain_text("Finding who speaks when")
+        wait_until(lambda: gateway.state(job_of(page)) == "running")
+        server.kill(drain_s=0)
+        expect(page.get_by_text("The diarization server is away")).to_be_visible(timeout=60_000)
+        server.start()
+
+        ready(page)
+
+        expect(page.get_by_text("The diarization server is away")).to_be_hidden()
+        assert shown_turns(page)[-1][1] > 9 * 30
+        forgive(seen)
+
+
+def test_the_page_goes_on_after_a_reload(visit, gateway, long):
+    page = visit(gateway.url).page
+    start(page, long)
+    expect(page.locator(".progress-text")).to_contain_text("Finding who speaks when")
+    job = job_of(page)
+
+    page.reload()
+
+    expect(page.get_by_role("heading", name="long.flac")).to_be_visible()
+    ready(page)
+    assert job_of(page) == job
+
+
+def test_an_upload_that_is_faster_than_its_page_leads_to_the_result(visit, gateway, sample):
+    page = visit(gateway.url).page
+    start(page, sample)
+    ready(page)
+    result = page.url
+
+    page.evaluate("location.hash = 'upload'")  # as where it had arrived before this was followed
+
+    page.wait_for_url(result)
+    ready(page)
+
+
+def test_an_upload_that_a_reload_ended_is_told(visit, gateway, sample):
+    seen = visit(gateway.url)
+    page = seen.page
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    session = slow_down(page)
+    start(page, sample)
+    expect(page.locator(".progress-text")).to_contain_text("sent,")
+
+    page.reload()
+
+    expect(
+        page.get_by_text("The upload of sample.wav ended when the page was left")
+    ).to_be_visible()
+    assert asked == ["beforeunload"]
+    session.detach()
+    page.reload()
+    expect(page.get_by_text("Drop a recording here")).to_be_visible()
+    expect(page.get_by_text("The upload of sample.wav")).to_have_count(0)
+
+
+def test_corrections_wait_until_the_service_is_there_again(visit, gateway, sample):
+    seen = visit(gateway.url)
+    page = seen.page
+    start(page, sample)
+    ready(page)
+    page.context.set_offline(True)
+    rename_first(page, "Ana")
+    expect(page.get_by_text("Not saved yet. The service cannot be reached")).to_be_visible()
+
+    page.context.set_offline(False)
+
+    saved(page)
+    assert kept_turns(gateway, job_of(page)) == shown_turns(page)
+    forgive(seen)
+
+
+def test_corrections_that_could_not_be_saved_outlive_a_reload(visit, gateway, sample):
+    seen = visit(gateway.url)
+    page = seen.page
+    page.on("dialog", lambda dialog: dialog.accept())
+    start(page, sample)
+    ready(page)
+    page.route("**/turns", lambda route: route.abort())
+    rename_first(page, "Ana")
+    expect(page.get_by_text("Not saved yet.")).to_be_visible()
+    page.unroute("**/turns")
+    wanted = shown_turns(page)
+
+    page.reload()
+    ready(page)
+
+    assert shown_turns(page) == wanted
+    wait_until(lambda: kept_turns(gateway, job_of(page)) == wanted)
+    forgive(seen)
+
+
+def test_an_expired_recording_is_told(visit, server, settings, sample):
+    clock = Clock()
+    with serving(replace(settings, url=server.url), clock) as gateway:
+        seen = visit(gateway.url)
+        page = seen.page
+        start(page, sample)
+        ready(page)
+        clock.leap_s = settings.keep_s + 5
+        address = page.url
+        page.get_by_role("link", name="All recordings").click()
+        expect(
+            page.get_by_text("sample.wav is no longer there: results are kept for 1 hour.")
+        ).to_be_visible()
+        assert remembered(page) == []
+
+        page.goto(address)
+
+        expect(page.get_by_role("heading", name="There is no such recording")).to_be_visible()
+        page.get_by_role("link", name="Choose a recording").click()
+        expect(page.get_by_text("Drop a recording here")).to_be_visible()
+        forgive(seen)
+
+
+def test_a_gateway_that_is_away_is_told_and_asked_again(visit, gateway, sample):
+    seen = visit(gateway.url)
+    page = seen.page
+    choose(page, sample)
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator(".progress-text")).to_contain_text("The upload broke off")
+
+    page.context.set_offline(False)
+
+    ready(page)
+    forgive(seen)
+
+
+def test_a_server_that_is_away_from_the_beginning_is_told(visit, settings, tmp_path):
+    server = TritonServer(tmp_path / "tritonserver.log")
+    with serving(replace(settings, url=server.url)) as gateway:
+        seen = visit(gateway.url)
+        away = seen.page.get_by_text("The diarization server is not ready.")
+        expect(away).to_be_visible()
+        with server:
+            expect(away).to_be_hidden()
+        forgive(seen)
+
+
+def test_what_another_window_corrected_is_seen_on_coming_back(visit, gateway, sample):
+    page = visit(gateway.url).page
+    start(page, sample)
+    ready(page)
+    before = shown_turns(page)
+    other = page.context.new_page()
+    other.goto(page.url)
+    ready(other)
+    rename_first(other, "Ana")
+    saved(other)
+
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+    expect(page.get_by_label("Name of Ana")).to_be_visible()
+    assert shown_turns(page) == shown_turns(other)
+    page.keyboard.press("Control+z")
+    assert shown_turns(page) == before
+    saved(page)
+    assert kept_turns(gateway, job_of(page)) == before

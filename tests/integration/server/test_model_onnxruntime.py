@@ -1,0 +1,344 @@
+"""The stand-in for Triton's onnxruntime backend, on small random networks."""
+
+import threading
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from tritonclient.grpc import model_config_pb2 as pb
+
+from integration.fake_pb_utils import (
+    FakeServer,
+    ModelConfig,
+    Request,
+    TritonError,
+    TritonModelException,
+)
+from integration.model_contract import REPOSITORY, config_dict
+from integration.model_loading import execute, initialize_args, loaded
+
+BACKEND = REPOSITORY.parent / "scripts" / "server" / "backends" / "onnxruntime" / "model.py"
+N_BINS, DIM = 3, 2
+WEIGHTS = np.random.default_rng(0).standard_normal((N_BINS, DIM)).astype(np.float32)
+
+
+def write_network(path):
+    """feats (batch, time, 3) -> embs (batch, 2), mean over time by random weights; peak (batch)."""
+    nodes = [
+        helper.make_node("ReduceMean", ["feats"], ["mean"], axes=[1], keepdims=0),
+        helper.make_node("MatMul", ["mean", "weights"], ["embs"]),
+        helper.make_node("ReduceMax", ["feats"], ["peak"], axes=[1, 2], keepdims=0),
+    ]
+    shapes = {"feats": ["batch", "time", N_BINS], "embs": ["batch", DIM], "peak": ["batch"]}
+    tensors = {
+        name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in shapes.items()
+    }
+    graph = helper.make_graph(
+        nodes,
+        "net",
+        [tensors["feats"]],
+        [tensors["embs"], tensors["peak"]],
+        [numpy_helper.from_array(WEIGHTS, "weights")],
+    )
+    opset = [helper.make_opsetid("", 13)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Version folder with the network."""
+    write_network(tmp_path / "model.onnx")
+    return tmp_path
+
+
+@pytest.fixture
+def server():
+    return FakeServer()
+
+
+@pytest.fixture
+def backend(folder, server):
+    with loaded(BACKEND, server, folder) as module:
+        yield module
+
+
+def network_config(max_batch_size=4, inputs=True, outputs=True, **parameters):
+    """Configuration of the network; `dims` have a batch dimension only without batching."""
+    batch = [] if max_batch_size else [-1]
+    config = pb.ModelConfig(name="net", backend="onnxruntime", max_batch_size=max_batch_size)
+    if inputs:
+        config.input.add(name="feats", data_type=pb.TYPE_FP32, dims=[*batch, -1, N_BINS])
+    if outputs:
+        config.output.add(name="embs", data_type=pb.TYPE_FP32, dims=[*batch, DIM])
+        config.output.add(name="peak", data_type=pb.TYPE_FP32, dims=batch)
+    for name, value in parameters.items():
+        config.parameters[name].string_value = value
+    return config
+
+
+def started(backend, config, folder, kind="CPU"):
+    model = backend.TritonPythonModel()
+    model.initialize(initialize_args(config, folder, kind))
+    return model
+
+
+def completed(backend, config):
+    """Inputs and outputs as name -> (type, dims) after auto-completion."""
+    before = ModelConfig(config_dict(config))
+    after = backend.TritonPythonModel.auto_complete_config(before).as_dict()
+    return [
+        {tensor["name"]: (tensor["data_type"], tensor["dims"]) for tensor in after[kind]}
+        for kind in ("input", "output")
+    ]
+
+
+def feats(n_rows, n_frames=5, seed=0):
+    shape = (n_rows, n_frames, N_BINS)
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+class CountedSession:
+    """A session that remembers how many rows each run had, and how many ran at once."""
+
+    def __init__(self, session, least_at_once=1):
+        self.session, self.rows = session, []
+        self.together = threading.Barrier(least_at_once)
+
+    def run(self, names, feed):
+        self.together.wait(timeout=10)
+        self.rows.append(len(feed["feats"]))
+        return self.session.run(names, feed)
+
+
+def test_tensors_that_are_not_configured_are_read_from_the_file(backend):
+    inputs, outputs = completed(backend, network_config(inputs=False, outputs=False))
+    assert inputs == {"feats": ("TYPE_FP32", [-1, N_BINS])}
+    assert outputs == {"embs": ("TYPE_FP32", [DIM]), "peak": ("TYPE_FP32", [])}
+
+
+def test_without_batching_the_first_dimension_is_part_of_the_dims(backend):
+    inputs, outputs = completed(backend, network_config(0, inputs=False, outputs=False))
+    assert inputs["feats"] == ("TYPE_FP32", [-1, -1, N_BINS])
+    assert outputs["embs"] == ("TYPE_FP32", [-1, DIM])
+
+
+def test_configured_tensors_stay_as_they_are(backend):
+    config = network_config(outputs=False)
+    config.input[0].dims[:] = [148, N_BINS]
+    config.output.add(name="peak", data_type=pb.TYPE_FP32, dims=[1])
+    inputs, outputs = completed(backend, config)
+    assert inputs == {"feats": ("TYPE_FP32", [148, N_BINS])}
+    assert outputs == {"peak": ("TYPE_FP32", [1])}
+
+
+def test_only_the_outputs_are_completed_where_the_inputs_are_configured(backend):
+    config = network_config(outputs=False)
+    config.input[0].dims[:] = [148, N_BINS]
+    inputs, outputs = completed(backend, config)
+    assert inputs == {"feats": ("TYPE_FP32", [148, N_BINS])}
+    assert set(outputs) == {"embs", "peak"}
+
+
+def test_a_complete_configuration_needs_no_file(backend, folder):
+    (folder / "model.onnx").unlink()
+    inputs, outputs = completed(backend, network_config())
+    assert (set(inputs), set(outputs)) == ({"feats"}, {"embs", "peak"})
+
+
+def test_the_answer_is_that_of_the_network(backend, folder):
+    config = network_config()
+    (outputs,) = execute(started(backend, config, folder), [Request(config, {"feats": feats(3)})])
+    assert np.allclose(outputs["embs"], feats(3).mean(axis=1) @ WEIGHTS, atol=1e-6)
+    assert np.array_equal(outputs["peak"], feats(3).max(axis=(1, 2)))
+
+
+def test_requests_that_come_together_get_their_own_rows_back(backend, folder):
+    config = network_config()
+    model = started(backend, config, folder)
+    inputs = [feats(n_rows, seed=n_rows) for n_rows in (1, 3, 2)]
+    together = execute(model, [Request(config, {"feats": each}) for each in inputs])
+    for outputs, each in zip(together, inputs, strict=True):
+        (alone,) = execute(model, [Request(config, {"feats": each})])
+        assert outputs.keys() == alone.keys() == {"embs", "peak"}
+        for name, values in alone.items():
+            assert np.array_equal(outputs[name], values)
+
+
+@pytest.mark.parametrize(
+    ("n_threads", "n_rows", "slices"),
+    [
+        (1, 4, [4]),
+        (1, 5, [2, 3]),
+        (2, 1, [1]),
+        (2, 3, [1, 2]),
+        (2, 8, [4, 4]),
+        (2, 9, [2, 2, 2, 3]),
+        (2, 64, [4] * 16),
+        (8, 12, [1, 1, 1, 2, 1, 2, 2, 2]),
+    ],
+)
+def test_rows_are_cut_into_slices_for_all_threads(backend, folder, n_threads, n_rows, slices):
+    config = network_config(64, intra_op_thread_count=str(n_threads))
+    model = started(backend, config, folder)
+    model.session = CountedSession(model.session)
+    (outputs,) = execute(model, [Request(config, {"feats": feats(n_rows)})])
+    assert sorted(model.session.rows) == sorted(slices)
+    assert outputs["embs"].shape == (n_rows, DIM)
+    assert np.allclose(outputs["embs"], feats(n_rows).mean(axis=1) @ WEIGHTS, atol=1e-6)
+
+
+def test_slices_run_side_by_side_each_on_one_thread(backend, folder):
+    config = network_config(intra_op_thread_count="3")
+    model = started(backend, config, folder)
+    assert model.session.get_session_options().intra_op_num_threads == 1
+    model.session = CountedSession(model.session, least_at_once=3)
+    (outputs,) = execute(model, [Request(config, {"feats": feats(3)})])
+    assert len(outputs["embs"]) == 3
+
+
+def test_slices_of_several_requests_share_the_threads(backend, folder):
+    config = network_config(intra_op_thread_count="2")
+    model = started(backend, config, folder)
+    model.session = CountedSession(model.session, least_at_once=2)
+    outcomes = execute(model, [Request(config, {"feats": feats(1, seed=k)}) for k in (1, 2)])
+    assert [len(outputs["embs"]) for outputs in outcomes] == [1, 1]
+
+
+def test_without_batching_requests_run_one_by_one(backend, folder):
+    config = network_config(max_batch_size=0)
+    model = started(backend, config, folder)
+    model.session = CountedSession(model.session)
+    outcomes = execute(model, [Request(config, {"feats": feats(n)}) for n in (1, 2)])
+    assert sorted(model.session.rows) == [1, 2]
+    assert [len(outputs["embs"]) for outputs in outcomes] == [1, 2]
+
+
+def test_windows_of_different_lengths_are_all_answered(backend, folder):
+    config = network_config()
+    requests = [Request(config, {"feats": feats(2, n_frames)}) for n_frames in (5, 9)]
+    outcomes = execute(started(backend, config, folder), requests)
+    for outputs, n_frames in zip(outcomes, (5, 9), strict=True):
+        expected = feats(2, n_frames).mean(axis=1) @ WEIGHTS
+        assert np.allclose(outputs["embs"], expected, atol=1e-6)
+
+
+def test_a_bad_request_in_a_batch_fails_alone(backend, folder):
+    config = network_config()
+    model = started(backend, config, folder)
+    bad = Request(config, {"feats": np.zeros((1, 5, N_BINS + 1), np.float32)}, dims_checked=False)
+    good = [Request(config, {"feats": feats(2, seed=seed)}) for seed in (1, 2)]
+    before, error, after = execute(model, [good[0], bad, good[1]])
+    assert isinstance(error, TritonError)
+    assert error.code() is TritonError.INVALID_ARG
+    assert error.message().startswith("model 'net' failed: ")
+    for outputs, seed in ((before, 1), (after, 2)):
+        expected = feats(2, seed=seed).mean(axis=1) @ WEIGHTS
+        assert np.allclose(outputs["embs"], expected, atol=1e-6)
+
+
+def test_a_request_of_which_one_slice_fails_fails_as_a_whole_and_alone(backend, folder):
+    class Picky:
+        def __init__(self, session):
+            self.session = session
+
+        def run(self, names, feed):
+            if feed["feats"].min() < -100:
+                raise RuntimeError("too quiet")
+            return self.session.run(names, feed)
+
+    config = network_config(64, intra_op_thread_count="2")
+    model = started(backend, config, folder)
+    model.session = Picky(model.session)
+    bad = feats(20)
+    bad[13] = -1000
+    error, good = execute(model, [Request(config, {"feats": each}) for each in (bad, feats(9))])
+    assert error.message() == "model 'net' failed: too quiet"
+    assert good["embs"].shape == (9, DIM)
+
+
+def test_on_a_gpu_a_request_is_one_run(backend, folder, monkeypatch):
+    cuda = ("CUDAExecutionProvider", {"device_id": 0})
+    monkeypatch.setattr(backend, "device_providers", lambda _: [cuda, "CPUExecutionProvider"])
+    made = backend.create_session
+    monkeypatch.setattr(
+        backend, "create_session", lambda config, _, n: made(config, ["CPUExecutionProvider"], n)
+    )
+    config = network_config(64, intra_op_thread_count="2")
+    model = started(backend, config, folder, kind="GPU")
+    model.session = CountedSession(model.session)
+    (outputs,) = execute(model, [Request(config, {"feats": feats(20)})])
+    assert (model.session.rows, len(outputs["embs"])) == ([20], 20)
+
+
+def test_an_impossible_number_of_threads_keeps_the_model_from_loading(backend, folder):
+    with pytest.raises(TritonModelException, match=r"net.*got -1, expected 0 or more"):
+        started(backend, network_config(intra_op_thread_count="-1"), folder)
+
+
+def test_a_missing_file_is_named_with_its_remedy(backend, folder):
+    (folder / "model.onnx").unlink()
+    with pytest.raises(TritonModelException) as caught:
+        started(backend, network_config(), folder)
+    assert str(caught.value) == (
+        "model 'net': model.onnx is missing; "
+        "run ./scripts/setup.sh or scripts/setup/prepare_models.py"
+    )
+
+
+def test_a_file_that_is_no_network_is_named(backend, folder):
+    (folder / "model.onnx").write_bytes(b"half a download")
+    with pytest.raises(
+        TritonModelException, match=r"^model 'net': model.onnx is damaged or not .*; run "
+    ):
+        started(backend, network_config(), folder)
+
+
+def test_the_configured_file_name_is_honoured(backend, folder):
+    (folder / "model.onnx").rename(folder / "other.onnx")
+    config = network_config()
+    config.default_model_filename = "other.onnx"
+    assert started(backend, config, folder).output_names == ["embs", "peak"]
+
+
+def n_threads_of(model):
+    return model.session.get_session_options().intra_op_num_threads
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_the_thread_count_parameter_is_honoured(backend, folder, monkeypatch, n_threads):
+    monkeypatch.setenv("DIARIZATION_THREADS", "7")
+    config = network_config(0, intra_op_thread_count=str(n_threads))
+    assert n_threads_of(started(backend, config, folder)) == n_threads
+
+
+@pytest.mark.parametrize("parameters", [{}, {"intra_op_thread_count": "0"}])
+def test_by_default_a_net_has_as_many_threads_as_the_launcher_says(
+    backend, folder, monkeypatch, parameters
+):
+    monkeypatch.setenv("DIARIZATION_THREADS", "3")
+    assert n_threads_of(started(backend, network_config(0, **parameters), folder)) == 3
+
+
+def test_without_the_launcher_all_cores_we_may_use_are_used(backend, folder, monkeypatch):
+    monkeypatch.delenv("DIARIZATION_THREADS", raising=False)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: {4, 5, 6})
+    assert n_threads_of(started(backend, network_config(0), folder)) == 3
+
+
+def test_a_gpu_instance_without_a_cuda_provider_runs_on_the_cpu(backend, folder, monkeypatch):
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    model = started(backend, network_config(), folder, kind="GPU")
+    assert model.session.get_providers() == ["CPUExecutionProvider"]
+
+
+def test_a_gpu_instance_asks_for_its_own_device_first(backend, monkeypatch):
+    available = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(ort, "get_available_providers", lambda: available)
+    args = {"model_instance_kind": "GPU", "model_instance_device_id": "1"}
+    cuda = ("CUDAExecutionProvider", {"device_id": 1})
+    assert backend.device_providers(args) == [cuda, "CPUExecutionProvider"]
+    args["model_instance_kind"] = "CPU"
+    assert backend.device_providers(args) == ["CPUExecutionProvider"]

@@ -1,0 +1,160 @@
+"""How a server ends: who works is waited for, others are refused, and nothing is left behind."""
+
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from diarization.door import inside_the_door
+from diarization.errors import StoppingError
+from integration.fake_launcher import WAIT_S, flags_received
+from server.readiness import not_ready
+from server.shared_memory import SHM, new_prefix
+from server.triton_server import ServerError, TritonServer
+
+pytestmark = pytest.mark.usefixtures("fake_launcher")
+
+
+@pytest.fixture
+def left_behind():
+    """A function that puts a file into shared memory under a name; none outlives the test."""
+    paths = []
+
+    def put(name):
+        path = SHM / name
+        path.write_bytes(b"x")
+        paths.append(path)
+        return path
+
+    yield put
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def test_shared_memory_that_a_server_leaves_is_removed_and_no_other(log, left_behind):
+    server, other = TritonServer(log), TritonServer(log)
+    server.start()
+    kept = left_behind(f"{other.shared_memory_prefix}region")
+    gone = left_behind(f"{server.shared_memory_prefix}region")
+    server.stop()
+    assert not gone.exists()
+    assert kept.exists()
+    assert not list(SHM.glob(f"{server.shared_memory_prefix}*"))  # its door is gone too
+
+
+@pytest.mark.parametrize("flag", ["--fake-exit=3", "--fake-deaf"])
+def test_shared_memory_of_a_server_that_does_not_start_is_removed(flag, log, left_behind):
+    server = TritonServer(log, flags=[flag])
+    gone = left_behind(f"{server.shared_memory_prefix}region")
+    with pytest.raises(ServerError):
+        server.start(timeout_s=0.1)
+    assert not gone.exists()
+
+
+def test_a_prefix_of_the_callers_own_wins_and_is_swept_too(log, left_behind):
+    name = f"test_{new_prefix()}"
+    given = f"--backend-config=python,shm-region-prefix-name={name}"
+    server = TritonServer(log, flags=[given])
+    assert server.shared_memory_prefix == name
+    with server:
+        assert [flag for flag in flags_received(server) if "shm-region" in flag] == [given]
+        gone = left_behind(f"{name}region")
+    assert not gone.exists()
+
+
+def test_who_works_on_a_request_is_waited_for_and_others_are_refused(log, monkeypatch):
+    server = TritonServer(log)
+    monkeypatch.setenv("DIARIZATION_DOOR", str(server._door.path))
+    server.start()
+    with ThreadPoolExecutor(1) as thread:
+        with inside_the_door():
+            stopping = thread.submit(server.stop)
+            wait_until(lambda: refused() is not None)
+            assert server._process.poll() is None  # not even asked to stop
+            assert "asked to stop" not in log.read_text()
+        stopping.result(WAIT_S)
+    assert log.read_text().endswith("asked to stop\n")
+
+
+def refused():
+    try:
+        with inside_the_door():
+            return None
+    except StoppingError as error:
+        return error
+
+
+def wait_until(true):
+    deadline = time.monotonic() + WAIT_S
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_work_that_takes_longer_than_it_gets_does_not_keep_the_server(log, seen, monkeypatch):
+    server = TritonServer(log, flags=[seen.flag])
+    monkeypatch.setenv("DIARIZATION_DOOR", str(server._door.path))
+    server.start()
+    processes = seen.started(1)
+    with inside_the_door():
+        server.stop(drain_s=0.1)
+    seen.assert_ended(processes)
+
+
+def test_a_killed_server_is_not_asked_to_stop(log, seen):
+    server = TritonServer(log, flags=["--fake-child", seen.flag])
+    server.start()
+    processes = seen.started(2)
+    server.kill(drain_s=0.1)
+    seen.assert_ended(processes)
+    assert "asked to stop" not in log.read_text()
+    assert not_ready(server.http_url) == "the server is starting again; try again later"
+    server.stop()
+    assert not_ready(server.http_url) is None
+
+
+FIRST_PROCESS = """
+import ctypes, os, sys
+from pathlib import Path
+from server import server_process
+from server.processes import children
+from server.triton_server import TritonServer
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # orphans become children of this process
+server_process.LAUNCHER = Path(sys.argv[1])
+server = TritonServer(Path(sys.argv[2]), flags=["--fake-child"])
+server.start()
+n_started = len(children(os.getpid()))
+server.stop(drain_s=0)
+print(n_started, len(children(os.getpid())))
+"""
+
+
+def test_the_first_process_of_a_container_is_left_no_dead_children(log, fake_launcher):
+    command = [sys.executable, "-c", FIRST_PROCESS, str(fake_launcher), str(log)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "3 0\n"
+
+
+# The last thread of a child of ours outlives its first one, as while many threads are killed: until
+# it has ended, too, the child is dead and cannot be waited for.
+SLOW_DEATH = """
+import ctypes, os, subprocess, sys, time
+from server import server_process
+from server.processes import alive, children
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # orphans become children of this process
+server_process.kill_group = lambda number: None  # it is dying already
+orphan = "import ctypes, threading, time; threading.Thread(target=time.sleep, args=(0.5,)).start();"
+orphan += "ctypes.CDLL(None).pthread_exit(None)"
+shell = ["sh", "-c", '"$0" -c "$1" & exit', sys.executable, orphan]
+process = subprocess.Popen(shell, start_new_session=True)
+while not (left := children(os.getpid()) - {process.pid}) or alive(left):
+    time.sleep(0.01)
+server_process.end(process)
+print(len(left), len(children(os.getpid())))
+"""
+
+
+def test_a_child_that_is_not_all_dead_yet_is_waited_for():
+    command = [sys.executable, "-c", SLOW_DEATH]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "1 0\n"

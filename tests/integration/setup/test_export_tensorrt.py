@@ -1,0 +1,167 @@
+"""scripts/setup/export_tensorrt.sh with a fake docker and trtexec: what it runs, what it leaves."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from server.triton_server import ROOT
+
+SCRIPT = ROOT / "scripts" / "setup" / "export_tensorrt.sh"
+TOOLS = "bash cat dirname id mkdir mv rm"
+SHAPES = [
+    "--minShapes=feats:1x50x80",
+    "--optShapes=feats:64x148x80",
+    "--maxShapes=feats:64x300x80",
+]
+# Writes down its arguments, one a line, and an engine where it is told to.
+BUILD = r"""
+printf '%s\n' "$@" > "$ARGUMENTS"
+for word in "$@"; do
+    case $word in
+    --saveEngine=/model/*) printf engine > "$FOLDER/${word##*/}" ;;
+    --saveEngine=*) printf engine > "${word#*=}" ;;
+    esac
+done
+"""
+
+
+@pytest.fixture
+def tools(tmp_path):
+    """A PATH with neither docker nor trtexec."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in TOOLS.split():
+        (folder / name).symlink_to(shutil.which(name))
+    return folder
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A model repository with a speaker model, in a folder with a space in its name."""
+    folder = tmp_path / "my models" / "speaker_model" / "1"
+    folder.mkdir(parents=True)
+    (folder / "model.onnx").touch()
+    return folder.parent.parent
+
+
+def program(path, text):
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def export(tools, repository, tmp_path):
+    """A function that runs the script, and gives what it did and with which arguments it built."""
+    arguments = tmp_path / "arguments"
+    folder = repository / "speaker_model" / "1"
+
+    def run(*options):
+        done = subprocess.run(
+            [shutil.which("bash"), SCRIPT, f"--model_repo={repository}", *options],
+            env={"PATH": str(tools), "ARGUMENTS": str(arguments), "FOLDER": str(folder)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done, arguments.read_text().splitlines() if arguments.exists() else None
+
+    return run
+
+
+def left(repository):
+    """Files beside the model: name -> content."""
+    folder = repository / "speaker_model" / "1"
+    return {p.name: p.read_text() for p in folder.iterdir() if p.name != "model.onnx"}
+
+
+def test_docker_runs_trtexec_of_the_servers_release_on_one_gpu(export, tools, repository):
+    program(tools / "docker", BUILD)
+    done, built = export()
+    folder = repository / "speaker_model" / "1"
+    assert (done.returncode, done.stderr) == (0, "")
+    user = f"{os.getuid()}:{os.getgid()}"
+    image = ["nvcr.io/nvidia/tensorrt:24.10-py3", "trtexec"]
+    assert built == [
+        *("run", "--rm", "--gpus", "device=0", "--user", user, "-v", f"{folder}:/model", *image),
+        *("--onnx=/model/model.onnx", "--saveEngine=/model/.part-model.plan", *SHAPES),
+    ]
+    assert done.stdout.startswith("docker run --rm --gpus device=0 ")
+    assert left(repository) == {"model.plan": "engine"}
+
+
+def test_the_image_is_that_of_the_servers_release():
+    release = "24.10-py3"
+    assert f"nvidia/tensorrt:{release}" in SCRIPT.read_text()
+    assert f"nvidia/tritonserver:{release}" in (ROOT / "Dockerfile/dockerfile.server").read_text()
+
+
+def test_half_precision_and_another_image_are_asked_for(export, tools):
+    program(tools / "docker", BUILD)
+    _, built = export("--fp16", "--image", "mine:1")
+    assert built[-1] == "--fp16"
+    assert built[built.index("trtexec") - 1] == "mine:1"
+
+
+def test_within_the_container_trtexec_itself_is_run(export, tools, repository):
+    program(tools / "trtexec", BUILD)
+    done, built = export()
+    folder = repository / "speaker_model" / "1"
+    assert done.returncode == 0
+    assert built == [
+        *(f"--onnx={folder}/model.onnx", f"--saveEngine={folder}/.part-model.plan", *SHAPES)
+    ]
+    assert left(repository) == {"model.plan": "engine"}
+
+
+def test_a_dry_run_says_what_it_would_do_in_words_for_the_shell(export, tools, repository):
+    done, built = export("--dry-run")
+    assert (done.returncode, built, left(repository)) == (0, None, {})
+    program(tools / "docker", BUILD)
+    again = subprocess.run(
+        [shutil.which("bash"), "-c", done.stdout],
+        env={"PATH": str(tools), "ARGUMENTS": str(tools / "said"), "FOLDER": str(tools)},
+        check=True,
+    )
+    assert again.returncode == 0
+    assert f"{repository}/speaker_model/1:/model" in (tools / "said").read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    "failing", ["exit 1", ":", 'printf x > "$FOLDER/.part-model.plan"; exit 3']
+)
+def test_a_failed_build_leaves_the_engine_of_before(export, tools, repository, failing):
+    plan = repository / "speaker_model" / "1" / "model.plan"
+    plan.write_text("before")
+    program(tools / "docker", failing)
+    done, _ = export()
+    assert done.returncode == 1
+    assert done.stderr.endswith("what was there is as before\n")
+    assert left(repository) == {"model.plan": "before"}
+
+
+def test_without_docker_it_says_where_to_run_it(export):
+    done, _ = export()
+    assert done.returncode == 1
+    assert done.stderr == (
+        "export_tensorrt: neither trtexec nor docker is here; run it on the machine with the GPU\n"
+    )
+
+
+def test_a_missing_model_is_one_sentence(export, repository):
+    (repository / "speaker_model" / "1" / "model.onnx").unlink()
+    done, _ = export("--dry-run")
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"export_tensorrt: {repository}/speaker_model/1/model.onnx is missing; "
+        "run scripts/setup/prepare_models.py\n"
+    )
+
+
+@pytest.mark.parametrize("options", [["--fp8"], ["--image"], ["--model_repo"]])
+def test_wrong_usage_has_its_own_status(export, options):
+    done, _ = export(*options)
+    assert done.returncode == 2
+    assert options[0] in done.stderr
+    assert "usage: " in done.stderr

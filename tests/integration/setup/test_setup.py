@@ -1,0 +1,187 @@
+"""scripts/setup.sh says in one sentence what a machine lacks; nothing is downloaded here."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from server.triton_server import ROOT
+
+TOOLS = (
+    "bash basename cat chmod cut dirname getconf grep head mkdir paste perl rm sha256sum sort tail "
+    "touch uname"
+)
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A checkout that was never set up."""
+    checkout = tmp_path / "checkout"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "scripts", checkout / "scripts", ignore=ignored)
+    for path in ROOT.glob("requirements*.txt"):
+        shutil.copy(path, checkout)
+    return checkout
+
+
+@pytest.fixture
+def tools(tmp_path):
+    """A PATH of what set-up calls, to take from and to replace in."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in TOOLS.split():
+        (folder / name).symlink_to(shutil.which(name))
+    return folder
+
+
+def program(path, text):
+    """Put a shell script in place of whatever lies at `path`."""
+    path.unlink(missing_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def set_up(project, tools, *flags, **environment):
+    return subprocess.run(
+        [project / "scripts" / "setup.sh", *flags],
+        env={"PATH": str(tools), "PYTHON": sys.executable, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def refused(done, *words):
+    """Set-up failed with one line that holds all the words."""
+    assert done.returncode == 1, done.stdout
+    (sentence,) = done.stderr.splitlines()
+    assert sentence.startswith("setup: ")
+    for word in words:
+        assert word in sentence
+    return True
+
+
+def test_a_missing_perl_is_named(project, tools):
+    (tools / "perl").unlink()
+    assert refused(set_up(project, tools), "perl is missing", "apt-get install perl")
+
+
+def test_another_architecture_is_named(project, tools):
+    program(tools / "uname", "case $1 in -s) echo Linux ;; *) echo aarch64 ;; esac")
+    assert refused(set_up(project, tools), "Linux on aarch64", "need Linux on x86_64")
+
+
+def test_an_old_glibc_is_named(project, tools):
+    program(tools / "getconf", "echo glibc 2.31")
+    assert refused(set_up(project, tools), "glibc is 2.31", "need 2.35 or newer")
+
+
+def test_a_system_without_glibc_is_named(project, tools):
+    program(tools / "getconf", "exit 1")
+    assert refused(set_up(project, tools), "no glibc", "2.35 or newer")
+
+
+def test_a_path_with_white_space_is_refused(project, tools):
+    spaced = project.rename(project.with_name("check out"))
+    assert refused(set_up(spaced, tools), "path with white space", str(spaced))
+
+
+def test_no_python_at_all_is_named(project, tools):
+    assert refused(set_up(project, tools, PYTHON=""), "no suitable Python", "3.11 or 3.12")
+
+
+def test_an_unsuitable_python_is_named_with_what_it_lacks(project, tools, tmp_path):
+    lacking = {
+        "sys.version_info": "not Python 3.11 or 3.12",
+        "ensurepip": "no venv module (Debian, Ubuntu: apt-get install python3-venv)",
+    }
+    for asked, complaint in lacking.items():
+        python = program(
+            tmp_path / "python",
+            f'case "$*" in *{asked}*) exit 1 ;; esac\nexec {sys.executable} "$@"',
+        )
+        assert refused(set_up(project, tools, PYTHON=str(python)), complaint)
+
+
+def test_a_missing_libpython_is_named(project, tools, tmp_path):
+    python = program(
+        tmp_path / "python",
+        'case "$*" in *--check-libpython*) echo no libpython here; exit 1 ;; esac\n'
+        f'exec {sys.executable} "$@"',
+    )
+    assert refused(set_up(project, tools, PYTHON=str(python)), "no libpython here")
+
+
+def test_a_missing_network_is_named(project, tools):
+    nowhere = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:9/simple"}
+    done = set_up(project, tools, PIP_RETRIES="0", **nowhere)
+    assert refused(done, "pip failed", "network")
+    assert not (project / ".venv" / ".ready").exists()
+
+
+def test_an_unknown_option_is_named(project, tools):
+    assert refused(set_up(project, tools, "--gpu"), "unknown option '--gpu'", "usage")
+
+
+def test_where_set_up_has_finished_it_becomes_the_command_at_once(project, tools):
+    (project / ".venv").mkdir()
+    (project / ".venv" / ".ready").touch()
+    program(tools / "greet", 'echo "$$ $1"')
+    process = subprocess.Popen(
+        [project / "scripts" / "setup.sh", "--if-needed", "--", "greet", "two words"],
+        env={"PATH": str(tools)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    output, _ = process.communicate(timeout=60)
+    assert output == f"{process.pid} two words\n"
+
+
+@pytest.mark.parametrize(
+    ("flag", "installed", "done"),
+    [
+        ("--web", "0ff-web", True),
+        ("--web", "0ff-dev", True),
+        ("--web", "0ff", False),
+        ("--dev", "0ff-web", False),
+        ("--dev", "0ff-dev", True),
+    ],
+)
+def test_where_packages_are_missing_set_up_is_needed(project, tools, flag, installed, done):
+    (project / ".venv").mkdir()
+    (project / ".venv" / ".packages").write_text(f"{installed}\n")
+    (project / ".venv" / ".ready").touch()
+    program(tools / "greet", "echo welcome")
+    nowhere = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:9/simple"}
+
+    ran = set_up(project, tools, flag, "--if-needed", "--", "greet", PIP_RETRIES="0", **nowhere)
+
+    assert (ran.stdout == "welcome\n") == done
+    if not done:
+        assert refused(ran, "pip failed")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_the_step_under_way_too(project, tools, tmp_path, number):
+    os.mkfifo(tmp_path / "started")
+    make_venv = f"echo $$ >{tmp_path}/started; exec {shutil.which('sleep')} 300"
+    python = program(
+        tmp_path / "python",
+        f'case "$*" in *"-m venv"*) {make_venv} ;; esac\nexec {sys.executable} "$@"',
+    )
+    process = subprocess.Popen(
+        [project / "scripts" / "setup.sh"],
+        env={"PATH": str(tools), "PYTHON": str(python)},
+        stdout=subprocess.PIPE,
+    )
+    step = int((tmp_path / "started").read_text())
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    with pytest.raises(ProcessLookupError):
+        os.kill(step, 0)

@@ -1,0 +1,190 @@
+"""The program as its users start it: options, what it says, and what outlives it."""
+
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+
+import pytest
+
+from gateways import Caller, assert_problem, serving, wait_until
+from integration.client_fake_server import one_turn
+from server.ports import Ports
+from server.triton_server import ROOT
+from web.store import MOST_STARTS
+
+APP = ROOT / "client" / "web" / "app.py"
+
+
+@contextlib.contextmanager
+def program(*flags):
+    """The gateway as a process of its own; its caller has `process`."""
+    port = Ports.free().http
+    process = subprocess.Popen(
+        [sys.executable, APP, f"--port={port}", *map(str, flags)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            caller = Caller(f"http://127.0.0.1:{port}")
+            caller.process = process
+            wait_until(lambda: is_up(caller) or process.poll() is not None)
+            yield caller
+        finally:
+            process.kill()
+
+
+def is_up(caller):
+    with contextlib.suppress(OSError):
+        return caller.get("/livez").status_code == 200
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_a_signal_ends_it_and_says_where(number, triton, wav, tmp_path):
+    with program(f"--url={triton.url}", f"--work_dir={tmp_path / 'work'}") as caller:
+        assert caller.get("/healthz").text == "ok\n"
+        assert caller.send(wav("call.wav")).status_code == 200
+        caller.process.send_signal(number)
+        said, complaints = caller.process.communicate(timeout=60)
+
+    assert said == f"ready: {caller.url}\n"
+    assert "Traceback" not in complaints
+
+
+def test_a_job_outlives_the_gateway_that_was_killed_in_its_middle(triton, wav, tmp_path):
+    flags = (f"--url={triton.url}", f"--work_dir={tmp_path / 'work'}")
+    held = threading.Event()
+    triton.reply = lambda call: held.wait(60) and one_turn(call)
+    with program(*flags) as caller:
+        done = caller.start(wav("first.wav"))
+        wait_until(lambda: triton.calls)
+        held.set()
+        caller.ended(done)
+        caller.ask("PUT", f"{done}/turns", json={"turns": []})
+        held.clear()
+        under_way = caller.start(wav("second.wav"))
+        wait_until(lambda: len(triton.calls) == 2)
+    held.set()
+
+    with program(*flags) as caller:
+        assert caller.ended(under_way)["state"] == "done"
+        assert caller.get(f"{under_way}/result").json()["recording_id"] == "second"
+        assert caller.get(f"{done}/result").json()["turns"] == []
+    assert triton.ids == ["first", "second", "second"]
+
+
+def test_a_gateway_that_is_stopped_lets_its_jobs_wait_for_the_next(settings, triton, wav):
+    held = threading.Event()
+    triton.reply = lambda call: held.wait(60) and one_turn(call)
+    with serving(settings) as gateway:
+        job = gateway.start(wav("call.wav"))
+        wait_until(lambda: gateway.state(job) == "running")
+    for _ in range(MOST_STARTS):
+        with serving(settings) as gateway:
+            wait_until(lambda running=gateway: running.state(job) == "running")
+    held.set()
+
+    with serving(settings) as gateway:
+        assert gateway.ended(job)["state"] == "done"
+
+
+def test_a_job_with_which_the_gateway_ends_again_and_again_is_given_up(settings, wav):
+    with serving(settings) as gateway:
+        job = gateway.start(wav("call.wav"))
+        gateway.ended(job)
+    record = settings.work_dir / job.removeprefix("/v1/") / "job.json"
+    begun = {**json.loads(record.read_text()), "state": "running", "n_starts": MOST_STARTS}
+    record.write_text(json.dumps({**begun, "ended_s": None}))
+
+    with serving(settings) as gateway:
+        assert gateway.state(job) == "failed"
+        assert_problem(gateway.get(f"{job}/result"), 500, "more than once")
+
+
+def test_what_nobody_can_ask_for_any_more_is_removed_at_the_start(settings, wav):
+    with serving(settings) as gateway:
+        job = gateway.start(wav("call.wav"))
+        gateway.ended(job)
+    record = settings.work_dir / job.removeprefix("/v1/") / "job.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "transient": True}))
+    (settings.work_dir / "uploads" / "broken-off").write_bytes(b"RIFF")
+    (settings.work_dir / "jobs" / "half").mkdir()
+
+    with serving(settings) as gateway:
+        assert_problem(gateway.get(job), 404)
+        assert gateway.files() == []
+
+
+def test_jobs_expire_while_the_gateway_is_away(settings, wav):
+    with serving(settings) as gateway:
+        job = gateway.start(wav("call.wav"))
+        gateway.ended(job)
+    with serving(replace(settings, keep_s=0.001)) as gateway:
+        assert_problem(gateway.get(job), 404)
+        assert gateway.files() == []
+
+
+def complaint(*flags):
+    done = subprocess.run(
+        [sys.executable, APP, *map(str, flags)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    return done.stderr.splitlines()[-1]
+
+
+def test_a_folder_is_one_gateways_alone(gateway):
+    assert "another gateway uses" in complaint(f"--work_dir={gateway.folder}", "--port=0")
+
+
+def test_a_folder_that_others_may_read_is_refused(tmp_path):
+    (tmp_path / "open").mkdir(mode=0o755)
+    assert "others may read" in complaint(f"--work_dir={tmp_path / 'open'}")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "holds no key"),
+        ("# nothing\n", "holds no key"),
+        ("short\n", "at least 16 bytes"),
+        (None, "cannot read"),
+    ],
+)
+def test_a_file_of_keys_that_guards_nothing_is_refused(content, words, tmp_path):
+    file = tmp_path / "keys"
+    if content is not None:
+        file.write_text(content)
+
+    line = complaint(f"--api_key_file={file}", f"--work_dir={tmp_path / 'work'}")
+
+    assert words in line
+    assert "short" not in line
+
+
+@pytest.mark.parametrize("flag", ["--port=70000", "--rate=-1", "--upload_mb=0", "--keep=no"])
+def test_wrong_usage_is_told(flag):
+    assert complaint(flag).startswith("app.py: error: argument")
+
+
+def test_a_port_in_use_is_told(gateway, tmp_path):
+    port = gateway.url.rpartition(":")[2]
+    done = subprocess.run(
+        [sys.executable, APP, f"--port={port}", f"--work_dir={tmp_path / 'other'}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "address already in use" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_names_every_default():
+    done = subprocess.run([sys.executable, APP, "--help"], capture_output=True, text=True)
+    for words in ("default: 8080", "default: localhost:8001", "default: 3600", "default: 60"):
+        assert words in done.stdout

@@ -1,0 +1,142 @@
+"""What is called better, worse and noise."""
+
+import json
+
+import pytest
+
+from measure.evaluation.compare import (
+    FALSE_SPEECH,
+    SPEAKERS_OFF,
+    CompareError,
+    Measure,
+    compared,
+    differing_options,
+    rate_name,
+    read_report,
+)
+from measure.evaluation.markdown import changes_text
+from measure.evaluation.report import report_of
+from unit.evaluation_cases import result, set_of
+
+AT_025, AT_0 = rate_name(0.25), rate_name(0.0)
+
+
+def report(*sets, **options):
+    """A report as it comes back from a JSON file."""
+    return json.loads(json.dumps(report_of(sets, options, {})))
+
+
+def one_set(der, **speakers):
+    return set_of("s", result("a", der, **speakers), der=der)
+
+
+def verdicts(old, new):
+    return {key: change.verdict for key, change in compared(old, new).items()}
+
+
+@pytest.mark.parametrize(
+    ("new_der", "verdict"),
+    [(10.1, ""), (9.9, ""), (10.11, "worse"), (9.89, "better"), (10.0, "")],
+)
+def test_a_tenth_of_a_point_is_noise(new_der, verdict):
+    found = verdicts(report(one_set(10.0)), report(one_set(new_der)))
+
+    assert found == {
+        Measure("mean", "", AT_025): verdict,
+        Measure("mean", "", AT_0): verdict,
+        Measure("s", "", AT_025): verdict,
+        Measure("s", "", AT_0): verdict,
+        Measure("s", "a", AT_025): verdict,
+        Measure("s", "a", AT_0): verdict,
+        Measure("s", "a", SPEAKERS_OFF): "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "verdict"),
+    [("xy", "xyz", "worse"), ("x", "xy", "better"), ("x", "xyz", ""), ("xyz", "xyzw", "worse")],
+)
+def test_the_count_of_speakers_is_better_when_it_is_nearer_to_the_truth(old, new, verdict):
+    before, after = (report(one_set(1.0, true="ab", found=found)) for found in (old, new))
+
+    assert verdicts(before, after)[Measure("s", "a", SPEAKERS_OFF)] == verdict
+
+
+def test_false_speech_is_compared_by_recording_and_by_set():
+    before = report(set_of("n", result("a")))
+    after = report(set_of("n", result("a", found="x")))  # 1 s of 10 s
+
+    found = compared(before, after)
+
+    assert found[Measure("n", "a", FALSE_SPEECH)].delta == 10
+    assert found[Measure("n", "", FALSE_SPEECH)].verdict == "worse"
+
+
+def test_only_what_both_runs_measured_is_compared():
+    before = report(set_of("s", result("a", 1.0), result("b", 1.0), der=1.0))
+    after = report(set_of("s", result("b", 2.0), result("c", 2.0), der=2.0))
+
+    assert {key.recording_id for key in compared(before, after)} == {"", "b"}
+
+
+def test_a_recording_that_failed_has_no_count_to_compare():
+    before, after = report(one_set(1.0)), report(set_of("s", result("a", 100.0, failure="no")))
+
+    assert Measure("s", "a", SPEAKERS_OFF) not in compared(before, after)
+    assert verdicts(before, after)[Measure("s", "a", AT_025)] == "worse"
+
+
+def test_means_over_other_sets_are_not_compared():
+    before = report(one_set(1.0))
+    after = report(one_set(1.0), set_of("t", result("a", 9.0), der=9.0))
+
+    assert {key.set_name for key in compared(before, after)} == {"s"}
+
+
+def test_a_set_without_speech_does_not_keep_means_from_being_compared():
+    before, after = report(one_set(1.0)), report(one_set(1.0), set_of("n", result("a")))
+
+    assert Measure("mean", "", AT_0) in compared(before, after)
+
+
+def test_options_that_differ_are_named():
+    before, after = report(mode=None, jobs=4), report(mode="classic", jobs=4)
+
+    assert differing_options(before, after) == ["mode: None -> 'classic'"]
+
+
+def test_changes_are_listed_worse_ones_first_and_counted():
+    before = report(set_of("s", result("a", 5.0), result("b", 5.0), result("c", 5.0)))
+    after = report(set_of("s", result("a", 4.0), result("b", 7.5), result("c", 5.0)))
+
+    text = changes_text(compared(before, after), ["jobs: 4 -> 1"])
+
+    assert text.splitlines() == [
+        "2 better, 2 worse, 5 the same, of 9 measures in both runs.",
+        "",
+        "- not the same option: jobs: 4 -> 1",
+        "- s b: DER % at 0.25 s 5 -> 7.5 (+2.5, worse)",
+        "- s b: DER % at 0 s 5 -> 7.5 (+2.5, worse)",
+        "- s a: DER % at 0.25 s 5 -> 4 (-1, better)",
+        "- s a: DER % at 0 s 5 -> 4 (-1, better)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "No such file"), ("{", "is no JSON"), ("[]", "is no report"), ("{}", "is no report")],
+)
+def test_what_is_no_report_is_one_sentence(content, words, tmp_path):
+    path = tmp_path / "old.json"
+    if content is not None:
+        path.write_text(content)
+
+    with pytest.raises(CompareError, match=words):
+        read_report(path)
+
+
+def test_a_report_is_read_back(tmp_path):
+    written = report(one_set(1.0), jobs=2)
+    (tmp_path / "old.json").write_text(json.dumps(written))
+
+    assert read_report(tmp_path / "old.json") == written

@@ -1,0 +1,98 @@
+"""The report as people read it."""
+
+from measure.evaluation.compare import compared
+from measure.evaluation.markdown import headline, markdown_report
+from measure.evaluation.report import report_of
+from measure.evaluation.tables import (
+    confusions,
+    counts_table,
+    markdown_table,
+    recordings_table,
+    sets_table,
+    speed_table,
+)
+from unit.evaluation_cases import result, set_of
+
+ORIGIN = {
+    "date": "2026-01-02T03:04:05+00:00",
+    "git": {"commit": "abc", "changed_files": 2},
+    "machine": {"cpu": "EPYC", "n_cores": 2, "load_before": 0.1},
+}
+
+
+def cells(table, row):
+    """The cells of a row, without the header and the rule."""
+    return [cell.strip() for cell in table.splitlines()[row + 2].strip("|").split("|")]
+
+
+def test_columns_are_aligned_the_first_to_the_left():
+    assert markdown_table(["set", "n"], [["a", "1"], ["long", "200"]]) == (
+        "| set  |   n |\n| ---- | --: |\n| a    |   1 |\n| long | 200 |\n"
+    )
+
+
+def test_a_set_without_speech_shows_false_speech_and_no_rate():
+    sets = [set_of("s", result("a", 3.0, true="x"), der=3.0), set_of("n", result("b", found="x"))]
+
+    table = sets_table(sets, None)
+
+    rates = ["3.00", "3.00", "0.00", "0.00"] * 2
+    assert cells(table, 0) == ["s", "1", "0.2", *rates, "–"]
+    assert cells(table, 1) == ["n", "1", "0.2", *["–"] * 8, "10.00"]
+    assert cells(table, 2) == ["mean", "", "", *rates, "–"]
+
+
+def test_changes_stand_beside_what_changed():
+    old, new = ([set_of("s", result("a", der), result("b", 1.0), der=der)] for der in (5.0, 3.0))
+    changes = compared(report_of(old, {}, {}), report_of(new, {}, {}))
+    (only,) = new
+    extended = [set_of("s", *only.recordings, result("new", 7.0), der=3.0)]
+
+    table = recordings_table(extended, changes)
+
+    assert [cells(table, row)[6] for row in range(3)] == ["-2.00 better", "+0.00", "–"]
+    assert cells(sets_table(extended, changes), 0)[7] == "-2.00 better"
+
+
+def test_a_failed_recording_is_marked():
+    table = recordings_table([set_of("s", result("a", 100.0, true="xy", failure="no"))], None)
+
+    assert cells(table, 0)[0] == "s a (failed)"
+    assert cells(table, 0)[-3:] == ["2", "–", "–"]
+
+
+def test_counts_are_told_by_set():
+    sets = [set_of("s", result("a", 0, true="xy", found="xy"), result("b", 0, true="xy", found=""))]
+
+    assert cells(counts_table(sets), 0) == ["s", "2", "1", "1"]
+    ((name, table),) = confusions(sets)
+    assert name == "s"
+    assert table.splitlines()[0] == "| true |   0 |   2 |"
+    assert cells(table, 0) == ["2", "1", "1"]
+
+
+def test_speed_is_seconds_of_work_per_second_of_audio():
+    table = speed_table([set_of("s", result("a", 0)), set_of("t", result("b", 0))])
+
+    assert cells(table, 0) == ["s", "0.5000"]  # 5 s of work, 10 s of audio
+    assert cells(table, 2) == ["all", "0.5000"]
+
+
+def test_the_headline_is_one_sentence():
+    sets = [set_of("s", der=3.0), set_of("t", der=5.0), set_of("n")]
+
+    assert headline(sets).startswith("DER 4.00 / 4.00 % at collar 0.25 / 0 s")
+    assert "the mean of 2 set(s)" in headline(sets)
+    assert headline([set_of("n")]) == "No set has speech to score."
+
+
+def test_the_report_tells_where_the_figures_come_from():
+    sets = [set_of("s", result("a", 3.0, true="x", found="x"), der=3.0)]
+    report = report_of(sets, {"jobs": 4, "mode": "classic", "url": None}, ORIGIN)
+
+    text = markdown_report(sets, report, None)
+
+    assert "commit abc, 2 file(s) not committed" in text
+    assert "EPYC, 2 cores" in text
+    assert "jobs=4, mode=classic\n" in text
+    assert all(f"## {part}\n" in text for part in ("Sets", "Number of speakers", "Speed"))

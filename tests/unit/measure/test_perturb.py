@@ -1,0 +1,73 @@
+"""Perturbed copies of evaluation sets, held against what was asked for."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from measure import perturb
+from measure.perturb import Perturbation
+from unit.evaluation_cases import rttm
+
+RATE_HZ = 16_000
+TONE = (0.5 * np.sin(2 * np.pi * 440 * np.arange(3 * RATE_HZ) / RATE_HZ)).astype(np.float32)
+
+
+@pytest.fixture
+def sets(tmp_path):
+    folder = tmp_path / "sets" / "calls"
+    folder.mkdir(parents=True)
+    soundfile.write(folder / "a.wav", TONE, RATE_HZ)
+    (folder / "a.rttm").write_text(rttm("a", (0.5, 1.0, "anna"), (1.0, 2.5, "ben")))
+    return folder.parent
+
+
+def copied(sets, *flags):
+    target = sets.with_name("copy")
+    assert perturb.main([str(sets), str(target), *flags]) == 0
+    samples, _ = soundfile.read(target / "calls" / "a.flac", dtype="float32")
+    return samples, (target / "calls" / "a.rttm").read_text()
+
+
+def test_nothing_asked_for_leaves_samples_and_turns(sets):
+    samples, turns = copied(sets)
+
+    assert np.allclose(samples, TONE, atol=1 / 32768)
+    assert turns == (sets / "calls" / "a.rttm").read_text()
+
+
+def test_a_gain_changes_the_level_only(sets):
+    samples, _ = copied(sets, "--gain_db=-20")
+
+    assert np.allclose(samples, TONE / 10, atol=1 / 32768)
+
+
+def test_noise_is_as_far_below_the_recording_as_asked_for(sets):
+    samples, _ = copied(sets, "--snr_db=20")
+
+    assert np.mean((samples - TONE) ** 2) == pytest.approx(np.mean(TONE**2) / 100, rel=0.02)
+
+
+def test_a_cut_moves_the_turns_and_drops_what_is_gone(sets):
+    samples, turns = copied(sets, "--cut_s=1.25")
+
+    assert np.allclose(samples, TONE[20_000:], atol=1 / 32768)
+    assert turns == "SPEAKER a 1 0.000 1.250 <NA> <NA> ben <NA> <NA>\n"
+
+
+def test_the_same_recording_gets_the_same_noise():
+    noisy = Perturbation(snr_db=10)
+
+    assert np.array_equal(noisy.wave(TONE, RATE_HZ), noisy.wave(TONE, RATE_HZ))
+
+
+def test_a_folder_that_is_there_is_left_alone(sets, capsys):
+    with pytest.raises(SystemExit) as ended:
+        perturb.main([str(sets), str(sets)])
+
+    assert ended.value.code == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_a_folder_without_audio_is_named(tmp_path, capsys):
+    assert perturb.main([str(tmp_path), str(tmp_path / "copy")]) == 1
+    assert "no sub-folder" in capsys.readouterr().err

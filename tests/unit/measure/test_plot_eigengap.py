@@ -1,0 +1,121 @@
+"""Eigengaps of planted speakers, counted in one graph and in one per stretch."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from diarization.config import Options
+from measure import plot_eigengap
+from measure.evaluation.rttm_turns import Turn
+from measure.plot_eigengap import (
+    former_and_present,
+    main,
+    panel_text,
+    speakers_of_windows,
+    spectrum,
+)
+
+NOT_KNOWN = np.empty(0, np.int64)
+N_STRETCHES, N_WINDOWS = 16, 130
+DIM = 24  # so few that windows of different voices come near each other by chance, as real ones do
+
+
+@pytest.fixture(scope="module")
+def meeting():
+    """Two people talk throughout; in each stretch another one has 9 windows, and never again."""
+    talker = np.tile([0, 1], N_STRETCHES * N_WINDOWS // 2)
+    for stretch in range(N_STRETCHES):
+        talker[stretch * N_WINDOWS + 60 :][:9] = 2 + stretch
+    rng = np.random.default_rng(0)
+    voices = rng.standard_normal((2 + N_STRETCHES, DIM))
+    vectors = voices[talker] + 0.7 * rng.standard_normal((len(talker), DIM))
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), talker
+
+
+def test_eigenvalues_of_two_complete_graphs_of_four():
+    unit = np.repeat(np.eye(2), 4, axis=0)
+
+    found = spectrum(unit, 3, NOT_KNOWN)
+
+    np.testing.assert_allclose(found.values, [0, 0, 4], atol=1e-12)
+    assert found.n_components == found.n_found == 2
+
+
+def test_one_graph_has_no_room_for_short_talkers_and_stretches_have(meeting):
+    unit, talker = meeting
+
+    former, stretches = former_and_present(unit, talker, 2 + N_STRETCHES, Options())
+
+    assert [each.n_edges for each in former] == [42]  # 2 % of 2080 windows
+    assert former[0].n_found == 2
+    assert np.count_nonzero(former[0].talkers < 42) == N_STRETCHES
+    assert [each.n_found for each in stretches] == [3] * N_STRETCHES
+    assert [sorted(each.talkers)[0] for each in stretches] == [9] * N_STRETCHES
+
+
+@pytest.mark.parametrize(("n_windows", "n_edges"), [(100, 7), (500, 10), (5200, 100)])
+def test_the_former_rule_keeps_2_percent_within_7_and_100(n_windows, n_edges, monkeypatch):
+    monkeypatch.setattr(plot_eigengap, "spectrum", lambda unit, n_edges, talkers: n_edges)
+
+    (former,), _ = former_and_present(
+        np.zeros((n_windows, 1)), np.zeros(n_windows, np.int64), 1, Options()
+    )
+
+    assert former == n_edges
+
+
+def test_a_window_is_whose_talk_fills_most_of_it():
+    windows = np.array([[0.0, 1.0], [0.5, 1.5], [1.0, 2.0], [4.0, 5.0]])
+    turns = [Turn(0.0, 0.7, "b"), Turn(0.6, 1.2, "a"), Turn(1.2, 3.0, "b")]
+
+    assert speakers_of_windows(windows, turns).tolist() == [0, 1, 0, -1]
+    assert speakers_of_windows(windows, []).tolist() == [-1] * 4
+
+
+def test_a_panel_adds_its_graphs_up(meeting):
+    unit, talker = meeting
+    _, stretches = former_and_present(unit, talker, 2 + N_STRETCHES, Options())
+
+    assert panel_text(stretches).splitlines()[1:] == [
+        "edges per window: 7",
+        "speakers: 48 by the gaps, 48 true",
+        "true with under 7 windows: 0",
+    ]
+
+
+def test_without_rttm_a_panel_has_no_true_numbers():
+    text = panel_text([spectrum(np.repeat(np.eye(2), 4, axis=0), 3, NOT_KNOWN)])
+
+    assert text == "graphs: 1, components: 2\nedges per window: 3\nspeakers: 2 by the gap"
+
+
+@pytest.fixture
+def no_networks(monkeypatch):
+    unit = np.repeat(np.eye(2), 80, axis=0)
+    windows = np.arange(len(unit))[:, None] / 2 + [0, 1]
+    monkeypatch.setattr(plot_eigengap, "LocalModels", lambda: None)
+    monkeypatch.setattr(plot_eigengap, "clustered_windows", lambda *_: (windows, unit))
+
+
+@pytest.mark.usefixtures("no_networks")
+def test_a_column_per_recording_is_drawn(tmp_path, capsys):
+    recordings = [tmp_path / "one.flac", tmp_path / "two.flac"]
+    for path in recordings:
+        path.write_bytes(b"")
+    (tmp_path / "two.rttm").write_text("SPEAKER two 1 0 600 <NA> <NA> x <NA> <NA>\n")
+
+    assert main([*map(str, recordings), "--output", str(tmp_path / "picture.png")]) == 0
+
+    with Image.open(tmp_path / "picture.png") as picture:
+        assert picture.size == (550, 640)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["one.flac"] * 2 + ["two.flac"] * 2
+    assert [line for line in lines if "1 true" in line] == lines[2:]
+
+
+@pytest.mark.usefixtures("no_networks")
+def test_a_missing_recording_is_named(tmp_path, capsys):
+    assert main([str(tmp_path / "no.flac"), "--output", str(tmp_path / "picture.png")]) == 1
+
+    assert "no.flac" in capsys.readouterr().err
+    assert not (tmp_path / "picture.png").exists()

@@ -1,0 +1,179 @@
+"""Errors of planted cosines, counted by hand; and what is cut out of a recording."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from inputs.wav_scp import Recording
+from measure.evaluation.sets import folder_sets
+from measure.voice_measuring.excerpts import Excerpt, cut
+from measure.voice_measuring.hearing import Heard, Hearing
+from measure.voice_measuring.naming_trials import (
+    MISSED,
+    RIGHT,
+    STRANGER_LEFT,
+    STRANGER_NAMED,
+    links,
+    name_counts,
+    several_recordings,
+)
+from measure.voice_measuring.people import Person, person
+from measure.voice_measuring.tables import condition_table, threshold_table
+from measure.voice_measuring.trials import OTHER_HALF, OTHER_RECORDING, Trials, trials
+from unit.planted_voices import direction
+from voices.speakers import Speakers
+
+ANA, BEN, CARA = Person("Ana"), Person("Ben"), Person("Cara")
+X, Y, Z = np.eye(3, dtype=np.float32)
+RATE_HZ = 16_000
+
+
+def excerpt(source, part="whole", alone=None, length_s=8.0):
+    return Excerpt(Recording(source, source), source, "sim", part, (), alone, length_s)
+
+
+def enrolled(who, source, centroid, part="whole"):
+    return Heard(who, excerpt(source, part, who), centroid, 8.0)
+
+
+def found(who, source, centroid, part="whole", speech_s=10.0):
+    return Heard(who, excerpt(source, part), centroid, speech_s)
+
+
+def test_names_of_one_recording_may_be_one_person_in_another():
+    here, there = person("A", "call-1", "phone", True), person("A", "call-2", "phone", True)
+
+    assert here != there
+    assert not here.known_apart(there)
+    assert here.known_apart(person("B", "call-1", "phone", True))
+    assert here.known_apart(person("A", "talk", "radio", True))
+    assert here.known_apart(ANA)
+    assert ANA.known_apart(BEN)
+    assert not ANA.known_apart(person("Ana", "other", "sim", False))
+
+
+def test_trials_of_another_recording_are_counted_as_on_paper():
+    made = trials(
+        [enrolled(ANA, "r1", X), enrolled(BEN, "r1", Y), enrolled(BEN, "r1", Y, part="first")],
+        [found(ANA, "r1", X), found(ANA, "r2", direction(4, 3, 0)), found(CARA, "r1", Z)],
+        OTHER_RECORDING,
+    )
+
+    assert made.genuine == pytest.approx([0.8])  # Ana in r2; in r1 she was enrolled herself
+    assert sorted(made.impostor) == pytest.approx([0, 0, 0, 0.6])
+    assert made.same_recording.sum() == 3  # Ben with Ana and Cara, Ana with Cara, in r1
+    assert made.n_people == 1
+
+
+def test_trials_of_the_other_half_stay_in_the_recording():
+    made = trials(
+        [enrolled(ANA, "r1", X, "first")],
+        [found(ANA, "r1", X, "second"), found(ANA, "r2", X, "second"), found(BEN, "r2", Y)],
+        OTHER_HALF,
+    )
+
+    assert made.genuine == pytest.approx([1.0])
+    assert len(made.impostor) == 0
+
+
+def test_errors_are_counted_at_the_threshold():
+    made = Trials(
+        np.array([0.4, 0.5, 0.9]), np.array([0.1, 0.5, 0.6, 0.2]),
+        np.array([False, True, False, False]), np.zeros(3), 2,
+    )  # fmt: skip
+
+    assert made.false_rejects(0.5) == pytest.approx(1 / 3)
+    assert made.false_accepts(0.5) == pytest.approx(0.5)
+    assert made.false_accepts(0.5, together=True) == 1.0
+    assert made.equal_error() == (pytest.approx((1 / 3 + 1 / 2) / 2), 0.5)
+
+
+def talk(source, *speakers):
+    """A whole recording with these (person, centroid)."""
+    names = [f"SPEAKER_{n:02d}" for n in range(len(speakers))]
+    rows = np.stack([centroid for _, centroid in speakers])
+    return excerpt(source), Speakers(names, rows, "campplus"), [who for who, _ in speakers]
+
+
+@pytest.fixture
+def hearing():
+    """Ana talks in three recordings, Ben in two, like Ana in one of them; Cara in one."""
+    near_ana = direction(4, 3, 0)
+    talks = [
+        talk("r1", (ANA, X), (BEN, Y), (None, Z)),
+        talk("r2", (ANA, X), (BEN, near_ana)),
+        talk("r3", (ANA, direction(9, 0, 4)), (CARA, Z)),
+    ]
+    return Hearing(
+        enrolled=[enrolled(ANA, "r1", X), enrolled(ANA, "r2", X), enrolled(BEN, "r1", Y)],
+        found=[
+            found(who, piece.source, row)
+            for piece, speakers, people in talks
+            for who, row in zip(people, speakers.centroids, strict=True)
+            if who
+        ],
+        talks=talks,
+    )
+
+
+def test_names_are_counted_as_a_user_meets_them(hearing):
+    # r1: of other recordings Ana is enrolled, Ben is not. r2: Ben's cosine is 0.6. r3: Cara is not.
+    assert name_counts(hearing, 8.0, 0.55) == {RIGHT: 4, STRANGER_LEFT: 2}
+    assert name_counts(hearing, 8.0, 0.7) == {RIGHT: 3, MISSED: 1, STRANGER_LEFT: 2}
+    assert name_counts(hearing, 8.0, -0.9)[STRANGER_NAMED] == 1
+    assert name_counts(hearing, 4.0, 0.55) == {STRANGER_LEFT: 6}
+
+
+def test_several_recordings_are_scored_in_three_ways(hearing):
+    scores = several_recordings(hearing, 8.0)
+
+    # Only in r3 are there two recordings of Ana from elsewhere.
+    assert [len(genuine) for genuine, _ in scores.values()] == [1, 1, 1]
+    assert [impostor for _, impostor in scores.values()] == [[0.0], [0.0], [0.0]]
+    assert scores["mean direction"][0] == pytest.approx([9 / np.sqrt(97)])
+
+
+def test_links_are_counted_by_pairs(hearing):
+    (counts,) = links(hearing, 0.85).values()
+
+    assert (counts.n_recordings, counts.n_people, counts.n_voices) == (3, 3, 4)
+    assert (counts.n_same, counts.n_same_linked) == (4, 3)  # three of Ana, one of Ben
+    assert (counts.n_different, counts.n_different_linked) == (8, 0)
+
+
+def test_tables_leave_out_conditions_without_trials(hearing):
+    table = condition_table(hearing, [4.0, 8.0], 0.55)
+
+    assert table.count("| another recording |") == 1
+    assert "the other half" not in table
+    assert "| 0.55      |" in threshold_table(hearing, 8.0)
+
+
+def test_people_are_cut_out_where_they_talk_alone(tmp_path):
+    ramp = np.arange(10 * RATE_HZ) / (10 * RATE_HZ)  # tells the time
+    (tmp_path / "sim").mkdir()
+    soundfile.write(tmp_path / "sim" / "r1.wav", ramp, RATE_HZ, subtype="PCM_16")
+    turns = [(0, 4, "a"), (3, 2, "b"), (6, 3, "a")]
+    (tmp_path / "sim" / "r1.rttm").write_text(
+        "".join(
+            f"SPEAKER r1 1 {at} {length} <NA> <NA> {who} <NA> <NA>\n" for at, length, who in turns
+        )
+    )
+    (sim,) = folder_sets([tmp_path / "sim"], None)
+    out = tmp_path / "out"
+    out.mkdir()
+
+    pieces = {piece.recording.recording_id: piece for piece in cut(sim, out, [1.0, 6.0], False)}
+
+    # b says one second alone, a three in the first half and six in all.
+    assert sorted(pieces) == [
+        "sim-r1-first", "sim-r1-first-0-1", "sim-r1-first-1-1", "sim-r1-second", "sim-r1-whole",
+        "sim-r1-whole-0-1", "sim-r1-whole-0-6", "sim-r1-whole-1-1",
+    ]  # fmt: skip
+    samples, _ = soundfile.read(out / "sim-r1-whole-0-6.wav")
+    assert len(samples) == 6 * RATE_HZ
+    at_s = samples[[0, 3 * RATE_HZ - 1, 3 * RATE_HZ, -1]] * 10
+    assert at_s == pytest.approx([0, 3, 6, 9], abs=0.001)
+    assert soundfile.read(out / "sim-r1-whole-1-1.wav")[0][0] * 10 == pytest.approx(4, abs=0.001)
+    assert pieces["sim-r1-second"].turns[-1] == (1.0, 4.0, "a")
+    assert pieces["sim-r1-whole-0-6"].alone == Person("a")

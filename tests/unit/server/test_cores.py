@@ -1,0 +1,73 @@
+"""How many cores there are for us: affinity and limits of control groups, planted as files."""
+
+import os
+
+import pytest
+
+from server.cores import available_cores
+
+
+@pytest.fixture(autouse=True)
+def eight_cores(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(8)))
+
+
+@pytest.fixture
+def cores(tmp_path):
+    """Cores for a process whose /proc/self/cgroup is the given text, with limits in files."""
+
+    def found(own_groups, files):
+        own = tmp_path / "cgroup"
+        own.write_bytes(os.fsencode(own_groups))
+        for name, text in files.items():
+            path = tmp_path / "fs" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return available_cores(own, tmp_path / "fs")
+
+    return found
+
+
+def test_without_control_groups_the_affinity_counts(tmp_path):
+    assert available_cores(tmp_path / "none", tmp_path) == 8
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        ("max 100000", 8),
+        ("200000 100000", 2),
+        ("150000 100000", 2),
+        ("50000 100000", 1),
+        ("9900000 100000", 8),
+        ("", 8),
+    ],
+)
+def test_a_container_sees_its_limit_at_the_root(cores, limit, expected):
+    assert cores("0::/\n", {"cpu.max": limit}) == expected
+
+
+def test_the_strictest_group_on_the_way_up_counts(cores):
+    files = {
+        "a/b/cpu.max": "max 100000",
+        "a/cpu.max": "300000 100000",
+        "cpu.max": "500000 100000",
+        "c/cpu.max": "100000 100000",
+    }
+    assert cores("0::/a/b\n", files) == 3
+
+
+@pytest.mark.parametrize(("quota", "expected"), [("-1", 8), ("400000", 4)])
+def test_version_one_is_read_too(cores, quota, expected):
+    groups = "5:memory:/a\n4:cpu,cpuacct:/a\n0::/\n"
+    files = {"cpu/a/cpu.cfs_quota_us": f"{quota}\n", "cpu/a/cpu.cfs_period_us": "100000\n"}
+    assert cores(groups, files) == expected
+
+
+def test_a_group_mounted_at_the_root_of_a_container_is_found(cores):
+    files = {"cpu/cpu.cfs_quota_us": "200000\n", "cpu/cpu.cfs_period_us": "100000\n"}
+    assert cores("4:cpu,cpuacct:/docker/0123\n", files) == 2
+
+
+def test_a_group_whose_name_is_no_text_is_found(cores):
+    assert cores("0::/a\udcff\n", {"a\udcff/cpu.max": "200000 100000"}) == 2

@@ -1,0 +1,232 @@
+"""Jobs in memory and on disk, by a clock of the test's own."""
+
+import errno
+import json
+
+import pytest
+
+from formats.whole_files import OutputError
+from inputs.wav_scp import Recording
+from sending.outcome import Answer
+from web.jobs import State
+from web.problems import ProblemError
+from web.store import Arrived, JobStore
+from web.work_folder import WorkFolder, WorkFolderError
+
+KEEP_S = 100
+
+
+@pytest.fixture
+def folder(tmp_path):
+    with_lock = WorkFolder(tmp_path / "work")
+    yield with_lock
+    with_lock.close()
+
+
+@pytest.fixture
+def store(folder, clock):
+    return JobStore(folder, KEEP_S, clock)
+
+
+@pytest.fixture
+def add(store, folder):
+    """A function that adds a job of an upload."""
+
+    def made(transient=False):
+        path = folder.uploads / "upload"
+        path.write_bytes(b"RIFF")
+        return store.add(Arrived(path, 4, 1.0, "audio/wav", "call", {"mode": "full"}, transient))
+
+    return made
+
+
+def answer():
+    rttm = b"SPEAKER call 1 0.000 1.000 <NA> <NA> SPEAKER_00 <NA> <NA>\n"
+    return Answer(Recording("call", None), rttm, {"audio_s": 2.5, "mode": "full"}, 1.0, [0.5])
+
+
+def test_a_job_is_found_until_its_time_is_over(store, add, clock):
+    job = add()
+    clock.now_s += 10 * KEEP_S  # while it is worked on it does not expire
+    store.begin(job)
+    store.done(job, answer())
+    clock.now_s += KEEP_S - 1
+    assert store.find(job.id) is job
+    clock.now_s += 1
+
+    with pytest.raises(ProblemError) as gone:
+        store.find(job.id)
+
+    assert gone.value.status == 404
+    assert not store.audio(job).exists()
+
+
+def test_a_job_that_somebody_corrects_keeps_its_whole_time(store, add, clock):
+    job = add()
+    store.begin(job)
+    store.done(job, answer())
+    clock.now_s += KEEP_S - 1
+    store.correct(job, store.kept(job).original)
+    clock.now_s += KEEP_S - 1
+    assert store.find(job.id) is job
+    clock.now_s += 1
+
+    with pytest.raises(ProblemError):
+        store.find(job.id)
+
+
+def test_a_job_that_was_removed_meanwhile_is_not_corrected(store, add):
+    job = add()
+    store.done(job, answer())
+    original = store.kept(job).original
+    store.forget(job)
+
+    with pytest.raises(ProblemError) as gone:
+        store.correct(job, original)
+
+    assert gone.value.status == 404
+
+
+def test_nothing_is_put_into_a_job_while_it_is_removed(store, add, folder, monkeypatch):
+    job = add()
+    tries = []
+
+    def removing(path, **_):
+        with pytest.raises(OutputError):
+            folder.write_answer(job.id, b"")
+        tries.append(path)
+
+    monkeypatch.setattr("web.work_folder.shutil.rmtree", removing)
+    store.forget(job)
+
+    assert len(tries) == 1
+
+
+def full_disk(*_):
+    raise OutputError("cannot write") from OSError(errno.ENOSPC, "no space")
+
+
+def test_on_a_full_disk_an_upload_leaves_nothing(store, add, folder, monkeypatch):
+    monkeypatch.setattr(folder, "write_record", full_disk)
+
+    with pytest.raises(OutputError):
+        add()
+
+    assert list((folder.uploads.parent / "jobs").iterdir()) == []
+    assert store.counts() == {}
+
+
+def test_on_a_full_disk_a_job_ends_all_the_same(store, add, folder, monkeypatch):
+    job = add()
+    monkeypatch.setattr(folder, "write_record", full_disk)
+
+    store.end(job, State.CANCELLED)
+
+    assert job.ended.done()
+    assert store.find(job.id).state == State.CANCELLED
+
+
+def test_what_is_on_disk_is_all_that_another_store_needs(store, add, folder, clock):
+    done, waiting = add(), add()
+    store.begin(done)
+    store.done(done, answer())
+    other = JobStore(folder, KEEP_S, clock)
+
+    (again,) = other.load()
+
+    assert (again.id, again.state, again.options) == (waiting.id, State.QUEUED, {"mode": "full"})
+    found = other.find(done.id)
+    assert (found.state, found.audio_s) == (State.DONE, 2.5)
+    assert found.ended.done()
+    assert other.kept(found).text("rttm") == answer().rttm.decode()
+
+
+def test_an_answer_kept_before_doubt_was_told_is_read(store, add, folder):
+    job = add()
+    store.done(job, answer())
+    kept = json.loads(folder.read_answer(job.id))
+    del kept["doubt"]
+    folder.write_answer(job.id, json.dumps(kept).encode())
+
+    assert store.kept(job).original.doubt is None
+
+
+def test_jobs_wait_again_in_the_order_in_which_they_came(store, add, folder, clock):
+    ids = []
+    for _ in range(5):
+        clock.now_s += 1
+        ids.append(add().id)
+
+    assert [job.id for job in JobStore(folder, KEEP_S, clock).load()] == ids
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        {"id": "../../somewhere"},
+        {"created_s": "soon"},
+        {"created_s": 1e300},
+        {"ended_s": 5},
+        {"state": "lost"},
+        {"n_bytes": -1},
+        {"options": {"mode": None}},
+        {"problem": {"status": "bad"}},
+        {"media_type": "audio/wav\r\nX: y"},
+    ],
+)
+def test_a_job_whose_record_is_damaged_is_removed_alone(damage, store, add, folder, clock, caplog):
+    whole, job = add(), add()
+    record = store.audio(job).with_name("job.json")
+    if isinstance(damage, dict):
+        damage = json.dumps({**json.loads(record.read_bytes()), **damage}).encode()
+    record.write_bytes(damage)
+
+    assert [each.id for each in JobStore(folder, KEEP_S, clock).load()] == [whole.id]
+    assert not record.parent.exists()
+    assert "its record is missing or damaged" in caplog.text
+    assert job.id not in caplog.text
+
+
+def test_what_is_no_job_at_all_keeps_no_gateway_from_starting(store, folder, clock):
+    jobs = folder.uploads.parent / "jobs"
+    (jobs / "a file").write_bytes(b"")
+    (jobs / "job" / "job.json").mkdir(parents=True)
+
+    assert JobStore(folder, KEEP_S, clock).load() == []
+    assert list(jobs.iterdir()) == []
+
+
+def test_what_ends_after_it_was_removed_leaves_nothing(store, add):
+    job = add()
+    ended = []
+    store.on_end = ended.append
+    store.forget(job)
+    store.begin(job)
+
+    store.done(job, answer())
+
+    assert not store.audio(job).parent.exists()
+    assert ended == [job]
+    assert job.ended.done()
+
+
+def test_bytes_and_states_are_counted(store, add):
+    job, _ = add(), add()
+    store.end(job, State.FAILED, ProblemError(422, "no"))
+
+    assert store.stored_bytes() == 8
+    assert store.counts() == {State.FAILED: 1, State.QUEUED: 1}
+
+
+def test_a_folder_is_one_gateways_alone_and_nobody_elses(tmp_path, folder):
+    with pytest.raises(WorkFolderError, match="another gateway"):
+        WorkFolder(tmp_path / "work")
+    (tmp_path / "link").symlink_to(tmp_path / "work")
+    with pytest.raises(WorkFolderError, match="somebody else"):
+        WorkFolder(tmp_path / "link")
