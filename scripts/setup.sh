@@ -96,9 +96,10 @@ install_packages() {
     echo "$wanted" >"$stamp"
 }
 
-# What is importable everywhere in .venv: a room of scripts/ or client/ by its name, and the library of `run`.
+# The packages of client/ and scripts/ are importable everywhere in .venv. Not the library of `run`: Triton's Python stub looks here
+# before it looks into the model repository that it serves, which may be another one.
 install_import_paths() {
-    printf '%s\n' "$root"/{client,scripts,model_repo/run/1} \
+    printf '%s\n' "$root"/{client,scripts} \
         >"$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/diarization.pth"
 }
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import measure  # noqa: F401
 from console.run_report import log, set_up_logging
 from diarization.arrays import Samples
 from diarization.config import Options, parse_options

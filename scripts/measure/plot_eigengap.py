@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+import measure  # noqa: F401
 from diarization.arrays import (
     SAMPLE_RATE_HZ,
     Chunks,
