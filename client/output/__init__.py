@@ -1,1 +1,0 @@
-"""Answers as text: RTTM and other formats, files, standard output."""
