@@ -75,7 +75,7 @@ pip_install() { run "$venv/bin/python" -m pip install --quiet --disable-pip-vers
 # look, else from PyTorch's own index; PyPI's build is the last resort.
 install_torch() {
     local torch
-    torch=$(grep '^torch==' "$root/requirements.txt")
+    torch=$(grep -o '^torch==[^ ]*' "$root/requirements.txt")
     say "installing $torch, CPU build"
     pip_install "$torch+cpu" && return
     pip_install "$torch+cpu" --extra-index-url "$torch_index" --retries 1 --timeout 20 && return
