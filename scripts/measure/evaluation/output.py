@@ -8,10 +8,10 @@ from typing import Any
 
 from formats import RTTM
 from formats.rttm_files import OutputError, RttmFolder
+from formats.whole_files import write_whole
 from measure.evaluation.results import SetResult, worst_recordings
 from measure.evaluation.sending import SetRun
 from sending.outcome import Answer
-from setup.fetching import FetchError, atomic_file
 
 JSON_NAME, MARKDOWN_NAME = "evaluation.json", "evaluation.md"
 RTTM_FOLDER, PICTURE_FOLDER, LENGTHS_NAME = "rttm", "timelines", "lengths.png"
@@ -45,11 +45,9 @@ class ReportFolder:
 
     def write_report(self, report: Mapping[str, Any], markdown: str) -> None:
         """Write the report in both forms."""
-        with output_errors(self.directory):
-            write_atomically(
-                self.directory / JSON_NAME, json.dumps(report, indent=1, ensure_ascii=False)
-            )
-            write_atomically(self.directory / MARKDOWN_NAME, markdown)
+        document = json.dumps(report, indent=1, ensure_ascii=False)
+        write_whole(self.directory / JSON_NAME, document.encode())
+        write_whole(self.directory / MARKDOWN_NAME, markdown.encode())
 
     def draw_worst(self, sets: Sequence[SetResult], n: int) -> list[Path]:
         """Draw the `n` recordings of the highest error rates; an earlier run's pictures go."""
@@ -86,13 +84,5 @@ def output_errors(place: Path) -> Iterator[None]:
     """Turn the system's errors into one sentence."""
     try:
         yield
-    except FetchError as error:
-        raise OutputError(str(error)) from error
     except OSError as error:
         raise OutputError(f"cannot write to {place}: {error.strerror or error}") from error
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text so that nobody ever reads half of it."""
-    with atomic_file(path) as part:
-        part.write_text(text, encoding="utf-8")
