@@ -1,9 +1,9 @@
 """The commands of a page of docs/, run as a reader would type them.
 
-Every block of a page that is fenced as `bash` is run, one after another, in a folder that looks
-like the project and holds the recordings that pages speak of (see `lay_out`). A page names the
-server where it is by default: `localhost:8001` for gRPC, 8000 for HTTP, 8002 for metrics; the
-addresses of the tests' own server are put in their place, and DIARIZATION_URL names it to the
+Every block of a page that is fenced as `bash` or `python` is run, one after another, in a folder
+that looks like the project and holds the recordings that pages speak of (see `lay_out`). A page
+names the server where it is by default: `localhost:8001` for gRPC, 8000 for HTTP, 8002 for metrics;
+the addresses of the tests' own server are put in their place, and DIARIZATION_URL names it to the
 client where a command does not. A block that cannot be run says so in the line above it:
 
     <!-- not run: it builds an image -->
@@ -22,7 +22,8 @@ import soundfile
 from server.triton_server import ROOT
 
 _BLOCK = re.compile(
-    r"(?:^<!-- not run: (?P<reason>.+?) -->\n)?^```bash\n(?P<script>.*?)^```$", re.M | re.S
+    r"(?:^<!-- not run: (?P<reason>.+?) -->\n)?^```(?P<language>bash|python)\n(?P<script>.*?)^```$",
+    re.M | re.S,
 )
 # What -e overlooks: `absent && echo there`, of which only the first half is run.
 _NOTICE = "trap '(($? == 0)) || exit 1' DEBUG\n"
@@ -39,12 +40,18 @@ class Block:
     line: int
     script: str
     not_run: str | None = None
+    language: str = "bash"
 
 
 def blocks_of(page):
     """All blocks of a page's text, in order."""
     return [
-        Block(page.count("\n", 0, found.start("script")) + 1, found["script"], found["reason"])
+        Block(
+            page.count("\n", 0, found.start("script")) + 1,
+            found["script"],
+            found["reason"],
+            found["language"],
+        )
         for found in _BLOCK.finditer(page)
     ]
 
@@ -97,8 +104,10 @@ def run_block(block, folder, server):
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "DIARIZATION_URL": server.url,
     }
+    script = addressed(block.script, server)
+    command = ["bash", "-e", "-o", "pipefail", "-c", _NOTICE + script]
     return subprocess.run(
-        ["bash", "-e", "-o", "pipefail", "-c", _NOTICE + addressed(block.script, server)],
+        [sys.executable, "-c", script] if block.language == "python" else command,
         cwd=folder,
         env=os.environ | variables,
         stdin=subprocess.DEVNULL,

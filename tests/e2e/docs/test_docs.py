@@ -6,6 +6,7 @@ from e2e.page_commands import blocks_of, lay_out, run_block
 from server.triton_server import ROOT
 
 PAGES = [
+    "../README.md",
     "client.md",
     "formats.md",
     "operations.md",

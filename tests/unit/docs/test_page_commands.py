@@ -26,6 +26,10 @@ no command
 echo two |
   cat
 ```
+
+```python
+print(3)
+```
 """
 SERVER = SimpleNamespace(
     url="127.0.0.1:4001", ports=SimpleNamespace(http=4000, grpc=4001, metrics=4002)
@@ -37,6 +41,7 @@ def test_blocks_are_found_with_their_lines_and_reasons():
         Block(4, "echo one\n"),
         Block(9, "sleep 3600\n", "it takes an hour"),
         Block(17, "echo two |\n  cat\n"),
+        Block(22, "print(3)\n", language="python"),
     ]
 
 
@@ -59,6 +64,10 @@ def test_default_addresses_become_those_of_the_server():
 )
 def test_a_command_that_fails_fails_the_block(script, tmp_path):
     assert run_block(Block(1, script), tmp_path, SERVER).returncode != 0
+
+
+def test_python_is_run_too(tmp_path):
+    assert run_block(Block(1, "print(3)", language="python"), tmp_path, SERVER).stdout == "3\n"
 
 
 def test_commands_run_in_the_folder_and_know_the_server(tmp_path):
