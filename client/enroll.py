@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from console.characters import shown
 from console.enroll_options import parsed_options
 from console.run_report import log, set_up_logging, tell_problems
+from formats.atomic_file import OutputError
 from formats.result import FormatError
 from formats.standard_output import print_bytes, stop_printing
-from formats.whole_files import OutputError
 from sending import quiet_grpc  # noqa: F401  before anything imports gRPC
 from sending.access import AccessError, access
 from sending.retrying import BACKOFF, Backoff

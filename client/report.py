@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from console.characters import shown
+from formats.atomic_file import OutputError, write_atomically
 from formats.result import FormatError, Result, Turn
-from formats.rttm_lines import RttmError, read_rttm, turns_of
+from formats.rttm import RttmError, read_rttm, turns_of
 from formats.standard_output import print_bytes, stop_printing
-from formats.whole_files import OutputError, write_whole
 from inputs.audio_files import AudioError
 from inputs.wav_scp import ListError, id_problem, single_recording
 from viewer.document import Outline
@@ -60,7 +60,7 @@ def _written(options: argparse.Namespace) -> Path:
     """Write the page; where it is."""
     recording_id, text = _page(options.audio, options.rttm, options.reference)
     output: Path = options.output or _beside(options.rttm, recording_id)
-    write_whole(output, text.encode())
+    write_atomically(output, text.encode())
     return output
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from console.option_groups.guarded import add_access
 from console.option_groups.service import add_service
-from console.option_groups.values import path
 from console.option_groups.voices import add_threshold
+from console.option_values import path
 from voices.names import usable_name
 
 DEFAULT_FILE = Path("voices.db")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from console.characters import shown
 from console.durations import hours
-from formats.result import FormatError, Turn, turns_in_rttm
+from formats.result import FormatError, Turn
+from formats.rttm import turns_in_rttm
 from sending.outcome import Answer
 
 MOST_BAR_CELLS = 40

@@ -4,8 +4,8 @@ import itertools
 from collections.abc import Iterable, Sequence
 
 from formats import FORMATS, RTTM
-from formats.result import FormatError, Result, turns_in_rttm
-from formats.rttm_lines import turns_of
+from formats.result import FormatError, Result
+from formats.rttm import turns_in_rttm, turns_of
 from inputs.audio_files import AudioError
 from inputs.wav_scp import ListError, Recording
 from sending.outcome import Answer

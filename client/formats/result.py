@@ -1,10 +1,8 @@
-"""What a format is written from: one recording's turns, in whole milliseconds as in RTTM."""
+"""One recording's result, which every format is written from; times in whole milliseconds."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-
-_N_RTTM_FIELDS = 9  # of ten, the last may be missing
 
 
 class FormatError(ValueError):
@@ -67,7 +65,7 @@ class Result:
     @property
     def speakers(self) -> list[str]:
         """Names of the speakers, by first appearance."""
-        return list(dict.fromkeys(turn.speaker for turn in self.turns))
+        return speakers_of(self.turns)
 
     @property
     def length_ms(self) -> int:
@@ -86,36 +84,17 @@ def more_speakers(doubt: Doubt, found: str, n_separate: int | None) -> str:
     )
 
 
+def speakers_of(turns: Iterable[Turn]) -> list[str]:
+    """Names of the speakers, each once, by first appearance."""
+    return list(dict.fromkeys(turn.speaker for turn in turns))
+
+
 def by_speaker(turns: Iterable[Turn]) -> dict[str, list[Turn]]:
     """Group turns, in their order; the speakers by first appearance."""
     groups: dict[str, list[Turn]] = defaultdict(list)
     for turn in turns:
         groups[turn.speaker].append(turn)
     return dict(groups)
-
-
-def turns_in_rttm(text: str, confidences: Sequence[float] | None = None) -> tuple[Turn, ...]:
-    """Read the turns of one recording's RTTM lines.
-
-    Parameters
-    ----------
-    text : str
-        SPEAKER lines of RTTM.
-    confidences : Sequence[float] | None
-        One for every line, 0 to 1.
-
-    Raises
-    ------
-    FormatError
-        If a line is no turn, or the lines and confidences are not equally many.
-    """
-    lines = text.splitlines()
-    known = [None] * len(lines) if confidences is None else list(confidences)
-    if len(known) != len(lines):
-        raise FormatError(
-            f"the answer's CONFIDENCE has {len(known)} values, expected {len(lines)}, one per turn"
-        )
-    return tuple(_turn(line, confidence) for line, confidence in zip(lines, known, strict=True))
 
 
 def seconds(time_ms: int) -> str:
@@ -129,15 +108,3 @@ def clock(time_ms: int, point: str) -> str:
     return (
         f"{minutes // 60:02d}:{minutes % 60:02d}:{rest_ms // 1000:02d}{point}{rest_ms % 1000:03d}"
     )
-
-
-def _turn(line: str, confidence: float | None) -> Turn:
-    fields = line.split()
-    try:
-        if len(fields) < _N_RTTM_FIELDS or fields[0] != "SPEAKER":
-            raise ValueError
-        start_ms, length_ms = (round(float(field) * 1000) for field in fields[3:5])
-        channel = int(fields[2])
-    except (ValueError, OverflowError) as error:
-        raise FormatError(f"the answer's RTTM holds {line!r}, expected a SPEAKER line") from error
-    return Turn(start_ms, start_ms + length_ms, fields[7], confidence, channel)

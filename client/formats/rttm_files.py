@@ -15,8 +15,8 @@ from typing import Protocol
 
 from formats import RTTM
 from formats.answer_texts import RTTM_PREFIX, file_name
-from formats.whole_files import OutputError as OutputError
-from formats.whole_files import temporary_path, write_whole
+from formats.atomic_file import OutputError as OutputError
+from formats.atomic_file import temporary_path, write_atomically
 
 JOINED = "rttm"
 
@@ -115,7 +115,7 @@ class RttmFolder:
         return sorted(path.name for path in self.directory.glob("rttm*") if path.name not in own)
 
     def _write(self, name: str, content: bytes) -> None:
-        write_whole(self.directory / name, content)
+        write_atomically(self.directory / name, content)
 
     def _remove(self, name: str) -> None:
         path = self.directory / name

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from formats.rttm_lines import RttmError, is_turn, read_rttm
+from formats.rttm import RttmError, is_turn, read_rttm
 from scoring.md_eval import Score, ScoringError, run_md_eval
 
 COLLARS_S = (0.25, 0.0)

@@ -14,8 +14,9 @@ from typing import Any
 
 from console.run_report import log
 from formats.answer_texts import RTTM_PREFIX, file_name
-from formats.result import FormatError, turns_in_rttm
-from formats.whole_files import OutputError, write_whole
+from formats.atomic_file import OutputError, write_atomically
+from formats.result import FormatError
+from formats.rttm import turns_in_rttm
 from inputs.audio_files import AudioError
 from inputs.wav_scp import Recording
 from sending.outcome import Answer
@@ -158,7 +159,7 @@ class Notes:
 
     def tidy(self) -> None:
         """Leave one line for each result, which others may have added meanwhile."""
-        write_whole(self.path, b"".join(_line(*each) for each in self._read().items()))
+        write_atomically(self.path, b"".join(_line(*each) for each in self._read().items()))
 
     def _made(self, name: str) -> dict[str, Any]:
         return {**_UNKNOWN, **self._notes.get(name, {})}

@@ -6,7 +6,8 @@ from datetime import datetime, timezone
 
 import numpy as np
 
-from formats.result import seconds, turns_in_rttm
+from formats.result import seconds
+from formats.rttm import turns_in_rttm
 from sending.outcome import Answer
 from voices.matching import matches
 from voices.speakers import Speakers, speakers_of

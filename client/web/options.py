@@ -8,7 +8,7 @@ from pathlib import Path
 
 from console.option_groups.guarded import add_access
 from console.option_groups.service import DEFAULT_JOBS, DEFAULT_RETRY_FOR_S
-from console.option_groups.values import count, duration_s, patience_s
+from console.option_values import count, positive_seconds, seconds_from_zero
 from sending.access import access
 from web.guards import keys_in
 from web.settings import LOOPBACK_NAMES, Settings
@@ -119,14 +119,14 @@ def _add_triton(parser: argparse.ArgumentParser) -> None:
     add(
         "--timeout",
         metavar="SECONDS",
-        type=duration_s,
+        type=positive_seconds,
         default=_DEFAULTS.timeout_s,
         help="longest time for one recording (default: %(default)g)",
     )
     add(
         "--retry_for",
         metavar="SECONDS",
-        type=patience_s,
+        type=seconds_from_zero,
         default=DEFAULT_RETRY_FOR_S,
         help="how long a recording is sent again where the server is away (default: %(default)g)",
     )
@@ -139,10 +139,10 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
     for name, kind, default, text in (
         ("upload_mb", count, mega, "largest file, 10^6 bytes"),
         ("stored_mb", count, stored, "all recordings that are kept, 10^6 bytes"),
-        ("long", patience_s, _DEFAULTS.long_s, "seconds of audio; longer ones become jobs"),
+        ("long", seconds_from_zero, _DEFAULTS.long_s, "seconds of audio; longer ones become jobs"),
         (
             "keep",
-            duration_s,
+            positive_seconds,
             _DEFAULTS.keep_s,
             "seconds that a job is kept after its end or a correction",
         ),

@@ -88,7 +88,7 @@ def unexplained(status: int) -> ProblemError:
 
 def unexpected(error: Exception) -> ProblemError:
     """Tell an error that is no fault of the caller, without its text; the log must have that."""
-    cause = error.__cause__ or error  # whole_files tells its own sentence first
+    cause = error.__cause__ or error  # atomic_file raises its own sentence from it
     if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
         return ProblemError(507, "there is no room on the disk, try again later")
     return ProblemError(500, "the gateway failed; its log says why")

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, BinaryIO
 
+from formats.atomic_file import OutputError, temporary_path, write_atomically
 from formats.result import Result
-from formats.whole_files import OutputError, temporary_path, write_whole
 from inputs.audio_files import AudioError
 from viewer.document import Outline, document
 from viewer.making import MOST_EMBEDDED_BYTES, hear_into, page_of
@@ -99,7 +99,7 @@ class Views:
                 raise
             finally:
                 part.unlink(missing_ok=True)
-            write_whole(peaks, outline.peaks)  # the last: where it is, all is
+            write_atomically(peaks, outline.peaks)  # the last: where it is, all is
 
 
 @contextlib.contextmanager

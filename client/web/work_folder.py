@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from formats.whole_files import write_whole
+from formats.atomic_file import write_atomically
 
 _UPLOADS, _JOBS, _LOCK = "uploads", "jobs", "lock"
 _AUDIO, _PEAKS, _SOUND = "audio", "peaks", "sound"
@@ -83,11 +83,11 @@ class WorkFolder:
 
     def write_record(self, job_id: str, record: bytes) -> None:
         """Keep a job's record."""
-        write_whole(self._job(job_id) / _RECORD, record)
+        write_atomically(self._job(job_id) / _RECORD, record)
 
     def write_answer(self, job_id: str, answer: bytes) -> None:
         """Keep what Triton answered."""
-        write_whole(self._job(job_id) / _ANSWER, answer)
+        write_atomically(self._job(job_id) / _ANSWER, answer)
 
     def read_answer(self, job_id: str) -> bytes:
         """Read what Triton answered; empty where it cannot be read."""
@@ -99,7 +99,7 @@ class WorkFolder:
         if correction is None:
             path.unlink(missing_ok=True)
         else:
-            write_whole(path, correction)
+            write_atomically(path, correction)
 
     def read_correction(self, job_id: str) -> bytes | None:
         """Read what a person made of the answer, or None; empty where it cannot be read."""

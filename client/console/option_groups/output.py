@@ -3,7 +3,7 @@
 import argparse
 
 from console.option_groups.formats import add_format, settle_format
-from console.option_groups.values import path
+from console.option_values import path
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from console.option_groups.values import name, path
+from console.option_values import name, path
 from inputs.wav_scp import id_problem
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from console.option_groups.values import count
+from console.option_values import count
 
 # In this order each must be at most the next, where both are given.
 SPEAKER_COUNTS = {

@@ -2,7 +2,7 @@
 
 import argparse
 
-from console.option_groups.values import path
+from console.option_values import path
 
 
 def add_scores(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from console.option_groups.values import count, duration_s, patience_s
+from console.option_values import count, positive_seconds, seconds_from_zero
 
 URL_VARIABLE = "DIARIZATION_URL"
 DEFAULT_URL = "localhost:8001"
@@ -35,7 +35,7 @@ def add_service(parser: argparse.ArgumentParser) -> None:
     add(
         "--timeout",
         metavar="SECONDS",
-        type=duration_s,
+        type=positive_seconds,
         default=DEFAULT_TIMEOUT_S,
         help="longest time for one recording, its wait in the server included (default: "
         "%(default)g)",
@@ -43,7 +43,7 @@ def add_service(parser: argparse.ArgumentParser) -> None:
     add(
         "--retry_for",
         metavar="SECONDS",
-        type=patience_s,
+        type=seconds_from_zero,
         default=DEFAULT_RETRY_FOR_S,
         help="how long after its first failure a recording is still sent again, where the server "
         "may come back; 0: never (default: %(default)g)",

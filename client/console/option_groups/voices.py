@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from console.option_groups.values import cosine, path
+from console.option_values import cosine, path
 from voices.voice import DEFAULT_THRESHOLD
 
 

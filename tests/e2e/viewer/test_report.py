@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from e2e.browser import PHONE_WIDTH
 from e2e.calls import run_client
 from e2e.report_view import is_playing, lanes, opened, same_times, table_cells, time_s, value
-from formats.rttm_lines import read_rttm, turns_of
+from formats.rttm import read_rttm, turns_of
 from made_media import write_media
 
 pytestmark = pytest.mark.triton

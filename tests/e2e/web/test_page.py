@@ -26,7 +26,7 @@ from e2e.web_page import (
     watch_text,
     watched,
 )
-from formats.rttm_lines import turns_of
+from formats.rttm import turns_of
 
 NAME = "Ana María"
 

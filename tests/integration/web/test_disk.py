@@ -6,7 +6,7 @@ import threading
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from formats.whole_files import OutputError
+from formats.atomic_file import OutputError
 from gateways import assert_problem, serving, wait_until
 from integration.client_fake_server import one_turn
 from web import work_folder
@@ -35,7 +35,7 @@ def test_a_full_disk_is_told_and_passes(settings, wav, monkeypatch):
         job = gateway.start(wav("a.wav"))
         gateway.ended(job)
         with monkeypatch.context() as patched:
-            patched.setattr(work_folder, "write_whole", full_disk)
+            patched.setattr(work_folder, "write_atomically", full_disk)
             refused = gateway.send(wav("a.wav"))
             correction = gateway.ask("PUT", f"{job}/turns", json={"turns": []})
         gateway.ask("DELETE", job)
@@ -55,7 +55,7 @@ def test_a_disk_that_is_full_once_a_job_waits_stops_no_worker(settings, triton, 
         jobs = [gateway.start(wav("a.wav")) for _ in range(2)]
         wait_until(lambda: triton.calls)
         with monkeypatch.context() as patched:
-            patched.setattr(work_folder, "write_whole", full_disk)
+            patched.setattr(work_folder, "write_atomically", full_disk)
             held.set()
             ended = [gateway.ended(job) for job in jobs]
         later = gateway.send(wav("a.wav"))

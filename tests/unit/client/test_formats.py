@@ -15,7 +15,8 @@ from pyannote.database.util import load_rttm, load_uem
 
 import formats
 from formats import FORMATS
-from formats.result import Doubt, FormatError, Result, Turn, turns_in_rttm
+from formats.result import Doubt, FormatError, Result, Turn
+from formats.rttm import turns_in_rttm
 from formats.table import as_text
 from formats.textgrid import NO_SPEECH_TIER
 from unit.client_results import APART, OVERLAPPING, SILENT, results, served_rttm, turns_of
@@ -297,30 +298,3 @@ def test_the_servers_rttm_is_read_as_pyannote_reads_it(read_from, result):
         assert sorted(read) == sorted(
             (ms(segment.start), ms(segment.end), label) for segment, _, label in tracks
         )
-
-
-def test_rttm_is_read_to_the_millisecond():
-    text = "SPEAKER a 1 6.756 0.422 <NA> <NA> SPEAKER_00 <NA> <NA>\n"
-
-    assert turns_in_rttm(text, [0.5]) == (Turn(6_756, 7_178, "SPEAKER_00", 0.5),)
-    assert turns_in_rttm("") == ()
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "SPEAKER a 1 0 1",
-        "SPKR-INFO a 1 0 1 <NA> <NA> x <NA> <NA>",
-        "SPEAKER a 1 inf 1 <NA> <NA> x <NA> <NA>",
-        "SPEAKER a 1 x 1 <NA> <NA> x <NA> <NA>",
-        "SPEAKER a left 0 1 <NA> <NA> x <NA> <NA>",
-    ],
-)
-def test_what_is_no_turn_is_named(line):
-    with pytest.raises(FormatError, match=f"holds '{line}', expected a SPEAKER line"):
-        turns_in_rttm(line)
-
-
-def test_as_many_confidences_as_turns_are_expected():
-    with pytest.raises(FormatError, match="CONFIDENCE has 2 values, expected 1, one per turn"):
-        turns_in_rttm("SPEAKER a 1 0 1 <NA> <NA> x <NA> <NA>\n", [0.5, 0.5])

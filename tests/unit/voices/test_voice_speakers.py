@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from formats.result import FormatError, turns_in_rttm
+from formats.result import FormatError
+from formats.rttm import turns_in_rttm
 from unit.planted_voices import answer
 from unit.seeded import seeded
 from voices.speakers import renamed, speakers_of

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from formats.whole_files import OutputError
+from formats.atomic_file import OutputError
 from inputs.wav_scp import Recording
 from sending.outcome import Answer
 from web.jobs import State
