@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from formats import RTTM
+from formats.atomic_file import write_atomically
 from formats.rttm_files import OutputError, RttmFolder
-from formats.whole_files import write_whole
 from measure.evaluation.results import SetResult, worst_recordings
 from measure.evaluation.sending import SetRun
 from sending.outcome import Answer
@@ -46,8 +46,8 @@ class ReportFolder:
     def write_report(self, report: Mapping[str, Any], markdown: str) -> None:
         """Write the report in both forms."""
         document = json.dumps(report, indent=1, ensure_ascii=False)
-        write_whole(self.directory / JSON_NAME, document.encode())
-        write_whole(self.directory / MARKDOWN_NAME, markdown.encode())
+        write_atomically(self.directory / JSON_NAME, document.encode())
+        write_atomically(self.directory / MARKDOWN_NAME, markdown.encode())
 
     def draw_worst(self, sets: Sequence[SetResult], n: int) -> list[Path]:
         """Draw the `n` recordings of the highest error rates; an earlier run's pictures go."""
