@@ -60,7 +60,7 @@ def _written(options: argparse.Namespace) -> Path:
     """Write the page; where it is."""
     recording_id, text = _page(options.audio, options.rttm, options.reference)
     output: Path = options.output or _beside(options.rttm, recording_id)
-    write_atomically(output, text.encode())
+    write_atomically(output, text)
     return output
 
 

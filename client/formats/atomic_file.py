@@ -10,8 +10,8 @@ class OutputError(OSError):
     """A result cannot be written; the message is one sentence."""
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write to a temporary file in the same folder, then rename it to `path`.
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Write to a temporary file in the same folder, then rename it to `path`; text as UTF-8.
 
     Raises
     ------
@@ -21,7 +21,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     temporary = temporary_path(path.parent)
     try:
         with temporary.open("xb") as file:
-            file.write(content)
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             # Otherwise a power cut may leave the new name without its content.
             os.fsync(file.fileno())

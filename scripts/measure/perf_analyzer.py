@@ -17,9 +17,10 @@ from pathlib import Path
 
 import soundfile
 
+from formats.atomic_file import write_atomically
 from formats.rttm_files import OutputError
 from measure.benchmarking.origin import origin
-from measure.evaluation.output import output_errors, write_atomically
+from measure.evaluation.output import output_errors
 from measure.load_testing.page import URL, markdown_page, shown
 from measure.load_testing.series import STABLE_PERCENT, Measured, measured, run_loads, speaker_loads
 from measure.load_testing.tool import (

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from formats.atomic_file import write_atomically
 from measure.benchmarking.results import Benchmark
-from measure.evaluation.output import output_errors, write_atomically
+from measure.evaluation.output import output_errors
 
 NAME = "benchmark"
 

@@ -46,8 +46,8 @@ class ReportFolder:
     def write_report(self, report: Mapping[str, Any], markdown: str) -> None:
         """Write the report in both forms."""
         document = json.dumps(report, indent=1, ensure_ascii=False)
-        write_atomically(self.directory / JSON_NAME, document.encode())
-        write_atomically(self.directory / MARKDOWN_NAME, markdown.encode())
+        write_atomically(self.directory / JSON_NAME, document)
+        write_atomically(self.directory / MARKDOWN_NAME, markdown)
 
     def draw_worst(self, sets: Sequence[SetResult], n: int) -> list[Path]:
         """Draw the `n` recordings of the highest error rates; an earlier run's pictures go."""

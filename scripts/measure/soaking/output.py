@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from measure.evaluation.output import output_errors, write_atomically
+from formats.atomic_file import write_atomically
+from measure.evaluation.output import output_errors
 from measure.soaking.report import PICTURE, markdown_page
 from measure.soaking.results import Soak
 
