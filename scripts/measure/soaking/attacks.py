@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from measure.evaluation import ROOT
+from measure.serve_process import ServeProcess, serving
 from measure.soaking.alone import SoakError
 from measure.soaking.asking import REFUSED, TIMEOUT_S, Asker, Deliver, Outcome, Request, Tensor
 from measure.soaking.audio import Speech
@@ -33,7 +34,6 @@ from measure.soaking.bombs import mov_of_one_chunk
 from measure.soaking.crowd import let_loose
 from measure.soaking.files import encoded
 from measure.soaking.mix import GOOD, Mix, Planned
-from measure.soaking.serving import Serving, serving
 from server.ports import LOOPBACK, Ports
 
 N_CLIENTS = 8
@@ -85,7 +85,7 @@ class Target:
 
     Parameters
     ----------
-    server : Serving
+    server : ServeProcess
         With its HTTP port in `ports`.
     gateway : str
         URL of the gateway.
@@ -93,7 +93,7 @@ class Target:
         Path of a job there that is done.
     """
 
-    server: Serving
+    server: ServeProcess
     gateway: str
     job: str
 
@@ -221,13 +221,13 @@ def run_attacks(
 
     Raises
     ------
-    SoakError
+    SoakError, ServerError
         If they do not start.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(_process_with_a_name_that_is_no_text())
         server = stack.enter_context(serving(log))
-        server.ready()
+        server.wait_until_ready()
         with Asker(server.url) as asker:
             known = Mix(asker, speech, whole, seed=0).known[GOOD]
         url = stack.enter_context(_gateway(server.url))
@@ -277,7 +277,7 @@ def _attacked(
             if time.monotonic() > stopped_s + STOPS_EVERY_S:
                 victim = VICTIMS[len(restarts) % len(VICTIMS)]
                 os.kill(target.server.pid_of(victim), signal.SIGSTOP)
-                restarts.append(target.server.ready())
+                restarts.append(target.server.wait_until_ready())
                 tell(f"stopped a process of {victim}: {restarts[-1]}")
                 stopped_s = time.monotonic()
         n_rounds += 1

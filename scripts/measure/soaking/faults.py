@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from measure.evaluation.rttm_turns import Turn
+from measure.serve_process import TRITON, ServeProcess, serving
 from measure.soaking.alone import SoakError, turns_alone
 from measure.soaking.asking import Asker, audio_request
 from measure.soaking.audio import Speech
 from measure.soaking.errand import Errand
 from measure.soaking.files import as_floats
-from measure.soaking.serving import SERVER, Serving, serving
+from server.triton_server import ServerError
 
 CLIENT = "client.py"
-VICTIMS = ("run", "sad", CLIENT, "speaker_model", "segmentation", SERVER)
-QUICK_VICTIMS = ("run", CLIENT, SERVER)
+VICTIMS = ("run", "sad", CLIENT, "speaker_model", "segmentation", TRITON)
+QUICK_VICTIMS = ("run", CLIENT, TRITON)
 LENGTH_S = 15.0
 
 
@@ -67,12 +68,14 @@ def run_faults(
 
     Raises
     ------
+    ServerError
+        If the server does not start.
     SoakError
-        If the server does not start, or a recording gets no answer even before the first fault.
+        If a recording gets no answer even before the first fault.
     """
     with tempfile.TemporaryDirectory(prefix="soak-") as name, serving(log) as server:
         errand = Errand(Path(name), as_floats(speech), n_recordings, LENGTH_S)
-        server.ready()
+        server.wait_until_ready()
         expected = _alone(server.url, errand)
         started_s = time.monotonic()
         faults: list[Fault] = []
@@ -84,7 +87,7 @@ def run_faults(
                 faults.append(fault)
                 tell(f"killed {victim} after {fault.n_done} answers: {fault.said}")
             client.wait()
-        except SoakError as error:
+        except (SoakError, ServerError) as error:
             broken = [f"broken off at {victim}: {error}"]
         finally:
             client.kill()
@@ -103,7 +106,7 @@ def _alone(url: str, errand: Errand) -> dict[str, list[Turn]]:
 
 
 def _inflict(
-    victim: str, server: Serving, errand: Errand, client: "subprocess.Popen[bytes]"
+    victim: str, server: ServeProcess, errand: Errand, client: "subprocess.Popen[bytes]"
 ) -> "tuple[Fault, subprocess.Popen[bytes]]":
     """Kill a process and wait until all is well again; the client that works from now on."""
     n_done, killed_s = errand.n_done(), time.monotonic()
@@ -114,5 +117,5 @@ def _inflict(
         said = "started again with --resume"
     else:
         os.kill(server.pid_of(victim), signal.SIGKILL)
-        said = server.ready()
+        said = server.wait_until_ready()
     return Fault(victim, n_done, time.monotonic() - killed_s, said), client

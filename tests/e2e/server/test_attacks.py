@@ -12,7 +12,7 @@ from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
 from e2e.calls import diarize
-from e2e.serving_process import serving
+from measure.serve_process import TRITON, serving
 from server.proxy import CONNECTION_S
 from server.readiness import not_ready
 
@@ -131,8 +131,8 @@ def test_connections_that_say_nothing_are_closed_and_hinder_nobody(server, sampl
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["run", "sad", "segmentation", "speaker_model"])
 def test_a_process_of_a_model_that_hangs_is_noticed_and_replaced(model, tmp_path, sample):
-    with serving(tmp_path) as server:
-        assert server.line().startswith("ready: ")
+    with serving(tmp_path / "triton.log") as server:
+        server.wait_until_ready()
         expected = diarize(server, sample.read_bytes()).rttm
         os.kill(server.stubs_of(model)[0], signal.SIGSTOP)
         began_s = time.monotonic()
@@ -145,10 +145,10 @@ def test_a_process_of_a_model_that_hangs_is_noticed_and_replaced(model, tmp_path
 @pytest.mark.slow
 @pytest.mark.parametrize("program", ["tritonserver", "proxy.py"])
 def test_a_server_that_hangs_is_noticed_and_replaced(program, tmp_path, sample):
-    with serving(tmp_path) as server:
-        assert server.line().startswith("ready: ")
+    with serving(tmp_path / "triton.log") as server:
+        server.wait_until_ready()
         expected = diarize(server, sample.read_bytes()).rttm
-        pid = server.server() if program == "tritonserver" else server.proxy()
+        pid = server.pid_of(TRITON) if program == TRITON else server.proxy()
         os.kill(pid, signal.SIGSTOP)
         began_s = time.monotonic()
         assert "do not answer" in server.line() or program == "proxy.py"

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from e2e.serving_process import serving
+from measure.serve_process import serving
 from server.triton_server import MODEL_REPOSITORY
 
 pytestmark = [pytest.mark.triton, pytest.mark.slow]
@@ -72,8 +72,8 @@ def test_what_is_wrong_with_a_model_comes_first(damage, file, beginning, end, tm
     repository = tmp_path / "models"
     shutil.copytree(MODEL_REPOSITORY, repository)
     damage(repository / file)
-    with serving(tmp_path, f"--model-repository={repository}") as server:
-        status, errors = server.end()
+    with serving(tmp_path / "triton.log", f"--model-repository={repository}") as server:
+        status, errors = server.wait()
     first = errors.splitlines()[0]
     assert status == 1
     assert first.startswith(f"serve: model {beginning}")

@@ -14,8 +14,9 @@ import soundfile
 import tritonclient.grpc as grpcclient
 
 from e2e.calls import diarize, diarize_all, same_turns, wav_bytes
-from e2e.serving_process import assert_gone, serving, shared_memory
-from server.processes import children
+from measure.serve_process import TRITON, serving
+from server.processes import alive, children
+from server.shared_memory import SHM
 from server.triton_server import MODEL_REPOSITORY
 
 N_CLIENTS = 4
@@ -83,10 +84,22 @@ class Load:
             time.sleep(0.05)
 
 
+def shared_memory(prefix):
+    """Names of the regions with this prefix."""
+    assert prefix
+    return [name for name in os.listdir(SHM) if name.startswith(prefix)]  # noqa: PTH208
+
+
+def assert_gone(pids, prefix):
+    """Fail if a process or a region of a server is left."""
+    assert not alive(pids)
+    assert shared_memory(prefix) == []
+
+
 def survives(tmp_path, recordings, victim, *words):
     """Kill a process under load; serve.sh must say so, go on as before and leave nothing."""
-    with serving(tmp_path) as server:
-        assert server.line().startswith("ready: ")
+    with serving(tmp_path / "triton.log") as server:
+        server.wait_until_ready()
         expected = [diarize(server, recording).labels for recording in recordings]
         assert all(labels.size for labels in expected)
         regions = set(shared_memory(server.shared_memory_prefix()))
@@ -98,7 +111,7 @@ def survives(tmp_path, recordings, victim, *words):
             load.wait_for_answers()
         assert line.startswith("ready again after ")
         assert any(word in line for word in words), line
-        assert line.endswith("; restart 1\n")
+        assert line.endswith("; restart 1")
         assert not load.wrong
         assert all(map(TRANSIENT.match, load.errors)), {*load.errors}
         now = set(shared_memory(server.shared_memory_prefix()))
@@ -107,7 +120,7 @@ def survives(tmp_path, recordings, victim, *words):
         assert before & children(server.process.pid) == {server.proxy()}
         processes, prefix = children(server.process.pid), server.shared_memory_prefix()
         server.process.terminate()
-        status, said = server.end()
+        status, said = server.wait()
     assert status == 128 + signal.SIGTERM
     # Of what the server worked on, the proxy says that it is held off for a while.
     assert all(line.startswith("proxy: crash 1 during") for line in said.splitlines()), said
@@ -129,16 +142,16 @@ def test_under_load_a_killed_net_is_replaced(model, tmp_path, recordings):
 
 @pytest.mark.slow
 def test_under_load_a_killed_tritonserver_is_replaced(tmp_path, recordings):
-    survives(tmp_path, recordings, lambda server: server.server(), "ended with status -9")
+    survives(tmp_path, recordings, lambda server: server.pid_of(TRITON), "ended with status -9")
 
 
 @pytest.mark.slow
 def test_a_fault_while_it_loads_again_is_mended_too(tmp_path, sample):
-    with serving(tmp_path) as server:
-        assert server.line().startswith("ready: ")
+    with serving(tmp_path / "triton.log") as server:
+        server.wait_until_ready()
         expected = diarize(server, sample.read_bytes()).rttm
         dying = set(server.stubs_of("run"))
-        os.kill(server.server(), signal.SIGKILL)
+        os.kill(server.pid_of(TRITON), signal.SIGKILL)
         deadline = time.monotonic() + 60
         while not (loaded := sorted(set(server.stubs_of("run")) - dying)):
             assert time.monotonic() < deadline
@@ -151,13 +164,13 @@ def test_a_fault_while_it_loads_again_is_mended_too(tmp_path, sample):
 
 @pytest.mark.slow
 def test_a_server_whose_serve_was_killed_is_ended_by_the_next(tmp_path, sample):
-    with serving(tmp_path) as killed:
-        assert killed.line().startswith("ready: ")
+    with serving(tmp_path / "triton.log") as killed:
+        killed.wait_until_ready()
         left, prefix = children(killed.process.pid), killed.shared_memory_prefix()
         killed.process.kill()
         killed.process.wait()
-    with serving(tmp_path, ports=killed.ports) as server:
-        assert server.line().startswith("ready: ")
+    with serving(tmp_path / "triton.log", ports=killed.ports) as server:
+        server.wait_until_ready()
         assert_gone(left, prefix)
         assert diarize(server, sample.read_bytes()).turns
 
@@ -166,12 +179,14 @@ def test_a_server_whose_serve_was_killed_is_ended_by_the_next(tmp_path, sample):
 def test_starts_that_fail_end_it_with_the_reason(tmp_path, sample):
     repository = tmp_path / "models"
     shutil.copytree(MODEL_REPOSITORY, repository)
-    with serving(tmp_path, "--restarts=1", f"--model-repository={repository}") as server:
-        assert server.line().startswith("ready: ")
+    with serving(
+        tmp_path / "triton.log", "--restarts=1", f"--model-repository={repository}"
+    ) as server:
+        server.wait_until_ready()
         processes, prefix = children(server.process.pid), server.shared_memory_prefix()
         (repository / "sad" / "1" / "silero_vad.jit").unlink()
         os.kill(server.stubs_of("sad")[0], signal.SIGKILL)
-        status, errors = server.end()
+        status, errors = server.wait()
     assert status == 1
     assert errors.startswith(
         "serve: gave up after 1 failed starts in a row; the last one: model 'sad' does not load: "
@@ -183,8 +198,8 @@ def test_starts_that_fail_end_it_with_the_reason(tmp_path, sample):
 def test_sigterm_lets_a_long_recording_finish_and_refuses_new_ones(tmp_path, sample):
     samples, _ = soundfile.read(sample, dtype="float32")
     long = wav_bytes(np.tile(samples, 10))  # 5 minutes
-    with serving(tmp_path, "--drain=120") as server, ThreadPoolExecutor(1) as thread:
-        assert server.line().startswith("ready: ")
+    with serving(tmp_path / "triton.log", "--drain=120") as server, ThreadPoolExecutor(1) as thread:
+        server.wait_until_ready()
         processes, prefix = children(server.process.pid), server.shared_memory_prefix()
         expected = diarize(server, long).rttm
         asked = thread.submit(diarize, server, long)
@@ -195,7 +210,7 @@ def test_sigterm_lets_a_long_recording_finish_and_refuses_new_ones(tmp_path, sam
         assert refused.status() == "StatusCode.UNAVAILABLE"
         assert "the server is stopping" in refused.message()
         assert asked.result(240).rttm == expected
-        assert server.end() == (128 + signal.SIGTERM, "")
+        assert server.wait() == (128 + signal.SIGTERM, "")
     assert_gone(processes, prefix)
 
 
@@ -212,12 +227,12 @@ def refusal(server, recording):
 @pytest.mark.slow
 def test_work_that_takes_too_long_ends_with_the_server(tmp_path, sample):
     samples, _ = soundfile.read(sample, dtype="float32")
-    with serving(tmp_path, "--drain=1") as server, ThreadPoolExecutor(1) as thread:
-        assert server.line().startswith("ready: ")
+    with serving(tmp_path / "triton.log", "--drain=1") as server, ThreadPoolExecutor(1) as thread:
+        server.wait_until_ready()
         processes, prefix = children(server.process.pid), server.shared_memory_prefix()
         asked = thread.submit(refusal, server, wav_bytes(np.tile(samples, 60)))
         time.sleep(2)
         server.process.terminate()
         assert asked.result(120).status() == "StatusCode.UNAVAILABLE"
-        assert server.end() == (128 + signal.SIGTERM, "")
+        assert server.wait() == (128 + signal.SIGTERM, "")
     assert_gone(processes, prefix)

@@ -11,7 +11,7 @@ import soundfile
 import tritonclient.grpc as grpcclient
 
 from e2e.calls import diarize, same_turns, wav_bytes
-from e2e.serving_process import serving
+from measure.serve_process import serving
 
 OWN_SHM = """#!/bin/bash
 exec unshare --mount bash -c 'mount -t tmpfs -o size=100m tmpfs /dev/shm && exec "$0" "$@"' {} "$@"
@@ -49,8 +49,8 @@ def labels_or_status(server, recording):
 def test_a_full_shared_memory_fails_requests_and_room_mends_it(tmp_path, sample):
     samples, rate_hz = soundfile.read(sample, dtype="float32")
     short, long = wav_bytes(samples[: 10 * rate_hz]), wav_bytes(np.tile(samples, 10))
-    with serving(tmp_path) as server:
-        assert server.line().startswith("ready: ")
+    with serving(tmp_path / "triton.log") as server:
+        server.wait_until_ready()
         expected = diarize(server, short).labels
         shm = Path(f"/proc/{server.process.pid}/root/dev/shm")
         filler, room = shm / "filler", os.statvfs(shm)
