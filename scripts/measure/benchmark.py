@@ -33,10 +33,10 @@ from measure.benchmarking.peer import PeerProgram
 from measure.benchmarking.results import Benchmark, report_of
 from measure.benchmarking.runs import LengthResult
 from measure.benchmarking.trade import TradePoint, trade_points
-from measure.evaluation import ROOT
 from measure.evaluation.compare import CompareError
-from measure.evaluation.own_server import own_server
-from measure.evaluation.sending import Connection
+from measure.kit import ROOT
+from measure.kit.own_server import own_server
+from measure.kit.sending import Connection
 from sending.service import ServiceError
 from server.triton_server import MODEL_REPOSITORY, ServerError
 

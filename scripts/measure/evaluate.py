@@ -1,35 +1,71 @@
-"""Measure how accurate and how fast the diarization service is, on recordings with known turns.
+"""Measure how accurate and how fast the diarization service is, on recordings with references.
 
-`python scripts/measure/evaluate.py --help` tells all options, what counts, and the exit codes.
+`python scripts/measure/evaluate.py --help` describes options, what counts, and exit codes.
 """
 
 import argparse
-import contextlib
-import importlib.util
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from console.run_report import RunReport, log, set_up_logging
-from formats.rttm_files import OutputError
-from inputs.wav_scp import ListError
-from measure.evaluation.command_line import parsed_options
-from measure.evaluation.compare import CompareError, compared, differing_options, read_report
-from measure.evaluation.markdown import changes_text, headline, markdown_report
-from measure.evaluation.output import ReportFolder
-from measure.evaluation.own_server import own_server
-from measure.evaluation.provenance import provenance
-from measure.evaluation.report import report_of
-from measure.evaluation.results import SetResult, set_result
-from measure.evaluation.sending import Connection, run_set, true_speaker_counts
-from measure.evaluation.sets import EvaluationSet, folder_sets, folders_below, list_set
-from scoring.md_eval import ScoringError, find_md_eval
-from sending.service import ServiceError
-from server.triton_server import ServerError
+from console.run_report import RunReport, log
+from formats.result import FormatError
+from measure.evaluation.compare import CompareError, changes_text, compared, read_report
+from measure.evaluation.page import headline, markdown_report
+from measure.evaluation.report import ReportFolder, report_of
+from measure.evaluation.results import SetResult
+from measure.evaluation.running import run_set, set_result, true_speaker_counts
+from measure.kit.corpus import EvaluationSet, folder_sets, folders_below, list_set
+from measure.kit.own_server import server_at
+from measure.kit.program import (
+    FAILED,
+    OK,
+    ROOT_VARIABLE,
+    add_connection,
+    add_service_options,
+    count,
+    reported_options,
+    require_matplotlib,
+    root_in,
+    run_program,
+)
+from measure.kit.provenance import provenance
+from measure.kit.sending import Connection
+from scoring.md_eval import find_md_eval
 
-OK, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+DEFAULT_N_WORST = 4
+NOT_REPORTED = ("output", "compare", "worst", "md_eval")  # they do not affect the figures
+
+EPILOG = f"""\
+What is evaluated, one of:
+  --root DIR             each sub-folder with audio is a set; default: ${ROOT_VARIABLE}
+  --audio_dir DIR ...    each of these folders is a set
+  --wavscp FILE --reference PATH
+                         the recordings of a Kaldi list are one set
+
+In a folder the reference of talk.flac is talk.rttm beside it, unless --reference names an RTTM
+file or folder. A folder in which nothing has a reference holds no speech, and so does a recording
+whose RTTM file has no turn: any turn there is a false alarm, reported as a share of the time. Other
+recordings without a reference are left out, with a warning.
+
+Each set's error rate pools its recordings (time-weighted) in one run of md-eval, overlap scored,
+at collars 0.25 s and 0 s; the headline is the mean over the sets. A recording that fails counts as
+missed altogether.
+
+--output gets evaluation.json, evaluation.md, rttm/<set>/rttm_<id>, timelines/*.png of the worst
+recordings, lengths.png where the recordings of a set differ in length by more than a factor of 2,
+and the log of the server where one was started. --worst 0 writes no pictures.
+
+exit codes:
+  0    every recording was diarized and scored
+  1    some recordings failed, the service cannot be reached or started, or there is no score
+  2    wrong usage, list, reference or --compare: nothing was sent
+  130  interrupted by Ctrl-C: nothing was written
+"""
 
 
 @dataclass(frozen=True)
@@ -47,37 +83,18 @@ class _Plan:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     options = parsed_options(arguments)
-    set_up_logging(verbose=False)
-    try:
-        plan = _prepared(options)
-    except (ListError, ScoringError, CompareError, OutputError) as error:
-        for problem in getattr(error, "problems", [error]):
-            log.error("%s", problem)
-        return USAGE
-    try:
-        with _server_url(options) as url:
-            results = _evaluated(plan, url)
-        return _reported(plan, results)
-    except (ServiceError, ServerError, ScoringError, OutputError) as error:
-        log.error("%s", error)
-        return SOME_FAILED
-    except KeyboardInterrupt:
-        log.error("interrupted: nothing was scored")
-        return INTERRUPTED
+    return run_program(partial(_prepare, options), _evaluate, CompareError, FormatError)
 
 
-def _prepared(options: argparse.Namespace) -> _Plan:
-    """Find out all that can be wrong before anything is sent."""
+def _prepare(options: argparse.Namespace) -> _Plan:
+    """Find everything that can be wrong before anything is sent."""
     md_eval = find_md_eval(options.md_eval)
     sets = _sets(options)
     old = read_report(options.compare) if options.compare else None
     folder = None
     if options.output:
-        if options.worst and importlib.util.find_spec("matplotlib") is None:
-            raise OutputError(
-                "timelines need matplotlib, which is not installed: "
-                "`pip install -r requirements-dev.txt`, or --worst 0"
-            )
+        if options.worst:
+            require_matplotlib("timelines", ", or --worst 0")
         folder = ReportFolder(options.output)
     return _Plan(options, sets, md_eval, old, folder, provenance(md_eval))
 
@@ -95,18 +112,13 @@ def _sets(options: argparse.Namespace) -> list[EvaluationSet]:
     return sets
 
 
-@contextlib.contextmanager
-def _server_url(options: argparse.Namespace) -> Iterator[str]:
-    """Address of the server to ask."""
-    if options.url:
-        yield options.url
-        return
-    log.info("starting a server ...")
-    with own_server(options.option, options.output) as url:
-        yield url
+def _evaluate(plan: _Plan) -> int:
+    with server_at(plan.options.url, plan.options.option, plan.options.output) as url:
+        results = _results(plan, url)
+    return _report(plan, results)
 
 
-def _evaluated(plan: _Plan, url: str) -> list[SetResult]:
+def _results(plan: _Plan, url: str) -> list[SetResult]:
     options = plan.options
     parameters = {} if options.mode is None else {"mode": options.mode}
     connection = Connection(url, options.model_name, options.timeout, options.jobs, parameters)
@@ -115,8 +127,8 @@ def _evaluated(plan: _Plan, url: str) -> list[SetResult]:
     report = RunReport(sum(len(each.recordings) for each in plan.sets))
     results = []
     for each in plan.sets:
-        told = true_speaker_counts(each) if options.num_speakers_from_reference else {}
-        run = run_set(each, connection, told, report)
+        counts = true_speaker_counts(each) if options.num_speakers_from_reference else {}
+        run = run_set(each, connection, counts, report)
         if plan.folder:
             plan.folder.write_rttm(each.name, run)
         results.append(set_result(each, run, plan.md_eval))
@@ -124,37 +136,82 @@ def _evaluated(plan: _Plan, url: str) -> list[SetResult]:
     return results
 
 
-def _reported(plan: _Plan, results: list[SetResult]) -> int:
+def _report(plan: _Plan, results: list[SetResult]) -> int:
     """Print, write and draw; returns the exit code."""
-    report = report_of(results, _told_options(plan.options), plan.origin)
+    report = report_of(results, reported_options(plan.options, NOT_REPORTED), plan.origin)
     changes = None if plan.old is None else compared(plan.old, report)
     text = markdown_report(results, report, changes)
     if plan.old is not None and changes is not None:
-        differing = differing_options(plan.old, report)
-        since = f"{plan.old['date']}, commit {plan.old['git']['commit']}"
-        text += f"\n## Changes since {since}\n\n{changes_text(changes, differing)}"
+        text += f"\n{changes_text(changes, plan.old, report)}"
     print(text)
     print(headline(results))
     if plan.folder:
         plan.folder.write_report(report, text)
-        if plan.options.worst:
-            plan.folder.draw_lengths(results)
-        pictures = plan.folder.draw_worst(results, plan.options.worst) if plan.options.worst else []
-        log.info("written: %s with %d timeline(s)", plan.folder.directory, len(pictures))
+        n_pictures = plan.folder.draw(results, plan.options.worst) if plan.options.worst else 0
+        log.info("written: %s with %d timeline(s)", plan.folder.directory, n_pictures)
     failed = any(one.failure for each in results for one in each.recordings)
-    return SOME_FAILED if failed else OK
+    return FAILED if failed else OK
 
 
-def _told_options(options: argparse.Namespace) -> dict[str, Any]:
-    """The command line, ready for JSON, without what has no influence on the figures."""
-    without = ("output", "compare", "worst", "md_eval")
-    return {name: _plain(value) for name, value in vars(options).items() if name not in without}
+def parsed_options(
+    arguments: Sequence[str] | None, environment: Mapping[str, str] = os.environ
+) -> argparse.Namespace:
+    """Parse the command line; exits with code 2 and a sentence if it is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="evaluate.py",
+        description="Measure accuracy and speed of the diarization service on recordings whose "
+        "turns are known.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_recordings(parser)
+    _add_service(parser)
+    _add_reports(parser)
+    options = parser.parse_args(arguments)
+    if not (options.wavscp or options.audio_dir or options.root):
+        options.root = root_in(environment)
+        if options.root is None:
+            parser.error(
+                "expected --root, --audio_dir or --wavscp, or the environment variable "
+                f"{ROOT_VARIABLE} as --root"
+            )
+    if options.wavscp and not options.reference:
+        parser.error("--wavscp needs --reference: an RTTM file or a folder of them")
+    if options.data_dir and not options.wavscp:
+        parser.error("--data_dir is for the paths in --wavscp")
+    if options.option and options.url:
+        parser.error("--option is for a server started here, not for the one at --url")
+    return options
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, list):
-        return [str(each) for each in value]
-    return str(value) if isinstance(value, Path) else value
+def _add_recordings(parser: argparse.ArgumentParser) -> None:
+    one_of = parser.add_mutually_exclusive_group()
+    one_of.add_argument("--root", metavar="DIR", type=Path, help="folder of sets (see below)")
+    one_of.add_argument("--audio_dir", metavar="DIR", type=Path, nargs="+", help="sets")
+    one_of.add_argument("--wavscp", metavar="FILE", type=Path, help="list of one set")
+    add = parser.add_argument
+    add("--reference", metavar="PATH", type=Path, help="RTTM file or folder")
+    add("--data_dir", metavar="DIR", help="where relative paths in --wavscp start (default: here)")
+
+
+def _add_service(parser: argparse.ArgumentParser) -> None:
+    add_connection(parser)
+    add_service_options(parser)
+    add = parser.add_argument
+    add("--model_name", default="run", help="model to ask (default: %(default)s)")
+    add("--mode", help="sent as request parameter `mode` (default: not sent)")
+    add("--num_speakers_from_reference", action="store_true",
+        help="send the true number of speakers of each recording")  # fmt: skip
+
+
+def _add_reports(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--output", metavar="DIR", type=Path, help="where files go (default: only print)")
+    add("--compare", metavar="JSON", type=Path, help="evaluation.json of an earlier run")
+    add("--worst", metavar="N", type=count, default=DEFAULT_N_WORST,
+        help="recordings to draw timelines of, with --output (default: %(default)s)")  # fmt: skip
+    add("--md_eval", metavar="PATH", help="the scorer md-eval.pl (default: found as by client.py)")
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from console.characters import NOT_IN_IDS
 from inputs.wav_scp import ListError
-from measure.evaluation.command_line import positive
 from measure.evaluation.rttm_turns import Turn, rttm_text, speakers_of, turns_of
-from measure.evaluation.sets import folder_sets, folders_below
+from measure.kit.corpus import folder_sets, folders_below
+from measure.kit.program import positive
 from scoring.md_eval import ScoringError
 
 RATE_HZ, MINUTE_S = 16_000, 60

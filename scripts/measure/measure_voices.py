@@ -14,11 +14,11 @@ from pathlib import Path
 from console.option_groups.service import DEFAULT_JOBS, DEFAULT_TIMEOUT_S
 from console.run_report import log, set_up_logging
 from inputs.wav_scp import ListError
-from measure.evaluation.command_line import ROOT_VARIABLE, positive, seconds
-from measure.evaluation.own_server import own_server
-from measure.evaluation.provenance import provenance
-from measure.evaluation.sending import Connection
-from measure.evaluation.sets import EvaluationSet, folder_sets, folders_below
+from measure.kit.corpus import EvaluationSet, folder_sets, folders_below
+from measure.kit.own_server import own_server
+from measure.kit.program import ROOT_VARIABLE, positive, seconds
+from measure.kit.provenance import provenance
+from measure.kit.sending import Connection
 from measure.voice_measuring.excerpts import cut
 from measure.voice_measuring.hearing import Hearing, heard
 from measure.voice_measuring.page import PAGE, measured_text, put_into

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from inputs.named_inputs import AUDIO_ENDINGS
 from inputs.wav_scp import ListError, single_recording
 from measure.evaluation.rttm_turns import Turn, rttm_text, turns_of
-from measure.evaluation.sets import folders_below
+from measure.kit.corpus import folders_below
 
 SEED = 0
 

@@ -12,8 +12,8 @@ from formats.rttm_files import OutputError, RttmFolder
 from measure.benchmarking.audio import SourceError
 from measure.benchmarking.memory import own_children
 from measure.benchmarking.origin import origin
-from measure.evaluation import ROOT
-from measure.evaluation.own_server import own_server
+from measure.kit import ROOT
+from measure.kit.own_server import own_server
 from measure.soaking.alone import SoakError
 from measure.soaking.asking import Asker
 from measure.soaking.attacks import run_attacks

@@ -1,12 +1,13 @@
 """Hand-made recordings, outcomes and results for the tests of the evaluation."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from formats.result import Turn
 from inputs.wav_scp import Recording
 from measure.evaluation.results import RecordingResult, SetResult
-from measure.evaluation.rttm_turns import Turn
-from measure.evaluation.sending import SetRun
-from measure.evaluation.sets import EvaluationSet
+from measure.evaluation.running import SetRun
+from measure.kit.corpus import EvaluationSet
 from scoring.md_eval import Score
 from sending.outcome import Answer, Failure
 
@@ -56,7 +57,7 @@ def result(name, der=None, *, true=None, found=None, failure=None):
     if found is None:
         found = true if failure is None else ""
     scores = () if der is None else (score(der), score(der, 0.0))
-    turns = [[Turn(0.0, 1.0, speaker) for speaker in speakers] for speakers in (true, found)]
+    turns = [[Turn(0, 1000, speaker) for speaker in speakers] for speakers in (true, found)]
     audio_s = None if failure else 10.0
     return RecordingResult(name, *turns, scores, audio_s, 1.0, {}, failure)
 
@@ -64,3 +65,11 @@ def result(name, der=None, *, true=None, found=None, failure=None):
 def set_of(name, *results, der=None):
     scores = () if der is None else (score(der), score(der, 0.0))
     return SetResult(name, results, scores, 5.0, ())
+
+
+def lasting(minutes, der, found="xy"):
+    return replace(result(f"m{minutes}", der, true="xy", found=found), audio_s=60.0 * minutes)
+
+
+LONG = set_of("long", lasting(60, 9.0, "x"), lasting(4, 1.0), lasting(16, 3.0, "xyz"))
+ALIKE = set_of("alike", lasting(5, 1.0), lasting(4, 1.0))

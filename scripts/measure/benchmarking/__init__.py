@@ -5,6 +5,6 @@ batch_sizes, clients, trade, origin, results, tables, report, plots, output. Mod
 of the client, of the library and of the embedded server are used as they are.
 """
 
-from measure.evaluation import ROOT
+from measure.kit import ROOT
 
 LIBRARY = ROOT / "model_repo" / "run" / "1"

@@ -16,7 +16,7 @@ from diarization.arrays import SAMPLE_RATE_HZ, Samples
 from diarization.audio import decode_blocks
 from diarization.errors import InvalidRequestError
 from inputs.named_inputs import AUDIO_ENDINGS
-from measure.evaluation import ROOT
+from measure.kit import ROOT
 
 SAMPLE = ROOT / "data" / "sample" / "sample.wav"
 SEED = 0

@@ -11,7 +11,7 @@ from inputs.wav_scp import Recording
 from measure.benchmarking.batch_sizes import BatchSize, batch_sizes, model_counts
 from measure.benchmarking.memory import PeakMemory, own_children
 from measure.benchmarking.spread import percentile, slowest_to_fastest
-from measure.evaluation.sending import Connection
+from measure.kit.sending import Connection
 from sending.in_flight import Diarizer
 from sending.interrupt import noted_interrupt
 from sending.outcome import Failure, Outcome

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from measure.benchmarking.peer import Peer, PeerError, parsed_peer
 from measure.benchmarking.runs import HOUR_S
-from measure.evaluation import ROOT
-from measure.evaluation.command_line import add_tried_options, positive, seconds
+from measure.kit import ROOT
+from measure.kit.program import add_service_options, positive, seconds
 
 MINUTE_S = 60.0
 LENGTHS_S = (30.0, 10 * MINUTE_S, HOUR_S)
@@ -109,7 +109,7 @@ def _add_measured(parser: argparse.ArgumentParser) -> None:
 
 def _add_service(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add_tried_options(parser)
+    add_service_options(parser)
     add(
         "--timeout", metavar="SECONDS", type=seconds, default=TIMEOUT_S,
         help="longest time for one recording (default: %(default)g)",

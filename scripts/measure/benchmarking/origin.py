@@ -1,22 +1,14 @@
 """What the figures of a run depend on: machine, versions, command line."""
 
 import argparse
-import os
-from pathlib import Path
 from typing import Any
 
-from measure.evaluation.provenance import provenance
-
-GIGA = 1e9
+from measure.kit.provenance import provenance
 
 
 def origin() -> dict[str, Any]:
-    """As for evaluate.py, with the machine's memory and without a scorer."""
-    found = provenance(md_eval=Path())
-    del found["versions"]["md-eval"]
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    found["machine"]["memory_gb"] = round(memory / GIGA, 1)
-    return found
+    """As for evaluate.py, without a scorer."""
+    return provenance()
 
 
 def told_options(options: argparse.Namespace) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from formats.atomic_file import write_atomically
 from measure.benchmarking.results import Benchmark
-from measure.evaluation.output import output_errors
+from measure.kit.report import output_errors
 
 NAME = "benchmark"
 

@@ -17,7 +17,7 @@ from measure.benchmarking.tables import (
     time_table,
     trade_table,
 )
-from measure.evaluation.markdown import origin_text
+from measure.kit.report import origin_text
 
 _INTRODUCTION = """\
 Written by `python scripts/measure/benchmark.py`; do not edit. Compare only what stands on this

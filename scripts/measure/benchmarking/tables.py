@@ -6,7 +6,7 @@ from measure.benchmarking.clients import ClientsResult
 from measure.benchmarking.runs import OTHER, STAGES, TRANSPORT, LengthResult, all_stages
 from measure.benchmarking.spread import Spread
 from measure.benchmarking.trade import TradePoint
-from measure.evaluation.tables import markdown_table
+from measure.kit.report import markdown_table
 
 ABSENT = "–"
 MEGA = 1e6

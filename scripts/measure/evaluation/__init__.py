@@ -1,10 +1,5 @@
-"""How accurate and how fast the service is: everything behind `scripts/measure/evaluate.py`.
+"""How accurate and how fast the service is: what `scripts/measure/evaluate.py` consists of.
 
-Read in this order: command_line, sets, sending, rttm_turns, speaker_counts, results, provenance,
-report, compare, tables, markdown, timeline_picture, length_picture, output. The client's modules
-(sending, md-eval) are used as they are.
+running: a set is sent and scored. results: the figures. report: JSON and the folder of files. page:
+the Markdown report. compare: changes since an earlier run. pictures: timelines, length.
 """
-
-from pathlib import Path
-
-ROOT = Path(__file__).resolve().parents[3]

@@ -1,6 +1,7 @@
 """What got better and what got worse since an earlier run, from the JSON of both."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +9,12 @@ from typing import Any, NamedTuple
 
 NOISE_POINTS = 0.1  # smaller changes of a rate in percent points are not called better or worse
 FORMAT = "diarization-evaluation-1"
-MEAN = "mean"  # stands where a set's name stands
+MEAN = "mean"  # instead of a set's name
+SPEAKERS_OFF = "speakers too many or too few"
+FALSE_SPEECH = "false speech %"
 _ROUNDING = 1e-6
+
+Report = Mapping[str, Any]
 
 
 class CompareError(ValueError):
@@ -53,51 +58,54 @@ class Change:
         )
 
 
-SPEAKERS_OFF = "speakers too many or too few"
-FALSE_SPEECH = "false speech %"
-
-
 def rate_name(collar_s: float) -> str:
     """Name of the error rate at this collar as a quantity."""
     return f"DER % at {collar_s:g} s"
 
 
 def read_report(path: Path) -> dict[str, Any]:
-    """Read the JSON of an earlier run.
-
-    Raises
-    ------
-    CompareError
-        If it cannot be read or is something else.
-    """
+    """Read the JSON of an earlier run; CompareError if it cannot be read or is something else."""
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CompareError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
-        raise CompareError(f"{path} is no JSON: {error}") from error
+        raise CompareError(f"{path} is not JSON: {error}") from error
     if not isinstance(report, dict) or report.get("format") != FORMAT:
-        raise CompareError(f"{path} is no report of evaluate.py, expected format {FORMAT!r} in it")
+        raise CompareError(
+            f"{path} is not a report of evaluate.py, expected format {FORMAT!r} in it"
+        )
     return report
 
 
-def compared(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[Measure, Change]:
-    """Compare all that both runs measured, in the order of the new one.
+def compared(old: Report, new: Report) -> dict[Measure, Change]:
+    """Compare everything that both runs measured, in the order of the new one.
 
     The mean over the sets is compared only where both runs had the same sets.
     """
     before, after = dict(_measures(old)), dict(_measures(new))
-    common = {
-        measure: Change(measure, before[measure], after[measure])
-        for measure in after
-        if measure in before
+    same_sets = _scored_sets(old) == _scored_sets(new)
+    return {
+        measure: Change(measure, before[measure], value)
+        for measure, value in after.items()
+        if measure in before and (same_sets or measure.set_name != MEAN)
     }
-    if _scored_sets(old) != _scored_sets(new):
-        return {key: change for key, change in common.items() if key.set_name != MEAN}
-    return common
 
 
-def differing_options(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def changes_text(changes: Mapping[Measure, Change], old: Report, new: Report) -> str:
+    """List the options that differ, then what got worse and better, under a headline."""
+    counts = Counter(change.verdict for change in changes.values())
+    lines = [f"- not the same option: {each}\n" for each in differing_options(old, new)]
+    for verdict in ("worse", "better"):
+        lines += [f"- {change}\n" for change in changes.values() if change.verdict == verdict]
+    return (
+        f"## Changes since {old['date']}, commit {old['git']['commit']}\n\n"
+        f"{counts['better']} better, {counts['worse']} worse, {counts['']} the same, "
+        f"of {len(changes)} measures in both runs.\n\n{''.join(lines)}"
+    )
+
+
+def differing_options(old: Report, new: Report) -> list[str]:
     """Name the options that were not the same, with both values."""
     before, after = old.get("options", {}), new.get("options", {})
     names = sorted(before.keys() | after.keys())
@@ -108,7 +116,7 @@ def differing_options(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[st
     ]
 
 
-def _measures(report: Mapping[str, Any]) -> Iterator[tuple[Measure, float]]:
+def _measures(report: Report) -> Iterator[tuple[Measure, float]]:
     yield from _rates(MEAN, "", report["mean"])
     for each in report["sets"]:
         yield from _rates(each["name"], "", each)
@@ -120,9 +128,7 @@ def _measures(report: Mapping[str, Any]) -> Iterator[tuple[Measure, float]]:
                 yield measure, float(abs(true - found))
 
 
-def _rates(
-    set_name: str, name: str, measured: Mapping[str, Any]
-) -> Iterator[tuple[Measure, float]]:
+def _rates(set_name: str, name: str, measured: Report) -> Iterator[tuple[Measure, float]]:
     for score in measured["scores"]:
         yield Measure(set_name, name, rate_name(score["collar_s"])), score["der"]
     false_speech = measured.get("false_speech_percent")
@@ -130,5 +136,5 @@ def _rates(
         yield Measure(set_name, name, FALSE_SPEECH), false_speech
 
 
-def _scored_sets(report: Mapping[str, Any]) -> set[str]:
+def _scored_sets(report: Report) -> set[str]:
     return {each["name"] for each in report["sets"] if each["scores"]}

@@ -1,27 +1,33 @@
-"""The report of a run as a JSON document: every figure, and what it depends on."""
+"""The report of a run: a JSON document with every figure, and the folder of its files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from formats import RTTM
+from formats.rttm_files import RttmFolder
 from measure.evaluation.compare import FORMAT
-from measure.evaluation.results import RecordingResult, Scores, SetResult, mean_scores
+from measure.evaluation.results import (
+    RecordingResult,
+    Scores,
+    SetResult,
+    mean_scores,
+    worst_recordings,
+)
+from measure.evaluation.running import SetRun
+from measure.kit.report import output_errors, write_json, write_text
+from sending.outcome import Answer
 
+JSON_NAME, MARKDOWN_NAME = "evaluation.json", "evaluation.md"
+RTTM_FOLDER, PICTURE_FOLDER, LENGTHS_NAME = "rttm", "timelines", "lengths.png"
 _DECIMALS = 4
 
 
 def report_of(
     sets: Sequence[SetResult], options: Mapping[str, Any], origin: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Put a run into a JSON document.
-
-    Parameters
-    ----------
-    sets : Sequence[SetResult]
-        What was found.
-    options, origin : Mapping[str, Any]
-        The command line, and `provenance`.
-    """
+    """Put a run into a JSON document, with the command line and `provenance`."""
     return {
         "format": FORMAT,
         **origin,
@@ -74,3 +80,64 @@ def _rounded(value: float | None) -> float | None:
 
 def _rounded_all(values: Mapping[str, float]) -> dict[str, float]:
     return {name: round(value, _DECIMALS) for name, value in values.items()}
+
+
+class ReportFolder:
+    """A folder for the files of a run; every method may raise OutputError.
+
+    Parameters
+    ----------
+    directory
+        Created, with its parents, where it is missing.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        RttmFolder(directory)  # fails at once if nothing can be written there
+        self.directory = directory
+
+    def write_rttm(self, set_name: str, run: SetRun) -> None:
+        """Write the answers of a set as the client would."""
+        folder = RttmFolder(self.directory / RTTM_FOLDER / set_name)
+        folder.begin()
+        rttms = {}
+        for recording_id, outcome in run.outcomes.items():
+            if isinstance(outcome, Answer):
+                rttms[recording_id] = outcome.rttm
+                folder.put(recording_id, {RTTM: outcome.rttm})
+            else:
+                folder.drop(recording_id, outcome.reason)
+        folder.finish(rttms)
+
+    def write_report(self, report: Mapping[str, Any], markdown: str) -> None:
+        """Write the report in both forms."""
+        write_json(self.directory / JSON_NAME, report)
+        write_text(self.directory / MARKDOWN_NAME, markdown)
+
+    def draw(self, sets: Sequence[SetResult], n_worst: int) -> int:
+        """Replace an earlier run's pictures by this one's.
+
+        Figures against length are drawn if lengths differ, and timelines of the `n_worst`
+        recordings of the highest error rates.
+
+        Returns
+        -------
+        int
+            Number of timelines.
+        """
+        from measure.evaluation.pictures import draw_lengths, draw_timeline  # they need matplotlib
+
+        lengths, folder = self.directory / LENGTHS_NAME, self.directory / PICTURE_FOLDER
+        worst = worst_recordings(sets, n_worst)
+        with output_errors(self.directory):
+            folder.mkdir(exist_ok=True)
+            for old in (lengths, *folder.glob("[0-9][0-9]_*.png")):
+                old.unlink(missing_ok=True)
+            if any(each.by_length for each in sets):
+                draw_lengths(sets, lengths)
+            for rank, (of_set, result) in enumerate(worst, start=1):
+                title = "\n".join(
+                    [f"{of_set.name} {result.recording_id}", *map(str, result.scores)]
+                )
+                name = f"{rank:02d}_{of_set.name}_{result.recording_id}.png"
+                draw_timeline(result, title, folder / name)
+        return len(worst)

@@ -3,17 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from measure.evaluation.rttm_turns import Turn, covered_s, speakers_of, turns_of
-from measure.evaluation.sending import SetRun
-from measure.evaluation.sets import EvaluationSet
-from measure.evaluation.speaker_counts import SpeakerCounts
-from scoring.md_eval import Score, ScoringError
-from scoring.scores import Scorer
-from sending.outcome import Answer, Failure, Outcome
+from formats.result import Turn
+from scoring.md_eval import Score
+from viewer.stretches import stretches
 
 LENGTH_FACTOR = 2  # recordings of a set whose lengths differ by more are shown by length
 Scores = tuple[Score, ...]  # one for each of scoring.COLLARS_S, or none
@@ -25,23 +20,23 @@ class RecordingResult:
 
     Parameters
     ----------
-    recording_id : str
+    recording_id
         Its id within its set.
-    reference, found : list[Turn]
-        True turns and found ones; none found where it failed.
-    scores : Scores
+    reference, found
+        True turns and found ones, by begin; none found where it failed.
+    scores
         None where it holds no speech, or none outside the collars.
-    audio_s, elapsed_s : float | None
-        Length, and time from sending to answer; None where the service told none.
-    info : Mapping[str, Any]
-        What the service told about its work.
-    failure : str | None
+    audio_s, elapsed_s
+        Length, and time from sending to answer; None where the service did not return it.
+    info
+        The answer's INFO.
+    failure
         Why there is no answer.
     """
 
     recording_id: str
-    reference: list[Turn]
-    found: list[Turn]
+    reference: Sequence[Turn]
+    found: Sequence[Turn]
     scores: Scores
     audio_s: float | None
     elapsed_s: float | None
@@ -50,9 +45,9 @@ class RecordingResult:
 
     @property
     def stage_s(self) -> dict[str, float]:
-        """Seconds of the server by stage, with `total`, where it told them."""
-        told = self.info.get("stage_s")
-        stages = told.items() if isinstance(told, dict) else ()
+        """Seconds of the server by stage, with `total`, as far as INFO has them."""
+        stage_s = self.info.get("stage_s")
+        stages = stage_s.items() if isinstance(stage_s, dict) else ()
         return {name: float(value) for name, value in stages if isinstance(value, int | float)}
 
     @property
@@ -63,13 +58,15 @@ class RecordingResult:
     @property
     def n_speakers(self) -> tuple[int, int | None]:
         """True and found number of speakers; the second None where it failed."""
-        found = None if self.failure else len(speakers_of(self.found))
-        return len(speakers_of(self.reference)), found
+        true, found = ({turn.speaker for turn in turns} for turns in (self.reference, self.found))
+        return len(true), None if self.failure else len(found)
 
     @property
     def false_speech_s(self) -> float | None:
         """Seconds with a turn where there is no speech at all; None where there is, or failed."""
-        return None if self.has_speech or self.failure else covered_s(self.found)
+        if self.has_speech or self.failure:
+            return None
+        return sum(stretch.length_ms for stretch in stretches(self.found)) / 1000
 
     @property
     def false_speech_percent(self) -> float | None:
@@ -103,12 +100,14 @@ class SetResult:
         return [each for _, each in known] if differ else []
 
     @property
-    def counts(self) -> SpeakerCounts:
+    def counts(self) -> "SpeakerCounts":
         """True against found numbers of speakers of the recordings that were answered."""
-        return SpeakerCounts.of(
-            (true, found)
-            for true, found in (each.n_speakers for each in self.recordings)
-            if found is not None
+        return SpeakerCounts(
+            Counter(
+                (true, found)
+                for true, found in (each.n_speakers for each in self.recordings)
+                if found is not None
+            )
         )
 
     @property
@@ -125,37 +124,49 @@ class SetResult:
         return dict(total)
 
 
-def set_result(evaluation_set: EvaluationSet, run: SetRun, md_eval: Path) -> SetResult:
-    """Score the outcomes of a set; a recording that failed counts as missed altogether.
+@dataclass(frozen=True)
+class SpeakerCounts:
+    """Number of recordings for each pair (true, found) of numbers of speakers."""
 
-    Raises
-    ------
-    ScoringError
-        If md-eval cannot score the whole set.
-    """
-    spoken = {name: lines for name, lines in evaluation_set.reference.items() if lines}
-    scorer = Scorer(md_eval, spoken)
-    rttms = {name: _rttm(run.outcomes[name]) for name in spoken}
-    results = [
-        _recording_result(run.outcomes[name], turns_of(lines), _own_scores(scorer, rttms, name))
-        for name, lines in evaluation_set.reference.items()
-    ]
-    scores = tuple(scorer.scores(rttms)) if rttms else ()
-    return SetResult(evaluation_set.name, results, scores, run.wall_s, evaluation_set.left_out)
+    n_by_pair: Counter[tuple[int, int]]
+
+    @property
+    def n(self) -> int:
+        """Number of recordings."""
+        return self.n_by_pair.total()
+
+    @property
+    def exact(self) -> int:
+        """Number of recordings whose speakers were counted right."""
+        return self._n_off_by(0)
+
+    @property
+    def within_one(self) -> int:
+        """Number of recordings with at most one speaker too many or too few."""
+        return self._n_off_by(1)
+
+    def confusion(self) -> dict[int, dict[int, int]]:
+        """Return the number of recordings by true, then by found number, ascending; no zeros."""
+        table: dict[int, dict[int, int]] = {}
+        for (true, found), n in sorted(self.n_by_pair.items()):
+            table.setdefault(true, {})[found] = n
+        return table
+
+    def _n_off_by(self, limit: int) -> int:
+        return sum(n for (true, found), n in self.n_by_pair.items() if abs(true - found) <= limit)
 
 
 def mean_scores(sets: Iterable[SetResult]) -> Scores:
     """Average each collar's rates over the sets that have them, every set weighing the same."""
     scored = [each.scores for each in sets if each.scores]
-    if not scored:
-        return ()
     return tuple(_mean(same_collar) for same_collar in zip(*scored, strict=True))
 
 
 def worst_recordings(sets: Iterable[SetResult], n: int) -> list[tuple[SetResult, RecordingResult]]:
     """Pick the `n` recordings of the highest error rates, worst first."""
     scored = [(each, one) for each in sets for one in each.recordings if one.scores]
-    return sorted(scored, key=_badness, reverse=True)[:n]
+    scored.sort(key=lambda pair: [score.der for score in pair[1].scores], reverse=True)
+    return scored[:n]
 
 
 def _false_speech_percent(recordings: Iterable[RecordingResult]) -> float | None:
@@ -169,34 +180,6 @@ def _false_speech_percent(recordings: Iterable[RecordingResult]) -> float | None
         return None
     false_s, audio_s = (sum(seconds) for seconds in zip(*silent, strict=True))
     return 100 * false_s / audio_s
-
-
-def _own_scores(scorer: Scorer, rttms: Mapping[str, bytes], name: str) -> Scores:
-    """Score one recording by itself; none if its speech is all inside the collars."""
-    if name not in rttms:
-        return ()
-    try:
-        return tuple(scorer.scores({name: rttms[name]}))
-    except ScoringError:
-        return ()  # if md-eval itself is at fault, the whole set's score will tell
-
-
-def _recording_result(outcome: Outcome, reference: list[Turn], scores: Scores) -> RecordingResult:
-    name = outcome.recording.recording_id
-    if isinstance(outcome, Failure):
-        return RecordingResult(name, reference, [], scores, None, None, {}, outcome.reason)
-    found = turns_of(outcome.rttm.decode(errors="replace").splitlines())
-    return RecordingResult(
-        name, reference, found, scores, outcome.audio_s, outcome.elapsed_s, outcome.info, None
-    )
-
-
-def _rttm(outcome: Outcome) -> bytes:
-    return outcome.rttm if isinstance(outcome, Answer) else b""
-
-
-def _badness(pair: tuple[SetResult, RecordingResult]) -> list[float]:
-    return [score.der for score in pair[1].scores]
 
 
 def _mean(scores: Sequence[Score]) -> Score:

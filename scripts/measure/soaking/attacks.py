@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from measure.evaluation import ROOT
+from measure.kit import ROOT
 from measure.serve_process import ServeProcess, serving
 from measure.soaking.alone import SoakError
 from measure.soaking.asking import REFUSED, TIMEOUT_S, Asker, Deliver, Outcome, Request, Tensor

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from measure.benchmarking.audio import SAMPLE
-from measure.evaluation import ROOT
-from measure.evaluation.command_line import add_tried_options, positive, seconds
+from measure.kit import ROOT
+from measure.kit.program import add_service_options, positive, seconds
 
 PHASES = ("inputs", "repeats", "growth", "load", "faults", "attacks")
 MINUTES, QUICK_MINUTES = 15.0, 1.0
@@ -56,7 +56,7 @@ def parsed_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     _add_tried(parser)
     _add_files(parser)
-    add_tried_options(parser)
+    add_service_options(parser)
     options = parser.parse_args(arguments)
     options.phases = [phase for phase in PHASES if phase in options.phases]
     options.minutes = options.minutes or (QUICK_MINUTES if options.quick else MINUTES)

@@ -10,8 +10,8 @@ from diarization.arrays import Samples
 from formats.answer_texts import RTTM_PREFIX as PREFIX
 from formats.rttm_files import JOINED
 from measure.benchmarking.audio import write_recording
-from measure.evaluation import ROOT
 from measure.evaluation.rttm_turns import Turn
+from measure.kit import ROOT
 from measure.soaking.alone import SoakError
 from measure.soaking.asking import OK, Outcome
 from measure.soaking.comparing import not_same, read, unanswered

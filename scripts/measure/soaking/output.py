@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from formats.atomic_file import write_atomically
-from measure.evaluation.output import output_errors
+from measure.kit.report import output_errors
 from measure.soaking.report import PICTURE, markdown_page
 from measure.soaking.results import Soak
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from measure.evaluation.markdown import origin_text
+from measure.kit.report import origin_text
 from measure.soaking.attacks import N_CLIENTS
 from measure.soaking.results import Soak
 from measure.soaking.tables import (

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from measure.benchmarking.tables import megabytes
-from measure.evaluation.tables import markdown_table
+from measure.kit.report import markdown_table
 from measure.soaking.attacks import ATTACKS, AttacksResult
 from measure.soaking.faults import FaultsResult
 from measure.soaking.growth import GrowthResult

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from inputs.wav_scp import Recording
 from measure.evaluation.rttm_turns import Turn, speakers_of, turns_of
-from measure.evaluation.sets import EvaluationSet
+from measure.kit.corpus import EvaluationSet
 from measure.voice_measuring.people import Person, person
 
 Samples = NDArray[np.float32]

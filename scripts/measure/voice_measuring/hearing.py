@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from console.run_report import RunReport
 from inputs.audio_files import encoded_bytes
 from measure.evaluation.rttm_turns import Turn, speakers_of, turns_of
-from measure.evaluation.sending import Connection
+from measure.kit.sending import Connection
 from measure.voice_measuring.excerpts import Excerpt
 from measure.voice_measuring.people import Person, person
 from scoring.assignment import best_pairs

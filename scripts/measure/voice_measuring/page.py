@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from measure.evaluation import ROOT
+from measure.kit import ROOT
 from measure.voice_measuring import tables
 from measure.voice_measuring.hearing import Hearing
 

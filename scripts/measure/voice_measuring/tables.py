@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from measure.evaluation.tables import markdown_table
+from measure.kit.report import markdown_table
 from measure.voice_measuring.hearing import Heard, Hearing
 from measure.voice_measuring.naming_trials import (
     MISSED,

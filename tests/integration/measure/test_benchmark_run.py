@@ -55,7 +55,7 @@ def reply(call):
 
 @pytest.fixture(autouse=True)
 def own_server(monkeypatch):
-    monkeypatch.setattr("measure.evaluation.own_server.TritonServer", OwnServer)
+    monkeypatch.setattr("measure.kit.own_server.TritonServer", OwnServer)
     monkeypatch.setattr(benchmark, "NetsAlone", PlantedNets)
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     return OwnServer.seen
@@ -179,7 +179,7 @@ def test_options_reach_server_and_floor(tmp_path, own_server):
 def test_what_cannot_work_is_one_sentence_and_nothing_is_started(
     tmp_path, monkeypatch, arguments, words, capfd
 ):
-    monkeypatch.setattr("measure.evaluation.own_server.TritonServer", None)
+    monkeypatch.setattr("measure.kit.own_server.TritonServer", None)
 
     code = run(tmp_path, *arguments)
 
@@ -193,7 +193,7 @@ def test_a_server_that_does_not_start_is_told(tmp_path, monkeypatch, capfd):
     def unstartable(log, flags):
         raise ServerError("no server today")
 
-    monkeypatch.setattr("measure.evaluation.own_server.TritonServer", unstartable)
+    monkeypatch.setattr("measure.kit.own_server.TritonServer", unstartable)
 
     assert run(tmp_path) == 1
     assert "ERROR: no server today" in capfd.readouterr().err

@@ -293,7 +293,7 @@ def test_an_own_server_is_started_asked_and_stopped(root, monkeypatch, capfd):
             super().__exit__(*error)
             seen.append("stopped")
 
-    monkeypatch.setattr("measure.evaluation.own_server.TritonServer", OwnServer)
+    monkeypatch.setattr("measure.kit.own_server.TritonServer", OwnServer)
 
     code = evaluate.main(["--root", str(root)])
 
@@ -317,7 +317,7 @@ def test_options_of_the_service_are_set_in_a_copy_of_its_models(root, monkeypatc
         def __exit__(self, *_):
             raise AssertionError
 
-    monkeypatch.setattr("measure.evaluation.own_server.TritonServer", Unstartable)
+    monkeypatch.setattr("measure.kit.own_server.TritonServer", Unstartable)
     tried = ["--option", "frames.chunk_hop_s=2.5", "--option", "window.analysis=povey"]
     assert evaluate.main(["--root", str(root), *tried]) == 1
     capfd.readouterr()

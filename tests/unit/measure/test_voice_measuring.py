@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from inputs.wav_scp import Recording
-from measure.evaluation.sets import folder_sets
+from measure.kit.corpus import folder_sets
 from measure.voice_measuring.excerpts import Excerpt, cut
 from measure.voice_measuring.hearing import Heard, Hearing
 from measure.voice_measuring.naming_trials import (

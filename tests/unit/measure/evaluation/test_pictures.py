@@ -2,28 +2,14 @@
 
 import pytest
 
-from measure.evaluation.rttm_turns import Turn, covered_s, speakers_of, turns_of
-from measure.evaluation.timeline_picture import strip_bounds, timeline_lanes
-from unit.evaluation_cases import rttm
+from formats.result import Turn
+from measure.evaluation.pictures import length_figure, strip_bounds, timeline_lanes
+from measure.evaluation.report import ReportFolder
+from unit.evaluation_cases import ALIKE, LONG
 
 
 def turns(*rows):
-    return [Turn(float(begin), float(end), name) for begin, end, name in rows]
-
-
-def test_turns_are_read_from_speaker_lines_only():
-    lines = ["SPKR-INFO a 1 <NA> <NA> <NA> unknown x <NA>", *rttm("a", (1, 3, "x")).splitlines()]
-
-    assert turns_of([*lines, *rttm("a", (5, 5, "y")).splitlines()]) == turns((1, 3, "x"))
-
-
-def test_speakers_stand_by_first_appearance():
-    assert speakers_of(turns((5, 6, "b"), (0, 1, "c"), (7, 8, "c"))) == ["c", "b"]
-
-
-def test_time_covered_twice_counts_once():
-    assert covered_s(turns((0, 4, "a"), (1, 2, "b"), (3, 6, "b"), (8, 9, "a"))) == 7
-    assert covered_s([]) == 0
+    return [Turn(begin * 1000, end * 1000, name) for begin, end, name in rows]
 
 
 def test_lanes_are_true_speakers_errors_found_speakers_in_the_same_order_and_colour():
@@ -33,12 +19,12 @@ def test_lanes_are_true_speakers_errors_found_speakers_in_the_same_order_and_col
     lanes = timeline_lanes(reference, found)
 
     assert [name for name, _, _ in lanes] == [
-        "a", "b", "missed", "false_alarm", "confusion", "x = a", "y = b", "ghost = nobody",
+        "a", "b", "missed", "false_alarm", "confusion", "x = a", "y = b", "ghost = unmatched",
     ]  # fmt: skip
     colours = {name: colour for name, colour, _ in lanes}
     assert colours["a"] == colours["x = a"]
     assert colours["b"] == colours["y = b"]
-    assert len(set(colours.values())) == 6  # a, b, three kinds of error, nobody
+    assert len(set(colours.values())) == 6  # a, b, three kinds of error, unmatched
     bars = {name: bars for name, _, bars in lanes}
     assert bars["confusion"] == [(0, 2)]
     assert bars["missed"] == bars["false_alarm"] == []
@@ -63,3 +49,20 @@ def test_an_hour_goes_over_no_more_than_eight_strips_and_turns_beyond_the_audio_
 
     assert len(bounds) == 8
     assert bounds[-1][1] == 3608
+
+
+def test_each_set_whose_lengths_differ_is_a_line_in_both_panels():
+    counts, rates = length_figure([LONG, ALIKE]).axes
+
+    assert [line.get_label() for line in rates.get_lines()] == ["long"]
+    assert rates.get_lines()[0].get_xydata().tolist() == [[4, 1], [16, 3], [60, 9]]
+    assert counts.get_lines()[0].get_xydata().tolist() == [[4, 1], [16, 1.5], [60, 0.5]]
+
+
+def test_a_picture_of_lengths_is_written_and_one_of_an_earlier_run_is_removed(tmp_path):
+    folder = ReportFolder(tmp_path)
+
+    assert folder.draw([LONG], 0) == 0
+    assert (tmp_path / "lengths.png").read_bytes().startswith(b"\x89PNG")
+    folder.draw([ALIKE], 0)
+    assert not (tmp_path / "lengths.png").exists()

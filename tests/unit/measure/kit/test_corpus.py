@@ -3,10 +3,9 @@
 import pytest
 
 from inputs.wav_scp import ListError
-from measure.evaluation.sending import true_speaker_counts
-from measure.evaluation.sets import folder_sets, folders_below, list_set
+from measure.kit.corpus import folder_sets, folders_below, list_set
 from scoring.md_eval import ScoringError
-from unit.evaluation_cases import known_set, rttm
+from unit.evaluation_cases import rttm
 
 
 @pytest.fixture
@@ -80,7 +79,7 @@ def test_a_reference_that_knows_nothing_of_a_folder_is_refused(folder):
 
 
 def test_rttm_of_another_recording_is_refused(folder):
-    with pytest.raises(ListError, match=r"chat\.rttm speaks of 'talk', expected only 'chat'"):
+    with pytest.raises(ListError, match=r"chat\.rttm describes 'talk', expected only 'chat'"):
         folder_sets([folder("s", "chat.wav", chat=TALK)], None)
 
 
@@ -137,9 +136,3 @@ def test_a_list_of_which_nothing_has_a_reference_is_refused(folder, tmp_path):
 
     with pytest.raises(ListError, match="no recording of set 'dev'"):
         list_set(tmp_path / "dev.scp", folder("ref", talk=TALK), None)
-
-
-def test_true_counts_are_told_where_there_is_speech():
-    known = known_set("s", a=[(0, 1, "x"), (1, 2, "y"), (2, 3, "x")], hush=[])
-
-    assert true_speaker_counts(known) == {"a": 2}

@@ -1,17 +1,17 @@
 """The report as people read it."""
 
 from measure.evaluation.compare import compared
-from measure.evaluation.markdown import headline, markdown_report
-from measure.evaluation.report import report_of
-from measure.evaluation.tables import (
-    confusions,
+from measure.evaluation.page import (
+    confusion_table,
     counts_table,
-    markdown_table,
+    headline,
+    markdown_report,
     recordings_table,
     sets_table,
     speed_table,
 )
-from unit.evaluation_cases import result, set_of
+from measure.evaluation.report import report_of
+from unit.evaluation_cases import ALIKE, LONG, result, set_of
 
 ORIGIN = {
     "date": "2026-01-02T03:04:05+00:00",
@@ -23,12 +23,6 @@ ORIGIN = {
 def cells(table, row):
     """The cells of a row, without the header and the rule."""
     return [cell.strip() for cell in table.splitlines()[row + 2].strip("|").split("|")]
-
-
-def test_columns_are_aligned_the_first_to_the_left():
-    assert markdown_table(["set", "n"], [["a", "1"], ["long", "200"]]) == (
-        "| set  |   n |\n| ---- | --: |\n| a    |   1 |\n| long | 200 |\n"
-    )
 
 
 def test_a_set_without_speech_shows_false_speech_and_no_rate():
@@ -61,12 +55,11 @@ def test_a_failed_recording_is_marked():
     assert cells(table, 0)[-3:] == ["2", "–", "–"]
 
 
-def test_counts_are_told_by_set():
+def test_counts_are_listed_by_set():
     sets = [set_of("s", result("a", 0, true="xy", found="xy"), result("b", 0, true="xy", found=""))]
 
     assert cells(counts_table(sets), 0) == ["s", "2", "1", "1"]
-    ((name, table),) = confusions(sets)
-    assert name == "s"
+    table = confusion_table(sets[0])
     assert table.splitlines()[0] == "| true |   0 |   2 |"
     assert cells(table, 0) == ["2", "1", "1"]
 
@@ -86,7 +79,7 @@ def test_the_headline_is_one_sentence():
     assert headline([set_of("n")]) == "No set has speech to score."
 
 
-def test_the_report_tells_where_the_figures_come_from():
+def test_the_report_says_where_the_figures_come_from():
     sets = [set_of("s", result("a", 3.0, true="x", found="x"), der=3.0)]
     report = report_of(sets, {"jobs": 4, "mode": "classic", "url": None}, ORIGIN)
 
@@ -96,3 +89,18 @@ def test_the_report_tells_where_the_figures_come_from():
     assert "EPYC, 2 cores" in text
     assert "jobs=4, mode=classic\n" in text
     assert all(f"## {part}\n" in text for part in ("Sets", "Number of speakers", "Speed"))
+
+
+def test_rows_stand_by_length_where_lengths_differ():
+    rows = recordings_table([LONG, ALIKE], None).splitlines()[2:]
+
+    names = [row.split("|")[1].strip() for row in rows]
+    assert names == ["long m4", "long m16", "long m60", "alike m5", "alike m4"]
+
+
+def test_a_failed_recording_keeps_its_row():
+    failed = result("f", 100.0, true="x", failure="no")
+
+    rows = recordings_table([set_of("s", failed, *LONG.recordings)], None).splitlines()[2:]
+
+    assert [row.split("|")[1].strip() for row in rows][-1] == "s f (failed)"

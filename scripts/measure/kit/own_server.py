@@ -1,4 +1,4 @@
-"""A server for the time of a measurement, with options of the service tried out."""
+"""A server for the time of a measurement, with other options of the service if asked for."""
 
 import contextlib
 import json
@@ -9,21 +9,35 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from console.run_report import log
 from server.triton_server import MODEL_REPOSITORY, TritonServer
 
 TERMINATED = 143
 
 
 @contextlib.contextmanager
+def server_at(
+    url: str | None, assignments: Sequence[str] = (), log_folder: Path | None = None
+) -> Iterator[str]:
+    """Yield `url`, or the address of a server that is started where there is none."""
+    if url:
+        yield url
+        return
+    log.info("starting a server ...")
+    with own_server(assignments, log_folder) as own_url:
+        yield own_url
+
+
+@contextlib.contextmanager
 def own_server(assignments: Sequence[str], log_folder: Path | None = None) -> Iterator[str]:
-    """Start a server, yield its gRPC address, and stop it at the end, also by SIGTERM.
+    """Start a server, yield its gRPC address, and stop it at the end, also on SIGTERM.
 
     Parameters
     ----------
-    assignments : Sequence[str]
-        Options of `run` that are tried, see `repository_with`.
-    log_folder : Path | None
-        Where its log goes, to be kept; by default it is not.
+    assignments
+        Options of `run`, see `repository_with`.
+    log_folder
+        Where to keep its log; by default it is deleted.
 
     Raises
     ------
@@ -37,27 +51,23 @@ def own_server(assignments: Sequence[str], log_folder: Path | None = None) -> It
             repository = MODEL_REPOSITORY
             if assignments:
                 repository = repository_with(assignments, temporary)
-            log = (log_folder or temporary) / "tritonserver.log"
-            with TritonServer(log, flags=[f"--model-repository={repository}"]) as server:
+            server_log = (log_folder or temporary) / "tritonserver.log"
+            with TritonServer(server_log, flags=[f"--model-repository={repository}"]) as server:
                 yield server.url
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
 def repository_with(assignments: Sequence[str], folder: Path) -> Path:
-    """Copy the model repository into `folder` and set options of `run` there.
+    """Copy the model repository into `folder` and set options of `run` in the copy.
 
     Parameters
     ----------
-    assignments : Sequence[str]
-        `section.name=value` each, as in the parameters of `run/config.pbtxt`.
-    folder : Path
+    assignments
+        `section.name=value` each, as in the parameters of `run/config.pbtxt`. With an option that
+        `run` does not know, the model fails to load.
+    folder
         An existing folder.
-
-    Returns
-    -------
-    Path
-        The copy; an option that `run` does not know keeps it from loading there.
     """
     copy = folder / "model_repo"
     shutil.copytree(MODEL_REPOSITORY, copy, ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,4 +1,4 @@
-"""What a figure depends on beside the recordings: code, packages, machine, date."""
+"""What figures depend on beside the recordings: code, packages, machine, date."""
 
 import os
 import platform
@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from measure.evaluation import ROOT
+from measure.kit import ROOT
 
 PACKAGES = (
     "nvidia-pytriton",
@@ -21,10 +21,19 @@ PACKAGES = (
     "soundfile",
     "soxr",
 )
+GIGA = 1e9
 
 
-def provenance(md_eval: Path) -> dict[str, Any]:
-    """Tell all of it, ready for JSON; what cannot be found out is null."""
+def provenance(md_eval: Path | None = None) -> dict[str, Any]:
+    """Collect all of it for a JSON report; unknown values are None.
+
+    Parameters
+    ----------
+    md_eval
+        The scorer, where one is used.
+    """
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    scorer = {"md-eval": md_eval_version(md_eval)} if md_eval else {}
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "git": {"commit": _git("rev-parse", "HEAD"), "changed_files": _n_changed_files()},
@@ -33,36 +42,36 @@ def provenance(md_eval: Path) -> dict[str, Any]:
             "n_cores": len(os.sched_getaffinity(0)),
             "load_before": round(os.getloadavg()[0], 2),
             "system": platform.platform(),
+            "memory_gb": round(memory / GIGA, 1),
         },
         "versions": {
             "python": platform.python_version(),
-            "md-eval": md_eval_version(md_eval),
+            **scorer,
             **{name: _version(name) for name in PACKAGES},
         },
     }
 
 
 def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
-    """Name of the processor as Linux tells it."""
+    """Return the name of the processor; Python's `platform` does not know it on Linux."""
+    return _found(r"^model name\s*:\s*(.+)$", cpuinfo)
+
+
+def md_eval_version(md_eval: Path) -> str | None:
+    """Return the version that md-eval.pl states at its beginning."""
+    return _found(r'^my \$version = "([^"]+)"', md_eval)
+
+
+def _found(pattern: str, path: Path) -> str | None:
     try:
-        found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(), flags=re.MULTILINE)
+        found = re.search(pattern, path.read_text(encoding="latin-1"), flags=re.MULTILINE)
     except OSError:
         return None
     return found.group(1).strip() if found else None
 
 
-def md_eval_version(md_eval: Path) -> str | None:
-    """Version that md-eval.pl names at its beginning."""
-    try:
-        text = md_eval.read_text(encoding="latin-1")
-    except OSError:
-        return None
-    found = re.search(r'^my \$version = "([^"]+)"', text, flags=re.MULTILINE)
-    return found.group(1) if found else None
-
-
 def _n_changed_files() -> int | None:
-    """Number of files that differ from the commit, new ones included."""
+    """Count the files that differ from the commit, new ones included."""
     changed = _git("status", "--porcelain", "--untracked-files=all")
     return None if changed is None else len(changed.splitlines())
 

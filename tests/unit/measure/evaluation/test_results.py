@@ -1,8 +1,11 @@
 """Pooling, averaging and false speech, with numbers that can be added on paper."""
 
+from collections import Counter
+
 import pytest
 
-from measure.evaluation.results import mean_scores, set_result, worst_recordings
+from measure.evaluation.results import SpeakerCounts, mean_scores, worst_recordings
+from measure.evaluation.running import set_result, true_speaker_counts
 from scoring.md_eval import ScoringError, find_md_eval
 from unit.evaluation_cases import (
     answered,
@@ -141,3 +144,28 @@ def test_the_worst_come_first_and_those_without_a_rate_never():
 
     assert [(each.name, one.recording_id) for each, one in worst] == [("s", "bad"), ("t", "mid")]
     assert len(worst_recordings([*sets, silent], 9)) == 3
+
+
+def test_true_counts_are_those_of_recordings_with_speech():
+    known = known_set("s", a=[(0, 1, "x"), (1, 2, "y"), (2, 3, "x")], hush=[])
+
+    assert true_speaker_counts(known) == {"a": 2}
+
+
+def test_exact_and_within_one_are_counted():
+    counts = SpeakerCounts(Counter([(2, 2), (2, 2), (3, 4), (4, 3), (5, 2)]))
+
+    assert (counts.n, counts.exact, counts.within_one) == (5, 2, 4)
+
+
+def test_the_confusion_of_counts_is_by_true_then_by_found_number():
+    counts = SpeakerCounts(Counter([(10, 9), (2, 3), (2, 2), (2, 3)]))
+
+    assert counts.confusion() == {2: {2: 1, 3: 2}, 10: {9: 1}}
+    assert list(counts.confusion()) == [2, 10]
+
+
+def test_no_recording_is_an_empty_table():
+    counts = SpeakerCounts(Counter())
+
+    assert (counts.n, counts.exact, counts.within_one, counts.confusion()) == (0, 0, 0, {})

@@ -9,12 +9,12 @@ from measure.evaluation.compare import (
     SPEAKERS_OFF,
     CompareError,
     Measure,
+    changes_text,
     compared,
     differing_options,
     rate_name,
     read_report,
 )
-from measure.evaluation.markdown import changes_text
 from measure.evaluation.report import report_of
 from unit.evaluation_cases import result, set_of
 
@@ -106,12 +106,17 @@ def test_options_that_differ_are_named():
 
 
 def test_changes_are_listed_worse_ones_first_and_counted():
-    before = report(set_of("s", result("a", 5.0), result("b", 5.0), result("c", 5.0)))
-    after = report(set_of("s", result("a", 4.0), result("b", 7.5), result("c", 5.0)))
+    old, new = (
+        report(set_of("s", result("a", a), result("b", b), result("c", 5.0)), jobs=jobs)
+        for a, b, jobs in ((5.0, 5.0, 4), (4.0, 7.5, 1))
+    )
+    old |= {"date": "2026-01-02", "git": {"commit": "abc"}}
 
-    text = changes_text(compared(before, after), ["jobs: 4 -> 1"])
+    text = changes_text(compared(old, new), old, new)
 
     assert text.splitlines() == [
+        "## Changes since 2026-01-02, commit abc",
+        "",
         "2 better, 2 worse, 5 the same, of 9 measures in both runs.",
         "",
         "- not the same option: jobs: 4 -> 1",
@@ -124,9 +129,14 @@ def test_changes_are_listed_worse_ones_first_and_counted():
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "No such file"), ("{", "is no JSON"), ("[]", "is no report"), ("{}", "is no report")],
+    [
+        (None, "No such file"),
+        ("{", "is not JSON"),
+        ("[]", "is not a report"),
+        ("{}", "is not a report"),
+    ],
 )
-def test_what_is_no_report_is_one_sentence(content, words, tmp_path):
+def test_a_file_that_is_not_a_report_is_refused(content, words, tmp_path):
     path = tmp_path / "old.json"
     if content is not None:
         path.write_text(content)

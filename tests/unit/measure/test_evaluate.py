@@ -2,9 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from measure.evaluation.command_line import parsed_options
-from measure.evaluation.provenance import cpu_model, md_eval_version, provenance
-from scoring.md_eval import find_md_eval
+from measure.evaluate import parsed_options
 
 
 def refused(capsys, *arguments):
@@ -38,23 +36,3 @@ def test_the_environment_names_the_root_where_nothing_is_given():
 )
 def test_wrong_usage_is_one_sentence(arguments, words, capsys):
     assert words in refused(capsys, *arguments)
-
-
-def test_the_origin_of_figures_is_told():
-    told = provenance(find_md_eval(None))
-
-    assert told["machine"]["n_cores"] >= 1
-    assert told["versions"]["numpy"].startswith("1.26")
-    assert told["versions"]["md-eval"] == "22"
-    assert told["date"].endswith("+00:00")
-
-
-def test_what_cannot_be_found_out_is_none(tmp_path):
-    assert cpu_model(tmp_path / "absent") is None
-    assert md_eval_version(tmp_path / "absent") is None
-
-
-def test_the_processor_is_named(tmp_path):
-    (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: Fast One\nflags\t: x\n")
-
-    assert cpu_model(tmp_path / "cpuinfo") == "Fast One"

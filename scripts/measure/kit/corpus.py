@@ -1,9 +1,10 @@
-"""Which recordings are evaluated, in sets, and what is known about each.
+"""Which recordings are measured, in sets, with the reference of each.
 
 A recording's reference is a list of RTTM lines. It is empty where the recording is known to hold
 no speech: its RTTM file has no turn, or no recording of its whole folder has an RTTM file.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +22,13 @@ class EvaluationSet:
 
     Parameters
     ----------
-    name : str
+    name
         Of the folder or the list.
-    recordings : tuple[Recording, ...]
+    recordings
         Those with a reference, in the order in which they are sent.
-    reference : Reference
+    reference
         RTTM lines of each of them by id; none where there is no speech.
-    left_out : tuple[str, ...]
+    left_out
         Ids of recordings without a reference, which are not sent.
     """
 
@@ -38,19 +39,18 @@ class EvaluationSet:
 
 
 def folders_below(root: Path) -> list[Path]:
-    """Sub-folders of `root` that hold audio files, by name.
-
-    Raises
-    ------
-    ListError
-        If `root` is no folder, or has no such sub-folder.
-    """
+    """List the sub-folders of `root` that hold audio files, by name; ListError for none."""
     if not root.is_dir():
         raise ListError([f"there is no folder {root}, expected one with a sub-folder for each set"])
-    folders = sorted(path for path in root.iterdir() if path.is_dir() and _audio_files(path))
+    folders = sorted(path for path in root.iterdir() if path.is_dir() and audio_files(path))
     if not folders:
         raise ListError([f"no sub-folder of {root} holds audio files, expected one for each set"])
     return folders
+
+
+def audio_files(folder: Path) -> list[Path]:
+    """List the audio files of a folder by name."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in AUDIO_ENDINGS)
 
 
 def folder_sets(folders: Iterable[Path], reference: Path | None) -> list[EvaluationSet]:
@@ -58,9 +58,9 @@ def folder_sets(folders: Iterable[Path], reference: Path | None) -> list[Evaluat
 
     Parameters
     ----------
-    folders : Iterable[Path]
+    folders
         Folders of audio files.
-    reference : Path | None
+    reference
         RTTM file or folder for all of them; None for a file of the same stem beside each audio
         file.
 
@@ -71,9 +71,8 @@ def folder_sets(folders: Iterable[Path], reference: Path | None) -> list[Evaluat
     """
     shared = None if reference is None else read_reference(reference)
     sets = [_folder_set(folder, shared) for folder in folders]
-    names = [each.name for each in sets]
-    twins = sorted({name for name in names if names.count(name) > 1})
-    if twins:
+    counts = Counter(each.name for each in sets)
+    if twins := sorted(name for name, n in counts.items() if n > 1):
         raise ListError([f"two folders are named {name!r}, which names a set" for name in twins])
     return sets
 
@@ -92,7 +91,7 @@ def list_set(wavscp: Path, reference: Path, data_dir: str | None) -> EvaluationS
 def _folder_set(folder: Path, shared: Reference | None) -> EvaluationSet:
     if not folder.is_dir():
         raise ListError([f"there is no folder {folder}"])
-    recordings = [single_recording(str(path)) for path in _audio_files(folder)]
+    recordings = [single_recording(str(path)) for path in audio_files(folder)]
     if not recordings:
         raise ListError([f"folder {folder} holds no audio file"])
     _refuse_twins(folder, recordings)
@@ -124,17 +123,12 @@ def _references_beside(recordings: Iterable[Recording]) -> dict[str, list[str]]:
         if not file.is_file():
             continue
         found = read_reference(file)
-        strangers = sorted(found.keys() - {recording.recording_id})
-        if strangers:
+        if others := sorted(found.keys() - {recording.recording_id}):
             raise ListError(
-                [f"{file} speaks of {strangers[0]!r}, expected only {recording.recording_id!r}"]
+                [f"{file} describes {others[0]!r}, expected only {recording.recording_id!r}"]
             )
         beside[recording.recording_id] = found.get(recording.recording_id, [])
     return beside
-
-
-def _audio_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in AUDIO_ENDINGS)
 
 
 def _refuse_twins(folder: Path, recordings: Iterable[Recording]) -> None:

@@ -1,0 +1,141 @@
+"""The command line of a measuring program: its steps, exit codes, shared options and values."""
+
+import argparse
+import importlib.util
+import math
+import os
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from console.option_groups.service import DEFAULT_JOBS, DEFAULT_TIMEOUT_S
+from console.run_report import log, set_up_logging, tell_problems
+from formats.whole_files import OutputError
+from inputs.wav_scp import ListError
+from scoring.md_eval import ScoringError
+from sending.service import ServiceError
+from server.triton_server import ServerError
+
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+ROOT_VARIABLE = "DIARIZATION_EVAL_DIR"
+ERRORS = (ListError, ScoringError, OutputError, ServiceError, ServerError)
+
+Prepared = TypeVar("Prepared")
+
+
+def run_program(
+    prepare: Callable[[], Prepared],
+    measure: Callable[[Prepared], int],
+    *errors: type[Exception],
+) -> int:
+    """Prepare and measure; log an error as one sentence.
+
+    Parameters
+    ----------
+    prepare
+        Finds everything that can be wrong before anything is measured.
+    measure
+        Measures, reports, and returns the exit code.
+    errors
+        Errors of this program, beside `ERRORS`.
+
+    Returns
+    -------
+    int
+        The exit code: USAGE if `prepare` failed, FAILED if `measure` did.
+    """
+    set_up_logging(verbose=False)
+    known: tuple[type[Exception], ...] = (*ERRORS, *errors)
+    step = USAGE
+    try:
+        prepared = prepare()
+        step = FAILED
+        return measure(prepared)
+    except known as error:
+        tell_problems(error)
+        return step
+    except KeyboardInterrupt:
+        log.error("interrupted: nothing was written")
+        return INTERRUPTED
+
+
+def require_matplotlib(what: str, instead: str = "") -> None:
+    """Raise an OutputError if `what` cannot be drawn; `instead` is another way out."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise OutputError(
+            f"{what} need matplotlib, which is not installed: "
+            f"`pip install -r requirements-dev.txt`{instead}"
+        )
+
+
+def reported_options(options: argparse.Namespace, without: Collection[str]) -> dict[str, Any]:
+    """Return the command line for a JSON report, `without` what does not affect the figures."""
+    return {name: _plain(value) for name, value in vars(options).items() if name not in without}
+
+
+def root_in(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the default of --root."""
+    root = environment.get(ROOT_VARIABLE)
+    return Path(root) if root else None
+
+
+def add_connection(parser: argparse.ArgumentParser) -> None:
+    """Add --url, --jobs and --timeout."""
+    add = parser.add_argument
+    add("--url", metavar="HOST:PORT", help="gRPC address (default: start a server, stop it after)")
+    add("--jobs", metavar="N", type=positive, default=DEFAULT_JOBS,
+        help="recordings in flight (default: %(default)s)")  # fmt: skip
+    add("--timeout", metavar="SECONDS", type=seconds, default=DEFAULT_TIMEOUT_S,
+        help="maximum time for one recording (default: %(default)g)")  # fmt: skip
+
+
+def add_service_options(parser: argparse.ArgumentParser) -> None:
+    """Add --option, for a server started by the program."""
+    parser.add_argument(
+        "--option",
+        metavar="KEY=VALUE",
+        action="append",
+        type=assignment,
+        default=[],
+        help="option of the service, such as frames.chunk_hop_s=2.5; may be repeated "
+        "(default: as in model_repo)",
+    )
+
+
+def assignment(text: str) -> str:
+    """Check that a value is KEY=VALUE."""
+    if not all(text.partition("=")):
+        raise argparse.ArgumentTypeError(f"expected KEY=VALUE, got {text!r}")
+    return text
+
+
+def count(text: str) -> int:
+    """Read a whole number of at least 0."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """Read a whole number of at least 1."""
+    number = count(text)
+    if not number:
+        raise argparse.ArgumentTypeError("expected a whole number of at least 1, got '0'")
+    return number
+
+
+def seconds(text: str) -> float:
+    """Read a number of seconds above 0."""
+    try:
+        duration_s = float(text)
+    except ValueError:
+        duration_s = math.nan
+    if not 0 < duration_s < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds above 0, got {text!r}")
+    return duration_s
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, list):
+        return [str(each) for each in value]
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,59 @@
+"""A report's parts: Markdown tables, the origin of its figures, and files."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from formats.whole_files import OutputError, write_whole
+
+Row = Sequence[str]
+_SHORTEST_RULE = 3  # dashes, in Markdown
+
+
+def markdown_table(header: Row, rows: Iterable[Row]) -> str:
+    """Align the columns: the first to the left, all others to the right."""
+    lines = [list(header), *(list(row) for row in rows)]
+    widths = [max(_SHORTEST_RULE, *map(len, column)) for column in zip(*lines, strict=True)]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "".join(_table_line(cells, widths) for cells in (lines[0], rule, *lines[1:]))
+
+
+def _table_line(cells: Row, widths: Sequence[int]) -> str:
+    padded = [cells[0].ljust(widths[0])]
+    padded += [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)]
+    return f"| {' | '.join(padded)} |\n"
+
+
+def origin_text(report: Mapping[str, Any]) -> str:
+    """List where the figures come from: `provenance`, and the report's options."""
+    git, machine = report["git"], report["machine"]
+    state = f", {git['changed_files']} file(s) not committed" if git["changed_files"] else ""
+    options = ", ".join(f"{name}={value}" for name, value in report["options"].items() if value)
+    return (
+        f"- {report['date']}, commit {git['commit'] or 'unknown'}{state}\n"
+        f"- {machine['cpu'] or 'unknown processor'}, {machine['n_cores']} cores, "
+        f"load {machine['load_before']} before\n- {options}\n"
+    )
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that is complete whenever it is read; OutputError if that fails."""
+    write_whole(path, text.encode())
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a JSON file that is complete whenever it is read; OutputError if that fails."""
+    write_text(path, json.dumps(document, indent=1, ensure_ascii=False))
+
+
+@contextmanager
+def output_errors(place: Path) -> Iterator[None]:
+    """Turn the system's errors, as those of a picture's file, into an OutputError."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write to {place}: {error.strerror or error}") from error

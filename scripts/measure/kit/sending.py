@@ -1,0 +1,66 @@
+"""Recordings sent through the service as client.py sends them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from console.run_report import RunReport
+from inputs.audio_files import encoded_bytes
+from inputs.wav_scp import Recording
+from sending.in_flight import Diarizer, diarize_all
+from sending.interrupt import noted_interrupt
+from sending.outcome import Answer, Outcome
+from sending.service import Service
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where and how recordings are sent.
+
+    Parameters
+    ----------
+    url
+        gRPC host:port.
+    model_name
+        Model to ask.
+    timeout_s
+        Maximum time for one recording.
+    jobs
+        Recordings in flight.
+    parameters
+        Request parameters of every recording.
+    """
+
+    url: str
+    model_name: str
+    timeout_s: float
+    jobs: int
+    parameters: dict[str, Any]
+
+    def service(self, outputs: Sequence[str] = (), num_speakers: int | None = None) -> Service:
+        """Open a connection; `outputs` are those of `Service`."""
+        parameters = dict(self.parameters)
+        if num_speakers is not None:
+            parameters["num_speakers"] = num_speakers
+        return Service(self.url, self.model_name, self.timeout_s, parameters, outputs=outputs)
+
+
+def outcomes(
+    diarizer: Diarizer, recordings: Sequence[Recording], jobs: int, report: RunReport
+) -> Iterator[Outcome]:
+    """Send recordings, and log and yield each outcome as it arrives.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Soon after Ctrl-C.
+    """
+    with noted_interrupt() as interrupted:
+        for outcome in diarize_all(
+            diarizer, recordings, lambda each: encoded_bytes(each.path), jobs, interrupted
+        ):
+            if isinstance(outcome, Answer):
+                report.done(outcome)
+            else:
+                report.failed(outcome)
+            yield outcome
