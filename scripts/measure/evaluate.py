@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from console.option_values import count_from_zero
 from console.run_report import RunReport, log
 from formats.result import FormatError
 from measure.evaluation.compare import CompareError, changes_text, compared, read_report
@@ -27,7 +28,6 @@ from measure.kit.program import (
     ROOT_VARIABLE,
     add_connection,
     add_service_options,
-    count,
     reported_options,
     require_matplotlib,
     root_in,
@@ -209,7 +209,7 @@ def _add_reports(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--output", metavar="DIR", type=Path, help="where files go (default: only print)")
     add("--compare", metavar="JSON", type=Path, help="evaluation.json of an earlier run")
-    add("--worst", metavar="N", type=count, default=DEFAULT_N_WORST,
+    add("--worst", metavar="N", type=count_from_zero, default=DEFAULT_N_WORST,
         help="recordings to draw timelines of, with --output (default: %(default)s)")  # fmt: skip
     add("--md_eval", metavar="PATH", help="the scorer md-eval.pl (default: found as by client.py)")
 

@@ -20,10 +20,10 @@ import soxr
 from numpy.typing import NDArray
 
 from console.characters import NOT_IN_IDS
+from console.option_values import count
 from inputs.wav_scp import ListError
 from measure.evaluation.rttm_turns import Turn, rttm_text, speakers_of, turns_of
 from measure.kit.corpus import folder_sets, folders_below
-from measure.kit.program import positive
 from scoring.md_eval import ScoringError
 
 RATE_HZ, MINUTE_S = 16_000, 60
@@ -322,7 +322,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("source", type=Path, help="folder of sets, as evaluate.py --root takes it")
     add("target", type=Path, help="where the sets go: a folder not there yet")
     add("--sets", nargs="+", choices=SETS, default=SETS, help="which to make (default: all)")
-    add("--minutes", nargs="+", type=positive, default=JOINED_MINUTES, help="lengths of `joined*`")
+    add("--minutes", nargs="+", type=count, default=JOINED_MINUTES, help="lengths of `joined*`")
     add("--shared_names", nargs="+", default=[], metavar="SET",
         help="sets in which a name is the same person in all recordings")  # fmt: skip
     add("--seed", type=int, default=0, help="of all that is drawn (default: %(default)s)")

@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from console.option_groups.service import DEFAULT_JOBS, DEFAULT_TIMEOUT_S
+from console.option_values import count, positive_seconds
 from console.run_report import log, set_up_logging
 from inputs.wav_scp import ListError
 from measure.kit.corpus import EvaluationSet, folder_sets, folders_below
 from measure.kit.own_server import own_server
-from measure.kit.program import ROOT_VARIABLE, positive, seconds
+from measure.kit.program import ROOT_VARIABLE
 from measure.kit.provenance import provenance
 from measure.kit.sending import Connection
 from measure.voice_measuring.excerpts import cut
@@ -117,15 +118,21 @@ def parsed_options(
     add(
         "--enrol_s",
         metavar="SECONDS",
-        type=seconds,
+        type=positive_seconds,
         nargs="+",
         default=ENROL_S,
         help="lengths to enrol people with; most tables are of the second (default: 4 8 16 30)",
     )
     add("--url", metavar="HOST:PORT", help="gRPC address (default: start a server, stop it after)")
     add("--mode", choices=("full", "classic"), help="default: the service's")
-    add("--jobs", metavar="N", type=positive, default=DEFAULT_JOBS, help="recordings in flight")
-    add("--timeout", metavar="SECONDS", type=seconds, default=DEFAULT_TIMEOUT_S, help="for one")
+    add("--jobs", metavar="N", type=count, default=DEFAULT_JOBS, help="recordings in flight")
+    add(
+        "--timeout",
+        metavar="SECONDS",
+        type=positive_seconds,
+        default=DEFAULT_TIMEOUT_S,
+        help="for one",
+    )
     add("--docs", action="store_true", help="put the tables into docs/voices.md")
     options = parser.parse_args(arguments)
     if options.root is None and environment.get(ROOT_VARIABLE):

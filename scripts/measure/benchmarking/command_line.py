@@ -4,10 +4,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from console.option_values import count, positive_seconds
 from measure.benchmarking.peer import Peer, PeerError, parsed_peer
 from measure.benchmarking.runs import HOUR_S
 from measure.kit import ROOT
-from measure.kit.program import add_service_options, positive, seconds
+from measure.kit.program import add_service_options
 
 MINUTE_S = 60.0
 LENGTHS_S = (30.0, 10 * MINUTE_S, HOUR_S)
@@ -74,23 +75,23 @@ def _add_measured(parser: argparse.ArgumentParser) -> None:
     add("--quick", action="store_true", help="the short run, under 3 minutes on 2 cores")
     add("--long", action="store_true", help="a recording of 10 hours as well")
     add(
-        "--lengths", metavar="S", type=seconds, nargs="+",
+        "--lengths", metavar="S", type=positive_seconds, nargs="+",
         help=f"lengths of recordings, seconds (default: {_listed(LENGTHS_S)})",
     )  # fmt: skip
     add(
-        "--repeats", metavar="N", type=positive,
+        "--repeats", metavar="N", type=count,
         help=f"times each length is sent (default: {REPEATS}; from an hour on always 1)",
     )  # fmt: skip
     add(
-        "--clients", metavar="N", type=positive, nargs="+",
+        "--clients", metavar="N", type=count, nargs="+",
         help=f"numbers of clients at once (default: {_listed(CLIENTS)})",
     )  # fmt: skip
     add(
-        "--requests", metavar="N", type=positive,
+        "--requests", metavar="N", type=count,
         help=f"requests of each client, one after another (default: {REQUESTS})",
     )  # fmt: skip
     add(
-        "--client_audio_s", metavar="S", type=seconds, default=CLIENT_AUDIO_S,
+        "--client_audio_s", metavar="S", type=positive_seconds, default=CLIENT_AUDIO_S,
         help="length of the clients' recordings, seconds (default: %(default)g)",
     )  # fmt: skip
     add(
@@ -102,7 +103,7 @@ def _add_measured(parser: argparse.ArgumentParser) -> None:
         help="another program to run in turn with the service; may be given several times",
     )  # fmt: skip
     add(
-        "--peer_longest", metavar="S", type=seconds, default=HOUR_S,
+        "--peer_longest", metavar="S", type=positive_seconds, default=HOUR_S,
         help="longest recording that peers are given, seconds (default: %(default)g)",
     )  # fmt: skip
 
@@ -111,7 +112,7 @@ def _add_service(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add_service_options(parser)
     add(
-        "--timeout", metavar="SECONDS", type=seconds, default=TIMEOUT_S,
+        "--timeout", metavar="SECONDS", type=positive_seconds, default=TIMEOUT_S,
         help="longest time for one recording (default: %(default)g)",
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from console.run_report import RunReport
 from formats.result import Turn
-from formats.rttm_lines import turns_of
+from formats.rttm import turns_of
 from inputs.wav_scp import Recording
 from measure.evaluation.results import RecordingResult, Scores, SetResult
 from measure.kit.corpus import EvaluationSet

@@ -1,16 +1,16 @@
-"""The command line of a measuring program: its steps, exit codes, shared options and values."""
+"""The command line of a measuring program: its steps, exit codes and shared options."""
 
 import argparse
 import importlib.util
-import math
 import os
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from console.option_groups.service import DEFAULT_JOBS, DEFAULT_TIMEOUT_S
+from console.option_values import count, positive_seconds
 from console.run_report import log, set_up_logging, tell_problems
-from formats.whole_files import OutputError
+from formats.atomic_file import OutputError
 from inputs.wav_scp import ListError
 from scoring.md_eval import ScoringError
 from sending.service import ServiceError
@@ -83,9 +83,9 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
     """Add --url, --jobs and --timeout."""
     add = parser.add_argument
     add("--url", metavar="HOST:PORT", help="gRPC address (default: start a server, stop it after)")
-    add("--jobs", metavar="N", type=positive, default=DEFAULT_JOBS,
+    add("--jobs", metavar="N", type=count, default=DEFAULT_JOBS,
         help="recordings in flight (default: %(default)s)")  # fmt: skip
-    add("--timeout", metavar="SECONDS", type=seconds, default=DEFAULT_TIMEOUT_S,
+    add("--timeout", metavar="SECONDS", type=positive_seconds, default=DEFAULT_TIMEOUT_S,
         help="maximum time for one recording (default: %(default)g)")  # fmt: skip
 
 
@@ -107,32 +107,6 @@ def assignment(text: str) -> str:
     if not all(text.partition("=")):
         raise argparse.ArgumentTypeError(f"expected KEY=VALUE, got {text!r}")
     return text
-
-
-def count(text: str) -> int:
-    """Read a whole number of at least 0."""
-    if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
-    return int(text)
-
-
-def positive(text: str) -> int:
-    """Read a whole number of at least 1."""
-    number = count(text)
-    if not number:
-        raise argparse.ArgumentTypeError("expected a whole number of at least 1, got '0'")
-    return number
-
-
-def seconds(text: str) -> float:
-    """Read a number of seconds above 0."""
-    try:
-        duration_s = float(text)
-    except ValueError:
-        duration_s = math.nan
-    if not 0 < duration_s < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a number of seconds above 0, got {text!r}")
-    return duration_s
 
 
 def _plain(value: object) -> object:

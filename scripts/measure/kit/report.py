@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from formats.whole_files import OutputError, write_whole
+from formats.atomic_file import OutputError, write_atomically
 
 Row = Sequence[str]
 _SHORTEST_RULE = 3  # dashes, in Markdown
@@ -40,7 +40,7 @@ def origin_text(report: Mapping[str, Any]) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file that is complete whenever it is read; OutputError if that fails."""
-    write_whole(path, text.encode())
+    write_atomically(path, text.encode())
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:

@@ -4,9 +4,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from console.option_values import count, positive_seconds
 from measure.benchmarking.audio import SAMPLE
 from measure.kit import ROOT
-from measure.kit.program import add_service_options, positive, seconds
+from measure.kit.program import add_service_options
 
 PHASES = ("inputs", "repeats", "growth", "load", "faults", "attacks")
 MINUTES, QUICK_MINUTES = 15.0, 1.0
@@ -76,11 +77,11 @@ def _add_tried(parser: argparse.ArgumentParser) -> None:
     add(
         "--minutes",
         metavar="N",
-        type=seconds,
+        type=positive_seconds,
         help=f"of load, and of attacks (default: {MINUTES:g})",
     )
     add(
-        "--clients", metavar="N", type=positive, default=CLIENTS,
+        "--clients", metavar="N", type=count, default=CLIENTS,
         help="clients at once under load (default: %(default)s)",
     )  # fmt: skip
     add("--seed", type=int, default=0, help="of the mix of requests (default: %(default)s)")

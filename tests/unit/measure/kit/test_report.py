@@ -1,6 +1,6 @@
 import pytest
 
-from formats.whole_files import OutputError
+from formats.atomic_file import OutputError
 from measure.kit.report import markdown_table, output_errors, write_json
 
 
