@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from formats import RTTM
+from formats.atomic_file import write_atomically
 from formats.rttm_files import RttmFolder
 from measure.evaluation.compare import FORMAT
 from measure.evaluation.results import (
@@ -16,7 +17,7 @@ from measure.evaluation.results import (
     worst_recordings,
 )
 from measure.evaluation.running import SetRun
-from measure.kit.report import output_errors, write_json, write_text
+from measure.kit.report import output_errors, write_json
 from sending.outcome import Answer
 
 JSON_NAME, MARKDOWN_NAME = "evaluation.json", "evaluation.md"
@@ -111,7 +112,7 @@ class ReportFolder:
     def write_report(self, report: Mapping[str, Any], markdown: str) -> None:
         """Write the report in both forms."""
         write_json(self.directory / JSON_NAME, report)
-        write_text(self.directory / MARKDOWN_NAME, markdown)
+        write_atomically(self.directory / MARKDOWN_NAME, markdown)
 
     def draw(self, sets: Sequence[SetResult], n_worst: int) -> int:
         """Replace an earlier run's pictures by this one's.

@@ -38,14 +38,9 @@ def origin_text(report: Mapping[str, Any]) -> str:
     )
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file that is complete whenever it is read; OutputError if that fails."""
-    write_atomically(path, text.encode())
-
-
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
     """Write a JSON file that is complete whenever it is read; OutputError if that fails."""
-    write_text(path, json.dumps(document, indent=1, ensure_ascii=False))
+    write_atomically(path, json.dumps(document, indent=1, ensure_ascii=False))
 
 
 @contextmanager
