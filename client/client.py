@@ -9,14 +9,11 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
-from console.client_options import parsed_options
+from console.options import parse_options
 from console.run_report import log, set_up_logging, tell_problems
-from formats.rttm_files import OutputError
-from formats.standard_output import stop_printing
-from sending import quiet_grpc  # noqa: F401  before anything imports gRPC
-from sending.dry_run import dry_run
-from sending.preparing import CANNOT_START, prepared
-from sending.retrying import BACKOFF, Backoff
+from formats.output import OutputError, stop_printing
+from sending.in_flight import BACKOFF, Backoff
+from sending.preparing import CANNOT_START, dry_run, prepared
 from sending.run import diarized_and_scored
 from sending.service import ServiceError
 from voices.voice import VoicesError
@@ -29,7 +26,7 @@ def main(argv: Sequence[str] | None = None, backoff: Backoff = BACKOFF) -> int:
 
     `backoff` is how long a recording waits until it is sent again.
     """
-    options = parsed_options(argv)
+    options = parse_options(argv)
     set_up_logging(options.verbose, options.quiet)
     try:
         with contextlib.ExitStack() as until_the_end:

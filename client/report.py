@@ -9,13 +9,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from console.characters import shown
+from console.text import shown
 from formats.atomic_file import OutputError, write_atomically
+from formats.output import print_bytes, stop_printing
 from formats.result import FormatError, Result, Turn
 from formats.rttm import RttmError, read_rttm, turns_of
-from formats.standard_output import print_bytes, stop_printing
 from inputs.audio_files import AudioError
-from inputs.wav_scp import ListError, id_problem, single_recording
+from inputs.recordings import ListError, id_problem, single_recording
 from viewer.document import Outline
 from viewer.making import heard, page_of
 

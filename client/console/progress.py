@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from console.durations import hours
+from console.text import hours
 
 # A recording that has no answer is never shown as done, and a run that is not over neither.
 MOST_OF_A_RECORDING = 0.95

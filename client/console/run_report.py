@@ -17,11 +17,11 @@ from typing import Any
 
 from tqdm import tqdm
 
-from console.characters import shown
 from console.progress import Progress, progress_text
 from console.summary import Screen, list_summary, recording_summary
+from console.text import shown
 from formats.result import more_speakers
-from inputs.wav_scp import Recording
+from inputs.recordings import Recording
 from sending.outcome import Answer, Failure
 
 log = logging.getLogger("diarization_client")

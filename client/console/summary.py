@@ -5,8 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from console.characters import shown
-from console.durations import hours
+from console.text import hours, shown
 from formats.result import FormatError, Turn
 from formats.rttm import turns_in_rttm
 from sending.outcome import Answer

@@ -1,12 +1,12 @@
-"""The file formats beside RTTM: a small pure module each, `text(result) -> str`; their table."""
+"""File formats: the table of those beside RTTM, whose writers are in `formats.writers`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from formats import audacity, json_document, srt, table, textgrid, uem, vtt
+from formats import writers
 from formats.result import Result
 
-RTTM = "rttm"  # the server's own text, kept as it is: it has no module here
+RTTM = "rttm"  # the service's own text, which is written as it is
 
 
 @dataclass(frozen=True)
@@ -15,14 +15,14 @@ class Format:
 
     Parameters
     ----------
-    text : Callable[[Result], str]
+    text
         Writes it; may raise FormatError.
-    ending : str
+    ending
         Of its files: `<recording id><ending>`.
-    outputs : tuple[str, ...]
-        What it needs of the service, beside RTTM and INFO.
-    joins : bool
-        Whether the texts of several recordings make sense one after another.
+    outputs
+        Outputs of the service that it needs, beside RTTM and INFO.
+    joins
+        Whether the texts of several recordings may follow each other in one file.
     """
 
     text: Callable[[Result], str]
@@ -32,12 +32,12 @@ class Format:
 
 
 FORMATS = {
-    "json": Format(json_document.text, ".json", ("CONFIDENCE",), joins=True),
-    "srt": Format(srt.text, ".srt"),
-    "vtt": Format(vtt.text, ".vtt"),
-    "textgrid": Format(textgrid.text, ".TextGrid"),
-    "audacity": Format(audacity.text, ".audacity.txt"),
-    "csv": Format(table.text, ".csv", ("CONFIDENCE",)),
-    "uem": Format(uem.text, ".uem", joins=True),
+    "json": Format(writers.write_json, ".json", ("CONFIDENCE",), joins=True),
+    "srt": Format(writers.write_srt, ".srt"),
+    "vtt": Format(writers.write_vtt, ".vtt"),
+    "textgrid": Format(writers.write_textgrid, ".TextGrid"),
+    "audacity": Format(writers.write_audacity, ".audacity.txt"),
+    "csv": Format(writers.write_csv, ".csv", ("CONFIDENCE",)),
+    "uem": Format(writers.write_uem, ".uem", joins=True),
 }
 TOKENS = (RTTM, *FORMATS)

@@ -7,7 +7,7 @@ from formats import FORMATS, RTTM
 from formats.result import FormatError, Result
 from formats.rttm import turns_in_rttm, turns_of
 from inputs.audio_files import AudioError
-from inputs.wav_scp import ListError, Recording
+from inputs.recordings import ListError, Recording
 from sending.outcome import Answer
 from viewer.making import report_of
 

@@ -100,11 +100,3 @@ def by_speaker(turns: Iterable[Turn]) -> dict[str, list[Turn]]:
 def seconds(time_ms: int) -> str:
     """Write seconds with three digits: 6756 becomes 6.756."""
     return f"{time_ms // 1000}.{time_ms % 1000:03d}"
-
-
-def clock(time_ms: int, point: str) -> str:
-    """Write hours, minutes and seconds: 6756 becomes 00:00:06.756, given "." as `point`."""
-    minutes, rest_ms = divmod(time_ms, 60_000)
-    return (
-        f"{minutes // 60:02d}:{minutes % 60:02d}:{rest_ms // 1000:02d}{point}{rest_ms % 1000:03d}"
-    )

@@ -4,11 +4,15 @@ The server reads what libsndfile reads. What libsndfile cannot (m4a, mp4, webm) 
 PyAV, where that is installed, to 16 kHz FLAC, mono unless the channels are needed; in a process of
 its own, `av_worker`. Long uncompressed files are packed to FLAC without loss: an upload takes
 several times its size in the server's memory.
+
+
+How long a recording is, told by its header: nothing is decoded.
 """
 
 import contextlib
 import importlib.util
 import io
+import json
 import os
 import subprocess
 import sys
@@ -183,3 +187,36 @@ def _ended(process: "subprocess.Popen[bytes]", path: Path, stopped: Stopped) -> 
             raise broken_off(path)
         finally:
             process.kill()
+
+
+MOST_LENGTH_S = 1e6  # beyond it a header lies: one that a pipe left does not know the length
+
+
+def audio_length_s(path: Path) -> float | None:
+    """Read the length in seconds; None where the header does not know it.
+
+    Raises
+    ------
+    AudioError
+        If the file cannot be read, is no audio, or is too large to be sent.
+    """
+    try:
+        with path.open("rb") as file:
+            return _plausible(_length_s(path, file.fileno()))
+    except OSError as error:
+        raise AudioError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _length_s(path: Path, descriptor: int) -> float:
+    try:
+        with soundfile.SoundFile(descriptor, closefd=False) as sound:
+            if not packs_without_loss(sound):
+                refuse_too_large(path, path.stat().st_size)
+            return float(sound.frames / sound.samplerate)
+    except soundfile.LibsndfileError as error:
+        reason = str(error.error_string).rstrip(".")
+        return float(json.loads(through_av(path, reason, "probe"))["length_s"] or 0)
+
+
+def _plausible(length_s: float) -> float | None:
+    return length_s if 0 < length_s <= MOST_LENGTH_S else None

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from formats.result import Doubt
-from inputs.wav_scp import Recording
+from inputs.recordings import Recording
 
 SPEAKER_COLUMN = 7  # of RTTM
 

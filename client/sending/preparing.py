@@ -1,30 +1,43 @@
-"""From options to a run that can start, or all reasons why it cannot."""
+"""From options to a run that can start, or all reasons why it cannot.
+
+What a run would do, and all that would go wrong as far as one can know without sending audio.
+"""
 
 import argparse
 import contextlib
 import functools
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from console.characters import EXPECTED_IN_IDS
-from console.option_groups.formats import refuse_list
-from console.option_groups.request import request_parameters
+from console.options import refuse_list, request_parameters
 from console.progress import Progress
 from console.run_report import RunReport, is_for_a_person, log
+from console.text import EXPECTED_IN_IDS, hours
 from formats.answer_texts import REPORT, refuse_file_names
-from formats.rttm_files import OutputError, RttmFolder, Sink
-from formats.standard_output import LINES_FORMAT, JsonLines, NoFiles, StandardOutput
-from inputs.audio_files import AudioError
-from inputs.audio_lengths import audio_length_s
-from inputs.named_inputs import STANDARD_INPUT_ID, named_recordings
-from inputs.standard_input import spooled
-from inputs.wav_scp import ListError, Recording, read_wav_scp
-from scoring.md_eval import ScoringError, find_md_eval
-from scoring.scores import Scorer, read_reference
+from formats.output import (
+    LINES_FORMAT,
+    JsonLines,
+    NoFiles,
+    OutputError,
+    RttmFolder,
+    Sink,
+    StandardOutput,
+)
+from inputs.audio_files import AudioError, audio_length_s
+from inputs.recordings import (
+    STANDARD_INPUT_ID,
+    ListError,
+    Recording,
+    named_recordings,
+    read_wav_scp,
+    spooled,
+)
+from scoring.scores import Scorer, ScoringError, find_md_eval, read_reference
 from sending.access import AccessError, access
-from sending.resume_notes import Notes
-from sending.retrying import Backoff, Retries
-from sending.run import Run
+from sending.in_flight import Backoff, Retries
+from sending.resume import Notes
+from sending.run import Run, service_of
 from voices.known import KnownVoices
 from voices.link_memory import LinkMemory
 from voices.naming import Naming
@@ -152,3 +165,74 @@ def _tell_changed_ids(recordings: list[Recording]) -> None:
                 recording.recording_id,
                 EXPECTED_IN_IDS,
             )
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """One recording as its header tells it: its length in seconds if known, or a problem."""
+
+    recording: Recording
+    length_s: float | None = None
+    problem: str | None = None
+
+
+def dry_run(options: argparse.Namespace, run: Run) -> bool:
+    """Tell every recording with its length and files, and ask the service whether it is ready.
+
+    Returns
+    -------
+    bool
+        Whether nothing was found that would make recordings or the scores fail.
+
+    Raises
+    ------
+    ServiceError
+        If the service would keep the run from starting.
+    """
+    for recording_id in run.rttms:
+        log.info("%s: done by an earlier run", recording_id)
+    looked = [_looked_at(recording) for recording in run.missing]
+    for each in looked:
+        _tell(each, run)
+    good = [each for each in looked if each.problem is None]
+    log.info(
+        "would send %d of %d recording(s), %s of audio%s; nothing was sent or written",
+        len(good),
+        len(run.recordings),
+        hours(sum(each.length_s or 0 for each in good)),
+        "" if all(each.length_s is not None for each in good) else " and more of unknown length",
+    )
+    scored = run.scorer is None or _has_reference(run, run.scorer)
+    if any(each.recording.file_problem is None for each in looked):
+        with service_of(options, run) as service:
+            service.check()
+        log.info("the service at %s is ready", options.url)
+    return scored and len(good) == len(looked)
+
+
+def _looked_at(recording: Recording) -> _Looked:
+    if problem := recording.file_problem:
+        return _Looked(recording, problem=problem)
+    try:
+        return _Looked(recording, audio_length_s(recording.path))
+    except AudioError as error:
+        return _Looked(recording, problem=str(error))
+
+
+def _tell(looked: _Looked, run: Run) -> None:
+    recording = looked.recording
+    name = recording.recording_id
+    if looked.problem is not None:
+        log.error("%s: %s%s", name, recording.place, looked.problem)
+        return
+    length = "unknown length" if looked.length_s is None else hours(looked.length_s)
+    files = ", ".join(map(str, run.sink.files_of(name))) or "standard output"
+    log.info("%s: %s of %s -> %s", name, length, recording.path, files)
+
+
+def _has_reference(run: Run, scorer: Scorer) -> bool:
+    if not scorer.with_reference(run.ids):
+        log.error("no score: no recording of this run has speech in the reference")
+        return False
+    run.warn_of_unscored(scorer)
+    return True

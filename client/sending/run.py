@@ -7,22 +7,18 @@ import sys
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
-from console.option_groups.request import request_parameters
+from console.options import request_parameters
 from console.run_report import RunReport, log
 from formats.answer_texts import needed_outputs, texts_of
+from formats.output import OutputError, Sink, print_scores_line
 from formats.result import FormatError
-from formats.rttm_files import OutputError, Sink
-from formats.standard_output import print_scores_line
 from inputs.audio_files import Stopped, encoded_bytes, needs_channels
-from inputs.wav_scp import Recording
-from scoring.md_eval import Score, ScoringError
-from scoring.scores import Scorer
+from inputs.recordings import Recording
+from scoring.scores import Score, Scorer, ScoringError
 from sending.access import Access
-from sending.in_flight import diarize_all
-from sending.interrupt import noted_interrupt
+from sending.in_flight import Retries, diarize_all, noted_interrupt
 from sending.outcome import Answer, Failure, Outcome
-from sending.resume_notes import Notes
-from sending.retrying import Retries
+from sending.resume import Notes
 from sending.service import Service
 from voices.database import FileError
 from voices.naming import Naming

@@ -13,11 +13,11 @@ import numpy as np
 from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput, InferResult
 from tritonclient.utils import InferenceServerException
 
-from inputs.wav_scp import Recording
+from inputs.recordings import Recording
 from sending.access import OPEN, Access, Tls
+from sending.errors import is_refused, may_pass, no_service, reason
 from sending.in_flight import Deliver
 from sending.outcome import Answer, Failure, Outcome
-from sending.server_errors import is_refused, may_pass, no_service, reason
 
 CHECK_TIMEOUT_S = 10.0
 MAX_MESSAGE_BYTES = 2**31 - 1

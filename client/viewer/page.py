@@ -14,7 +14,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from console.characters import shown
+from console.text import shown
 from formats.result import Turn
 from viewer.embedding import MEDIA_TYPE
 from viewer.table import statistics_table

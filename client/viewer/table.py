@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from console.characters import shown
+from console.text import shown
 from formats.result import Turn
 from viewer.statistics import SpeakerStatistics, statistics
 

@@ -6,12 +6,10 @@ from pathlib import Path
 
 from console.run_report import log
 from inputs.audio_files import encoded_bytes
-from inputs.wav_scp import Recording
+from inputs.recordings import Recording
 from sending.access import Access
-from sending.in_flight import diarize_all
-from sending.interrupt import noted_interrupt
+from sending.in_flight import Backoff, Retries, diarize_all, noted_interrupt
 from sending.outcome import Answer, Failure
-from sending.retrying import Backoff, Retries
 from sending.service import Service
 from voices.enrolling import RecordingError, alike_in, others_in
 from voices.speakers import NEEDED_OUTPUTS

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from inputs.wav_scp import Recording
+from inputs.recordings import Recording
 from sending.outcome import SPEAKER_COLUMN, Answer
 from voices.database import Kind, is_new, reading, writing
 from voices.speakers import speakers_of

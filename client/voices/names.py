@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from console.characters import EXPECTED_IN_NAMES, NOT_IN_NAMES
+from console.text import EXPECTED_IN_NAMES, NOT_IN_NAMES
 
 MOST_BYTES = 200
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from console.run_report import log
-from inputs.wav_scp import Recording
+from inputs.recordings import Recording
 from sending.outcome import Answer
 from voices.known import KnownVoices
 from voices.link_memory import LinkMemory, same_turns

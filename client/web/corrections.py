@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from console.characters import EXPECTED_IN_NAMES, NOT_IN_NAMES
+from console.text import EXPECTED_IN_NAMES, NOT_IN_NAMES
 from formats.result import Result, Turn
 from web.exports import rttm_name
 from web.problems import ProblemError

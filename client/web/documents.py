@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from inputs.wav_scp import id_problem
+from inputs.recordings import id_problem
 from web.gateway import Gateway
 from web.jobs import Job, State
 from web.problems import ProblemDocument

@@ -6,9 +6,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from console.option_groups.guarded import add_access
-from console.option_groups.service import DEFAULT_JOBS, DEFAULT_RETRY_FOR_S
 from console.option_values import count, positive_seconds, seconds_from_zero
+from console.options import DEFAULT_JOBS, DEFAULT_RETRY_FOR_S, add_access
 from sending.access import access
 from web.guards import keys_in
 from web.settings import LOOPBACK_NAMES, Settings

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
-from inputs.wav_scp import ListError, single_recording
+from inputs.recordings import ListError, single_recording
 from web.answering import NO_STORE, failure, result
 from web.documents import DiarizeOptions, JobDocument, job_document
 from web.error_handlers import wrong_values

@@ -10,10 +10,9 @@ from formats import TOKENS
 from formats.answer_texts import needed_outputs
 from formats.result import FormatError
 from inputs.audio_files import AudioError, encoded_bytes, needs_channels
-from inputs.wav_scp import Recording
-from sending.in_flight import Deliver, diarize_all
+from inputs.recordings import Recording
+from sending.in_flight import Deliver, Retries, diarize_all
 from sending.outcome import Failure, Outcome
-from sending.retrying import Retries
 from sending.service import Service
 from web.jobs import Job, State
 from web.problems import ProblemError, unexpected

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol  # the one that limits headers
 
-from sending import quiet_grpc  # noqa: F401  before anything imports gRPC
 from sending.access import AccessError
 from web.application import application
 from web.gateway import Gateway

@@ -19,7 +19,7 @@ from console.run_report import log, set_up_logging
 from diarization.arrays import Samples
 from diarization.config import Options, parse_options
 from diarization.stage_options import ConfigError
-from formats.rttm_files import OutputError, RttmFolder
+from formats.output import OutputError, RttmFolder
 from measure.benchmarking.asking import ModeOfService
 from measure.benchmarking.audio import SourceError, loaded, source_files, write_recording
 from measure.benchmarking.clients import ClientsResult, run_clients

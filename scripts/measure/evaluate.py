@@ -35,7 +35,7 @@ from measure.kit.program import (
 )
 from measure.kit.provenance import provenance
 from measure.kit.sending import Connection
-from scoring.md_eval import find_md_eval
+from scoring.scores import find_md_eval
 
 DEFAULT_N_WORST = 4
 NOT_REPORTED = ("output", "compare", "worst", "md_eval")  # they do not affect the figures

@@ -19,12 +19,12 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from console.characters import NOT_IN_IDS
 from console.option_values import count
-from inputs.wav_scp import ListError
+from console.text import NOT_IN_IDS
+from inputs.recordings import ListError
 from measure.evaluation.rttm_turns import Turn, rttm_text, speakers_of, turns_of
 from measure.kit.corpus import folder_sets, folders_below
-from scoring.md_eval import ScoringError
+from scoring.scores import ScoringError
 
 RATE_HZ, MINUTE_S = 16_000, 60
 JOINED_MINUTES = (4, 8, 16, 30, 60, 120)

@@ -11,10 +11,10 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from console.option_groups.service import DEFAULT_JOBS, DEFAULT_TIMEOUT_S
 from console.option_values import count, positive_seconds
+from console.options import DEFAULT_JOBS, DEFAULT_TIMEOUT_S
 from console.run_report import log, set_up_logging
-from inputs.wav_scp import ListError
+from inputs.recordings import ListError
 from measure.kit.corpus import EvaluationSet, folder_sets, folders_below
 from measure.kit.own_server import own_server
 from measure.kit.program import ROOT_VARIABLE
@@ -23,7 +23,7 @@ from measure.kit.sending import Connection
 from measure.voice_measuring.excerpts import cut
 from measure.voice_measuring.hearing import Hearing, heard
 from measure.voice_measuring.page import PAGE, measured_text, put_into
-from scoring.md_eval import ScoringError
+from scoring.scores import ScoringError
 from sending.service import ServiceError
 from server.triton_server import ServerError
 from voices.voice import DEFAULT_THRESHOLD, VoicesError

@@ -16,8 +16,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from inputs.named_inputs import AUDIO_ENDINGS
-from inputs.wav_scp import ListError, single_recording
+from inputs.recordings import AUDIO_ENDINGS, ListError, single_recording
 from measure.evaluation.rttm_turns import Turn, rttm_text, turns_of
 from measure.kit.corpus import folders_below
 

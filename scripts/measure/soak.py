@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from console.run_report import log, set_up_logging
-from formats.rttm_files import OutputError, RttmFolder
+from formats.output import OutputError, RttmFolder
 from measure.benchmarking.audio import SourceError
 from measure.benchmarking.memory import own_children
 from measure.benchmarking.origin import origin

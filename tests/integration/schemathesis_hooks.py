@@ -10,7 +10,7 @@ import schemathesis
 import soundfile
 from hypothesis import strategies
 
-from inputs.wav_scp import id_problem
+from inputs.recordings import id_problem
 from made_media import noise
 
 COUNTS = ("min_speakers", "num_speakers", "max_speakers")

@@ -4,11 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from formats.result import Turn
-from inputs.wav_scp import Recording
+from inputs.recordings import Recording
 from measure.evaluation.results import RecordingResult, SetResult
 from measure.evaluation.running import SetRun
 from measure.kit.corpus import EvaluationSet
-from scoring.md_eval import Score
+from scoring.scores import Score
 from sending.outcome import Answer, Failure
 
 

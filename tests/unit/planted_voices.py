@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inputs.wav_scp import Recording
+from inputs.recordings import Recording
 from sending.outcome import Answer
 from voices.voice import Origin, Voice
 

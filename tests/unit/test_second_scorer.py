@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from measure.evaluation.rttm_turns import speakers_of, turns_of
-from scoring.md_eval import find_md_eval
-from scoring.scores import Scorer
+from scoring.scores import Scorer, find_md_eval
 from server.triton_server import ROOT
 from unit.evaluation_cases import rttm
 from unit.second_scorer import second_opinion, untouched_opinion

@@ -3,12 +3,11 @@
 import time
 from collections.abc import Callable
 
-from inputs.wav_scp import Recording
+from inputs.recordings import Recording
 from measure.benchmarking.floor import NetsAlone
 from measure.benchmarking.memory import PeakMemory, own_children
 from measure.benchmarking.runs import Floor, Material, Run
-from sending.in_flight import diarize_all
-from sending.interrupt import noted_interrupt
+from sending.in_flight import diarize_all, noted_interrupt
 from sending.outcome import Answer, Failure, Outcome
 from sending.service import Service
 

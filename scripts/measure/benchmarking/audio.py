@@ -15,7 +15,7 @@ import soxr
 from diarization.arrays import SAMPLE_RATE_HZ, Samples
 from diarization.audio import decode_blocks
 from diarization.errors import InvalidRequestError
-from inputs.named_inputs import AUDIO_ENDINGS
+from inputs.recordings import AUDIO_ENDINGS
 from measure.kit import ROOT
 
 SAMPLE = ROOT / "data" / "sample" / "sample.wav"

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from inputs.wav_scp import Recording
+from inputs.recordings import Recording
 from measure.benchmarking.batch_sizes import BatchSize, batch_sizes, model_counts
 from measure.benchmarking.memory import PeakMemory, own_children
 from measure.benchmarking.spread import percentile, slowest_to_fastest
 from measure.kit.sending import Connection
-from sending.in_flight import Diarizer
-from sending.interrupt import noted_interrupt
+from sending.in_flight import Diarizer, noted_interrupt
 from sending.outcome import Failure, Outcome
 
 LOOK_UP_EVERY_S = 0.2  # how long Ctrl-C may go unnoticed

@@ -7,7 +7,7 @@ from typing import Any
 
 from formats import RTTM
 from formats.atomic_file import write_atomically
-from formats.rttm_files import RttmFolder
+from formats.output import RttmFolder
 from measure.evaluation.compare import FORMAT
 from measure.evaluation.results import (
     RecordingResult,

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from formats.result import Turn
-from scoring.md_eval import Score
+from scoring.scores import Score
 from viewer.stretches import stretches
 
 LENGTH_FACTOR = 2  # recordings of a set whose lengths differ by more are shown by length

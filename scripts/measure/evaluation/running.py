@@ -9,12 +9,11 @@ from pathlib import Path
 from console.run_report import RunReport
 from formats.result import Turn
 from formats.rttm import turns_of
-from inputs.wav_scp import Recording
+from inputs.recordings import Recording
 from measure.evaluation.results import RecordingResult, Scores, SetResult
 from measure.kit.corpus import EvaluationSet
 from measure.kit.sending import Connection, outcomes
-from scoring.md_eval import ScoringError
-from scoring.scores import Scorer
+from scoring.scores import Scorer, ScoringError
 from sending.in_flight import Deliver
 from sending.outcome import Answer, Failure, Outcome
 from sending.service import Service

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from inputs.named_inputs import AUDIO_ENDINGS
-from inputs.wav_scp import ListError, Recording, read_wav_scp, single_recording
+from inputs.recordings import AUDIO_ENDINGS, ListError, Recording, read_wav_scp, single_recording
 from scoring.scores import read_reference
 
 Reference = Mapping[str, list[str]]

@@ -7,12 +7,12 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from console.option_groups.service import DEFAULT_JOBS, DEFAULT_TIMEOUT_S
 from console.option_values import count, positive_seconds
+from console.options import DEFAULT_JOBS, DEFAULT_TIMEOUT_S
 from console.run_report import log, set_up_logging, tell_problems
 from formats.atomic_file import OutputError
-from inputs.wav_scp import ListError
-from scoring.md_eval import ScoringError
+from inputs.recordings import ListError
+from scoring.scores import ScoringError
 from sending.service import ServiceError
 from server.triton_server import ServerError
 

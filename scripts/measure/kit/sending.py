@@ -6,9 +6,8 @@ from typing import Any
 
 from console.run_report import RunReport
 from inputs.audio_files import encoded_bytes
-from inputs.wav_scp import Recording
-from sending.in_flight import Diarizer, diarize_all
-from sending.interrupt import noted_interrupt
+from inputs.recordings import Recording
+from sending.in_flight import Diarizer, diarize_all, noted_interrupt
 from sending.outcome import Answer, Outcome
 from sending.service import Service
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from diarization.arrays import Samples
 from formats.answer_texts import RTTM_PREFIX as PREFIX
-from formats.rttm_files import JOINED
+from formats.output import JOINED
 from measure.benchmarking.audio import write_recording
 from measure.evaluation.rttm_turns import Turn
 from measure.kit import ROOT

@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from inputs.wav_scp import Recording
+from inputs.recordings import Recording
 from measure.evaluation.rttm_turns import Turn, speakers_of, turns_of
 from measure.kit.corpus import EvaluationSet
 from measure.voice_measuring.people import Person, person

@@ -13,8 +13,7 @@ from measure.kit.sending import Connection
 from measure.voice_measuring.excerpts import Excerpt
 from measure.voice_measuring.people import Person, person
 from scoring.assignment import best_pairs
-from sending.in_flight import diarize_all
-from sending.interrupt import noted_interrupt
+from sending.in_flight import diarize_all, noted_interrupt
 from sending.outcome import Answer
 from sending.service import Service, ServiceError
 from voices.enrolling import others_in

@@ -14,7 +14,7 @@ import soundfile
 import tritonclient.grpc as grpcclient
 
 from e2e.calls import audio_tensor, der_percent, diarize, run_client, wav_bytes
-from scoring.md_eval import find_md_eval
+from scoring.scores import find_md_eval
 from server.triton_server import ROOT
 
 RATE_HZ = 16_000

@@ -11,9 +11,9 @@ import pytest
 import soundfile
 
 import client
-from console.client_options import client_parser
+from console import options
 from console.help_text import DESCRIPTION
-from console.option_groups import service
+from console.options import client_parser
 from integration.planted_answers import answering
 from unit.planted_voices import voice
 from voices.store import VoiceStore
@@ -78,7 +78,7 @@ def test_every_option_stands_in_a_group_with_a_title():
 
 
 def test_the_environment_names_the_service_where_nothing_else_does(triton, wav, monkeypatch):
-    monkeypatch.setenv(service.URL_VARIABLE, triton.url)
+    monkeypatch.setenv(options.URL_VARIABLE, triton.url)
 
     assert client.main(["--audio_file", str(wav("a.wav"))]) == 0
     assert client_parser().parse_args(["--audio_file=a", "--url=b:1"]).url == "b:1"

@@ -15,7 +15,7 @@ import pytest
 import client
 from integration.client_fake_server import RefusalError, one_turn
 from integration.cut_wire import Wire
-from sending.retrying import Backoff
+from sending.in_flight import Backoff
 
 AT_ONCE = Backoff(first_s=0.01, most_s=0.05)
 FULL = RefusalError("Exceeds maximum queue size", grpc.StatusCode.UNAVAILABLE)

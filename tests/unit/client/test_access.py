@@ -3,14 +3,14 @@ import argparse
 import pytest
 import trustme
 
-from console.client_options import parsed_options
+from console.options import parse_options
 from sending.access import Access, AccessError, Tls, access, headers
 
 SECRET = "s3cr3t"
 
 
 def options(*more):
-    return parsed_options(["--audio_file", "a.wav", *map(str, more)])
+    return parse_options(["--audio_file", "a.wav", *map(str, more)])
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ import pytest
 import soundfile
 
 from inputs import audio_files
-from inputs.audio_files import AudioError
-from inputs.audio_lengths import audio_length_s
+from inputs.audio_files import AudioError, audio_length_s
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3"])

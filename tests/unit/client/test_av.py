@@ -12,8 +12,7 @@ import pytest
 import soundfile
 
 from inputs import audio_files, av_worker
-from inputs.audio_files import AudioError, encoded_bytes
-from inputs.audio_lengths import audio_length_s
+from inputs.audio_files import AudioError, audio_length_s, encoded_bytes
 from made_media import KINDS, noise, write_media, write_mov
 
 CANNOT = "^neither libsndfile nor PyAV can read "

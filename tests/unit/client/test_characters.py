@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.characters import NOT_IN_IDS, NOT_IN_NAMES, shown
+from console.text import NOT_IN_IDS, NOT_IN_NAMES, shown
 from diarization.request import MISLEADING
 
 CONTROL = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))]

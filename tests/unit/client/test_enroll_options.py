@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from console.enroll_options import EPILOG, parsed_options
+from enroll import EPILOG, parse_options
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from console.enroll_options import EPILOG, parsed_options
 )
 def test_wrong_usage_ends_with_2_and_says_why(arguments, words, capsys):
     with pytest.raises(SystemExit) as caught:
-        parsed_options(arguments)
+        parse_options(arguments)
 
     assert caught.value.code == 2
     assert words in capsys.readouterr().err
@@ -30,7 +30,7 @@ def test_wrong_usage_ends_with_2_and_says_why(arguments, words, capsys):
 
 @pytest.mark.parametrize("example", re.findall(r"^  enroll\.py (.*?)(?:  .*)?$", EPILOG, re.M))
 def test_the_examples_of_help_are_understood(example):
-    options = parsed_options(shlex.split(example))
+    options = parse_options(shlex.split(example))
 
     assert options.list or options.remove == "Ana" or options.name in ("Ana", "Ana_María")
 
@@ -38,7 +38,7 @@ def test_the_examples_of_help_are_understood(example):
 def test_no_line_of_help_is_longer_than_100_columns(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     with pytest.raises(SystemExit):
-        parsed_options(["--help"])
+        parse_options(["--help"])
 
     lines = capsys.readouterr().out.splitlines()
     assert "examples:" in lines

@@ -17,8 +17,7 @@ import formats
 from formats import FORMATS
 from formats.result import Doubt, FormatError, Result, Turn
 from formats.rttm import turns_in_rttm
-from formats.table import as_text
-from formats.textgrid import NO_SPEECH_TIER
+from formats.writers import NO_SPEECH_TIER, spreadsheet_text
 from unit.client_results import APART, OVERLAPPING, SILENT, results, served_rttm, turns_of
 from unit.seeded import seeded
 
@@ -181,7 +180,7 @@ def test_csv_holds_no_formula(name, cell):
 
 @pytest.mark.parametrize("white", "\t\r\n")
 def test_a_cell_does_not_begin_with_white_space_that_hides_a_formula(white):
-    assert as_text(f"{white}x") == f"'{white}x"  # no id or name has any: see characters.py
+    assert spreadsheet_text(f"{white}x") == f"'{white}x"  # ids and names have none
 
 
 @pytest.mark.parametrize(

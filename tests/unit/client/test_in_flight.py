@@ -2,10 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from inputs.wav_scp import Recording
-from sending.in_flight import diarize_all
+from inputs.recordings import Recording
+from sending.in_flight import Backoff, Retries, diarize_all
 from sending.outcome import Answer, Failure
-from sending.retrying import Backoff, Retries
 
 
 def recordings(n):

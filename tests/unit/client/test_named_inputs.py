@@ -2,8 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from inputs.named_inputs import named_recordings
-from inputs.wav_scp import ListError
+from inputs.recordings import ListError, named_recordings
 
 
 @pytest.fixture(autouse=True)

@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 
 import client
-from console.client_options import parsed_options
+from console.options import parse_options
 
 
 def test_the_defaults_are_those_of_the_service():
-    options = parsed_options(["--audio_file", "a.wav"])
+    options = parse_options(["--audio_file", "a.wav"])
 
     assert (options.url, options.model_name) == ("localhost:8001", "run")
     assert (options.jobs, options.timeout) == (4, 3600.0)
@@ -18,7 +18,7 @@ def test_the_defaults_are_those_of_the_service():
 
 
 def test_upstreams_line_is_understood_as_typed():
-    options = parsed_options(
+    options = parse_options(
         [
             "--url=localhost:8001",
             "--wavscp=d/wav.scp",
@@ -57,7 +57,7 @@ def test_upstreams_line_is_understood_as_typed():
 )
 def test_wrong_usage_ends_with_2_and_says_why(arguments, words, capsys):
     with pytest.raises(SystemExit) as caught:
-        parsed_options(arguments)
+        parse_options(arguments)
 
     assert caught.value.code == 2
     assert words in capsys.readouterr().err

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from console.run_report import set_up_logging
-from inputs.wav_scp import Recording
+from inputs.recordings import Recording
+from sending.in_flight import Backoff, Retries
 from sending.outcome import Answer, Failure
-from sending.retrying import Backoff, Retries
 
 A, B = (Recording(name, Path(f"{name}.wav")) for name in "ab")
 

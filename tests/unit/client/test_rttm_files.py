@@ -2,8 +2,8 @@ import resource
 
 import pytest
 
-from formats.rttm_files import OutputError, RttmFolder
-from inputs.wav_scp import MAX_ID_BYTES
+from formats.output import OutputError, RttmFolder
+from inputs.recordings import MAX_ID_BYTES
 
 
 @pytest.fixture

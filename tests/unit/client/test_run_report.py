@@ -7,7 +7,7 @@ import pytest
 from console.progress import Progress
 from console.run_report import RunReport, is_for_a_person, log, set_up_logging
 from formats.result import Doubt
-from inputs.wav_scp import Recording
+from inputs.recordings import Recording
 from sending.outcome import Answer, Failure
 
 TWO_SPEAKERS = b"".join(

@@ -4,8 +4,7 @@ import shutil
 
 import pytest
 
-from scoring.md_eval import Score, ScoringError, find_md_eval, parse_report
-from scoring.scores import Scorer, read_reference
+from scoring.scores import Score, Scorer, ScoringError, find_md_eval, parse_report, read_reference
 
 
 def rttm(*turns, recording_id="a", channel="1"):
@@ -218,8 +217,8 @@ def test_a_scorer_that_is_not_where_it_is_said_to_be_is_not_looked_for_elsewhere
 
 def test_without_the_scorer_the_sentence_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.delenv("MD_EVAL", raising=False)
-    monkeypatch.setattr("scoring.md_eval._IN_THIS_PROJECT", tmp_path / "absent.pl")
-    monkeypatch.setattr("scoring.md_eval._IN_DEBIAN", tmp_path / "absent.pl")
+    monkeypatch.setattr("scoring.scores._IN_THIS_PROJECT", tmp_path / "absent.pl")
+    monkeypatch.setattr("scoring.scores._IN_DEBIAN", tmp_path / "absent.pl")
     (tmp_path / "perl").symlink_to(shutil.which("perl"))
     monkeypatch.setenv("PATH", str(tmp_path))
 

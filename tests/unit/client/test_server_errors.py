@@ -2,7 +2,7 @@ import pytest
 from tritonclient.utils import InferenceServerException
 
 from sending.access import Tls
-from sending.server_errors import is_refused, may_pass, no_service, reason
+from sending.errors import is_refused, may_pass, no_service, reason
 
 RESTRICTED = "This protocol is restricted, expecting header 'triton-grpc-protocol-key'"
 # As gRPC and Triton gave them when a server was killed, stopped, or lost a model's process.

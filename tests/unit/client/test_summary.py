@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from console.summary import Screen, list_summary, recording_summary
-from inputs.wav_scp import Recording
+from inputs.recordings import Recording
 from sending.outcome import Answer
 
 

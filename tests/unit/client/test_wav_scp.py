@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inputs.wav_scp import (
+from inputs.recordings import (
     MAX_ID_BYTES,
     ListError,
     Recording,

@@ -4,8 +4,7 @@ import re
 from pathlib import Path
 
 import client
-from console.client_options import client_parser
-from console.option_groups.service import DEFAULT_URL
+from console.options import DEFAULT_URL, client_parser
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "client.md").read_text()
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from console import client_options, enroll_options
+import enroll
+from console import options
 from measure import measure_voices
 from measure.voice_measuring.page import BEGIN, END, put_into
 from voices.enrolling import LEAST_OTHER_S, LEAST_SPEECH_S
@@ -16,8 +17,8 @@ from voices.voice import DEFAULT_THRESHOLD
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "voices.md"
 PARSERS = {
-    "client/client.py": client_options.parsed_options,
-    "client/enroll.py": enroll_options.parsed_options,
+    "client/client.py": options.parse_options,
+    "client/enroll.py": enroll.parse_options,
     "scripts/measure/measure_voices.py": measure_voices.parsed_options,
 }
 

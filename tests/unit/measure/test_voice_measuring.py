@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from inputs.wav_scp import Recording
+from inputs.recordings import Recording
 from measure.kit.corpus import folder_sets
 from measure.voice_measuring.excerpts import Excerpt, cut
 from measure.voice_measuring.hearing import Heard, Hearing

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from file_server import serving
-from inputs.wav_scp import read_wav_scp
+from inputs.recordings import read_wav_scp
 from scoring.scores import read_reference
 from setup import prepare_voxconverse
 from setup.voxconverse.sets import alone_in

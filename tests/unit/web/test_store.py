@@ -6,7 +6,7 @@ import json
 import pytest
 
 from formats.atomic_file import OutputError
-from inputs.wav_scp import Recording
+from inputs.recordings import Recording
 from sending.outcome import Answer
 from web.jobs import State
 from web.problems import ProblemError

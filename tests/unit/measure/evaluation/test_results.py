@@ -6,7 +6,7 @@ import pytest
 
 from measure.evaluation.results import SpeakerCounts, mean_scores, worst_recordings
 from measure.evaluation.running import set_result, true_speaker_counts
-from scoring.md_eval import ScoringError, find_md_eval
+from scoring.scores import ScoringError, find_md_eval
 from unit.evaluation_cases import (
     answered,
     failed,

@@ -2,9 +2,9 @@
 
 import pytest
 
-from inputs.wav_scp import ListError
+from inputs.recordings import ListError
 from measure.kit.corpus import folder_sets, folders_below, list_set
-from scoring.md_eval import ScoringError
+from scoring.scores import ScoringError
 from unit.evaluation_cases import rttm
 
 

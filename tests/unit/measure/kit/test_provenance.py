@@ -1,5 +1,5 @@
 from measure.kit.provenance import cpu_model, md_eval_version, provenance
-from scoring.md_eval import find_md_eval
+from scoring.scores import find_md_eval
 
 
 def test_provenance_names_machine_and_versions():

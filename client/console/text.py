@@ -1,4 +1,7 @@
-"""Characters that ids and names must not hold, and texts from outside as they can be shown."""
+"""Characters that ids and names must not hold, and texts from outside as they can be shown.
+
+Lengths of time for people.
+"""
 
 import re
 
@@ -21,3 +24,9 @@ _STEERING = re.compile(f"[{_CONTROL}{_DIRECTION}{_LINE_ENDS}]")
 def shown(text: str) -> str:
     r"""Escape what would steer a terminal or reorder a line: a right-to-left override is \u202e."""
     return _STEERING.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
+
+
+def hours(length_s: float) -> str:
+    """Write hours, minutes and seconds, rounded down: 3723.9 becomes 1:02:03."""
+    minutes, seconds = divmod(int(length_s), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"

@@ -18,7 +18,7 @@ from formats.atomic_file import OutputError, write_atomically
 from formats.result import FormatError
 from formats.rttm import turns_in_rttm
 from inputs.audio_files import AudioError
-from inputs.wav_scp import Recording
+from inputs.recordings import Recording
 from sending.outcome import Answer
 
 FILE_NAME = ".resume.jsonl"
