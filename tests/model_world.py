@@ -1,24 +1,42 @@
-"""A small model repository with its downloads, for tests of `prepare_models`."""
+"""Weights and a small model repository with its downloads, for tests of set-up."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import pytest
 import torch
 
 from setup import prepare_models
-from setup.fetching import Artifact, sha256_of
+from setup.fetching import Artifact, artifacts_named, load_artifacts, sha256_of
 from setup.networks.campplus import CamPlusPlus
-from setup.networks.onnx_export import write_onnx
+from setup.networks.installing import Stamp, exporter_fingerprint, write_stamp
+from setup.networks.interfaces import SPEAKER
+from setup.networks.onnx_model import write_onnx
 from setup.networks.segmentation import FILTERS, N_BANDS, Segmentation
-from setup.networks.served import SPEAKER
-from setup.networks.stamp import Stamp, exporter_fingerprint, write_stamp
 
 SAD_BYTES = b"a TorchScript file" * 100
 SEGMENTATION_BYTES = b"an ONNX file" * 100
+
+
+def public_weights(name: str) -> Path:
+    """The public weights that set-up has fetched."""
+    (artifact,) = artifacts_named(name, load_artifacts())
+    path = artifact.target(os.environ)
+    if not path.is_file():
+        pytest.fail(f"{path} is missing: run scripts/setup/fetch.py {name}")
+    return path
+
+
+class Intruder:
+    """Would run code when unpickled."""
+
+    def __reduce__(self):
+        return (os.mkdir, ("intruder",))
 
 
 class MeanAndProject(torch.nn.Module):
@@ -39,7 +57,7 @@ def small_onnx(path: Path, size: int = 17) -> Path:
 
 
 def segmentation_checkpoint(net: Segmentation) -> dict[str, object]:
-    """The net as the public checkpoint has it, with drawn edges of bands in place of filters."""
+    """The net in the form of the public checkpoint, with random band edges instead of filters."""
     state = dict(net.state_dict())
     del state[f"{FILTERS}.weight"]
     generator = torch.Generator().manual_seed(4)
@@ -54,8 +72,8 @@ def segmentation_checkpoint(net: Segmentation) -> dict[str, object]:
 class World:
     """A model repository, download folders, and a table of small files in place of the real ones.
 
-    The SAD file lies in its download folder already, so that nothing is fetched for it; and what
-    passes for the segmentation model is installed, as exporting one takes seconds.
+    The SAD file is in its download folder, so nothing is fetched for it. A placeholder is installed
+    as the segmentation model, as exporting one takes seconds.
     """
 
     def __init__(self, root, monkeypatch, like=None):
@@ -70,7 +88,7 @@ class World:
         self.segmentation_weights = self.downloads / "pytorch_model.bin"
         if like is None:
             self.fill_downloads()
-            self.plant_segmentation()
+            self.install_segmentation()
         else:
             shutil.copytree(like.downloads, self.downloads)
             shutil.copytree(like.repo, self.repo)
@@ -93,13 +111,13 @@ class World:
         torch.save(CamPlusPlus(embedding_size=20).state_dict(), self.weights)
         torch.save(segmentation_checkpoint(Segmentation()), self.segmentation_weights)
 
-    def plant_segmentation(self):
+    def install_segmentation(self):
         self.segmentation.parent.mkdir(parents=True)
         self.segmentation.write_bytes(SEGMENTATION_BYTES)
         stamp = Stamp(
-            name="planted",
+            name="test",
             output_dims=[589, 7],
-            source="planted",
+            source="test",
             source_sha256=sha256_of(self.segmentation_weights),
             exporter_sha256=exporter_fingerprint("segmentation"),
             onnx_sha256=sha256_of(self.segmentation),

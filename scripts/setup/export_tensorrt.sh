@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # Build a TensorRT engine of the speaker model for this machine's GPU: speaker_model/1/model.onnx becomes 1/model.plan, which
-# `tritonserver --model-config-name=tensorrt` serves. An engine fits one kind of GPU and one version of TensorRT alone.
+# `tritonserver --model-config-name=tensorrt` serves. An engine works only with the kind of GPU and the version of TensorRT that built it.
 #
 #   scripts/setup/export_tensorrt.sh [--fp16] [--dry-run] [--image IMAGE] [--model_repo DIR]
 #
 # --fp16 allows half precision. --dry-run only prints the command. trtexec runs in IMAGE, whose TensorRT is that of the server's
-# image; where there is a trtexec already, as within such a container, it is that one. GPUS (default device=0) goes to `docker run`.
+# image; an installed trtexec, as within such a container, is preferred. GPUS (default device=0) goes to `docker run`.
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 image=nvcr.io/nvidia/tensorrt:24.10-py3
 model_repo=$root/model_repo
 here=/usr/src/tensorrt/bin/trtexec
-# batch x frames x mel bins: windows of 0.5 to 3 s in batches of up to max_batch_size; mode full has windows of 98 frames,
-# classic of 148.
+# batch x frames x mel bins: windows of 0.5 to 3 s in batches of up to max_batch_size. Windows have 98 frames in mode full, 148 in
+# classic.
 shapes=(--minShapes=feats:1x50x80 --optShapes=feats:64x148x80 --maxShapes=feats:64x300x80)
 options=()
 dry_run=
@@ -25,8 +25,8 @@ while [ $# -gt 0 ]; do
     --fp16) options+=(--fp16) ;;
     --dry-run) dry_run=1 ;;
     --image=* | --model_repo=*) set -- "${1%%=*}" "${1#*=}" "${@:2}"; continue ;;
-    --image) [ -n "${2:-}" ] || usage "--image: got nothing, expected an image"; image=$2; shift ;;
-    --model_repo) [ -n "${2:-}" ] || usage "--model_repo: got nothing, expected a folder"; model_repo=$2; shift ;;
+    --image) [ -n "${2:-}" ] || usage "--image needs an image"; image=$2; shift ;;
+    --model_repo) [ -n "${2:-}" ] || usage "--model_repo needs a folder"; model_repo=$2; shift ;;
     *) usage "unknown option '$1'" ;;
     esac
     shift
@@ -47,9 +47,9 @@ command+=("--onnx=$inside/model.onnx" "--saveEngine=$inside/$part" "${shapes[@]}
 printf '%q ' "${command[@]}"
 echo
 [ -z "$dry_run" ] || exit 0
-command -v "${command[0]}" >/dev/null || fail "neither trtexec nor docker is here; run it on the machine with the GPU"
+command -v "${command[0]}" >/dev/null || fail "neither trtexec nor docker found; run it on the machine with the GPU"
 trap 'rm -f "$folder/$part"' EXIT
-"${command[@]}" || fail "no engine was built; what was there is as before"
-[ -s "$folder/$part" ] || fail "trtexec wrote no engine; what was there is as before"
+"${command[@]}" || fail "no engine was built; an earlier one is unchanged"
+[ -s "$folder/$part" ] || fail "trtexec wrote no engine; an earlier one is unchanged"
 mv "$folder/$part" "$folder/model.plan"
 echo "$folder/model.plan: serve it with --model-config-name=tensorrt"

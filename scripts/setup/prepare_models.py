@@ -2,9 +2,9 @@
 
 Fetches the speech activity detector (silero), the segmentation model and a speaker-embedding model,
 checks them, and installs them as sad/1/silero_vad.jit, segmentation/1/model.onnx and
-speaker_model/1/model.onnx. What is in place already is left alone. Downloads are kept in
-data/models, or in the folders named by the environment variables SAD_DIR, SEG_MODEL_DIR and
-SPK_MODEL_DIR; a right file that lies there is used without downloading.
+speaker_model/1/model.onnx. What is up to date is left alone. Downloads are kept in data/models, or
+in the folders named by the environment variables SAD_DIR, SEG_MODEL_DIR and SPK_MODEL_DIR; a
+matching file there is reused.
 
 Exit status: 0 all models are installed, 1 something failed, 2 wrong usage.
 """
@@ -25,14 +25,18 @@ from setup.fetching import (
     artifacts_named,
     atomic_file,
     exit_code,
-    is_right,
+    has_sha256,
     load_artifacts,
     report,
 )
-from setup.networks.installing import install_exported, install_onnx
-from setup.networks.served import CAMPPLUS, POWERSET, SPEAKER
-from setup.networks.speaker_models import install_unpinned
-from setup.networks.stamp import Stamp, read_stamp
+from setup.networks.installing import (
+    Stamp,
+    install_exported,
+    install_onnx,
+    install_unpinned,
+    read_stamp,
+)
+from setup.networks.interfaces import CAMPPLUS, POWERSET
 
 SAD_MODEL = "silero"
 SEGMENTATION_MODEL = "segmentation-3.0"
@@ -50,9 +54,9 @@ def artifact_named(name: str) -> Artifact:
 
 
 def install_sad(download: Path, installed: Path) -> None:
-    """Install the SAD model unless it is there; the download is then not needed."""
+    """Install the SAD model; if it is in place, its download is not needed."""
     artifact = artifact_named(SAD_MODEL)
-    if is_right(installed, artifact.sha256):
+    if has_sha256(installed, artifact.sha256):
         report(installed, "in place")
         return
     ensure(artifact, download)
@@ -61,19 +65,13 @@ def install_sad(download: Path, installed: Path) -> None:
     report(installed, "installed")
 
 
-def install_segmentation(weights: Path, installed: Path) -> Stamp:
-    """Install the segmentation model."""
-    artifact = artifact_named(SEGMENTATION_MODEL)
-    return install_exported(POWERSET, artifact.name, artifact, weights, installed)
-
-
 def install_speaker(
     options: argparse.Namespace, environment: Mapping[str, str], installed: Path
 ) -> Stamp:
-    """Install the speaker model that the options ask for; by default the one chosen earlier."""
+    """Install the speaker model of the options; by default the one chosen earlier."""
     if options.speaker_onnx is not None:
         path: Path = options.speaker_onnx
-        return install_onnx(path, f"local file {path.name}", SPEAKER, installed)
+        return install_onnx(path, f"local file {path.name}", installed)
     stamp = read_stamp(installed)
     if options.speaker_model is None and stamp and not stamp.exporter_sha256:
         report(installed, f"in place, {stamp.name} as chosen earlier")
@@ -86,11 +84,12 @@ def install_speaker(
 
 
 def prepare(options: argparse.Namespace, environment: Mapping[str, str]) -> None:
-    """Install all models and say which speaker model it is."""
+    """Install all models and print which speaker model it is."""
     model_repo: Path = options.model_repo
     install_sad(artifact_named(SAD_MODEL).target(environment), model_repo / SAD_PLACE)
-    weights = artifact_named(SEGMENTATION_MODEL).target(environment)
-    install_segmentation(weights, model_repo / SEGMENTATION_PLACE)
+    segmentation = artifact_named(SEGMENTATION_MODEL)
+    weights, installed = segmentation.target(environment), model_repo / SEGMENTATION_PLACE
+    install_exported(POWERSET, segmentation.name, segmentation, weights, installed)
     stamp = install_speaker(options, environment, model_repo / SPEAKER_PLACE)
     print(f"speaker model: {stamp.name}, embedding size {stamp.output_dims[0]}", flush=True)
 
@@ -104,7 +103,7 @@ def command_line() -> argparse.ArgumentParser:
     model.add_argument(
         "--speaker_model",
         choices=SPEAKER_MODELS,
-        help=f"what is served (default: as chosen earlier, else {SPEAKER_MODELS[0]})",
+        help=f"model to serve (default: as chosen earlier, else {SPEAKER_MODELS[0]})",
     )
     model.add_argument(
         "--speaker_onnx",
@@ -113,7 +112,7 @@ def command_line() -> argparse.ArgumentParser:
         help="serve this ONNX file instead: a WeSpeaker export, feats (B, T, 80) -> embs (B, dim)",
     )
     parser.add_argument(
-        "--speaker_url", metavar="URL", help="other place to fetch resnet34_LM from"
+        "--speaker_url", metavar="URL", help="URL to fetch resnet34_LM from instead"
     )
     parser.add_argument(
         "--model_repo",
@@ -123,7 +122,7 @@ def command_line() -> argparse.ArgumentParser:
         help="model repository to install into (default: the project's)",
     )
     parser.add_argument(
-        "--list", action="store_true", help="print source, size and licence of each, and stop"
+        "--list", action="store_true", help="print the source, size and licence of each model"
     )
     return parser
 
@@ -137,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.list:
         print("\n".join(describe(artifact_named(n)) for n in MODELS))
         return 0
-    return exit_code(lambda: prepare(options, os.environ), ValueError)
+    return exit_code(lambda: prepare(options, os.environ))
 
 
 if __name__ == "__main__":

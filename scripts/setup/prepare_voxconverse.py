@@ -1,13 +1,20 @@
 r"""Fetch one set of VoxConverse, recordings and references, and lay it out for the client.
 
-    scripts/setup/prepare_voxconverse.sh dev
+    python scripts/setup/prepare_voxconverse.py dev
     python client/client.py --wavscp=data/voxconverse/dev/wav.scp \
         --output_directory=output/voxconverse-dev --reference=data/voxconverse/dev/ref.rttm
 
-Audio comes from the authors' page, the reference RTTM, version 0.3, from their repository
-(joonson/voxconverse, commit 24bf60be); another place may be a mirror, or an archive that you have.
-Downloads are continued where they were cut, checked, and removed when unpacked; what is in place
-and unchanged is left alone. No checksum of the archives is pinned: it is recorded on first use.
+The recordings come from the authors' page, the references, version 0.3, from their repository
+(joonson/voxconverse, commit 24bf60be); both may come from a mirror or a local archive instead.
+Interrupted downloads resume. The archives have no pinned checksum: it is recorded on first use.
+Below --data_dir it writes:
+
+    voxconverse/<set>/audio/<id>.wav   16 kHz mono
+    voxconverse/<set>/rttm/<id>.rttm   who speaks when in it
+    voxconverse/<set>/wav.scp          `<id> <absolute path>`, for the client's --wavscp
+    voxconverse/<set>/ref.rttm         all references joined, for --reference and md-eval
+    voxconverse/<set>/SHA256SUMS       of audio and rttm, checked by every later run
+    voxconverse-master/<set>           a link to rttm/, where WeSpeaker's README scores
 
 VoxConverse is CC BY 4.0, for research; the copyright stays with the owners of the videos.
 
@@ -17,23 +24,50 @@ Exit status: 0 the set is in place, 1 something failed, 2 wrong usage, 130 inter
 from __future__ import annotations
 
 import argparse
+import fcntl
+import re
+import shutil
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
-from setup.fetching import PROJECT, exit_code, report
-from setup.voxconverse.archives import Archive, get_archive
-from setup.voxconverse.contents import audio_seconds
-from setup.voxconverse.sets import (
-    alone_in,
-    is_prepared,
-    link_as_upstream,
-    recording_ids,
-    unpack_set,
-    wav_path,
-    write_lists,
+import soundfile
+from tqdm import tqdm
+
+from formats.rttm_lines import is_turn, read_rttm
+from setup.downloading import download, require_space
+from setup.fetching import (
+    PROJECT,
+    SetupError,
+    atomic_file,
+    check_recorded,
+    exit_code,
+    has_sha256,
+    make_folder,
+    record_first_use,
+    record_path,
+    report,
+    sha256_of,
 )
-from setup.voxconverse.sources import AUDIO_URL, RTTM_URL, SETS
+
+AUDIO_URL = "https://www.robots.ox.ac.uk/~vgg/data/voxconverse/data/voxconverse_{name}_wav.zip"
+# The repository has no tags; its README calls the content of this commit version 0.3.
+RTTM_VERSION = "0.3"
+RTTM_COMMIT = "24bf60be297701cd7e4ef18550c6d390c1b87365"
+RTTM_URL = f"https://github.com/joonson/voxconverse/archive/{RTTM_COMMIT}.zip"
+
+RATE_HZ = 16_000
+RECORDING_ID = re.compile(r"[A-Za-z0-9_-]+")
+SUMS, SCP, REFERENCE = "SHA256SUMS", "wav.scp", "ref.rttm"
+MAX_NAMED = 5  # recordings in a message
+# Errors of zipfile for damaged, encrypted or unknown archives; ValueErrors of the checks.
+BAD_CONTENT = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
+
+Members = Mapping[str, zipfile.ZipInfo]  # by recording id
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -42,13 +76,13 @@ def command_line() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("set", nargs="?", choices=SETS, default=SETS[0], help="default: %(default)s")
+    add("set", nargs="?", choices=("dev", "test"), default="dev", help="default: %(default)s")
     add(
         "--data_dir",
         type=Path,
         default=PROJECT / "data",
         metavar="DIR",
-        help="gets voxconverse/<set> (default: the project's data)",
+        help="parent of voxconverse/ (default: the project's data)",
     )
     default_audio = AUDIO_URL.format(name="<set>")
     add("--audio_url", metavar="URL|PATH", help=f"zip of the recordings (default: {default_audio})")
@@ -62,46 +96,218 @@ def command_line() -> argparse.ArgumentParser:
         "--keep-archives",
         "--keep_archives",
         action="store_true",
-        help="do not remove the archives in voxconverse/ when they are unpacked",
+        help="keep the downloaded archives in voxconverse/",
     )
     return parser
 
 
 def prepare(options: argparse.Namespace) -> None:
-    """Put one set in place and tell how to use it."""
+    """Put one set in place."""
     folder: Path = options.data_dir / "voxconverse"
     target = folder / options.set
-    with alone_in(folder):
-        if not is_prepared(target):
+    with locked(folder):
+        if not is_complete(target):
             fetch_and_unpack(options, folder, target)
-        names = recording_ids(target)
-        write_lists(target, names)
+        names = (target / SUMS).read_text(encoding="utf-8").split()[1::2]
+        recording_ids = sorted(Path(name).stem for name in names if name.startswith("audio/"))
+        write_lists(target, recording_ids)
         link_as_upstream(target)
-    hours = sum(audio_seconds(wav_path(target, name), name) for name in names) / 3600
-    report(target, f"{len(names)} recordings, {hours:.2f} hours")
+        seconds = sum(map(audio_seconds, (target / "audio").glob("*.wav")))
+    report(target, f"{len(recording_ids)} recordings, {seconds / 3600:.2f} hours")
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Make a folder if it is missing, and keep other runs out of it."""
+    make_folder(folder)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SetupError(f"another run is working in {folder}; wait for it") from error
+        yield
+
+
+def is_complete(target: Path) -> bool:
+    """Whether every file that an earlier run unpacked is there and unchanged."""
+    try:
+        lines = (target / SUMS).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return False
+    for line in tqdm(lines, desc="checking", unit="file", disable=None):
+        digest, _, name = line.partition("  ")
+        if not has_sha256(target / name, (digest,)):
+            report(target / name, "missing or changed")
+            return False
+    return True
+
+
+# Archives
 
 
 def fetch_and_unpack(options: argparse.Namespace, folder: Path, target: Path) -> None:
     """Get both archives, unpack them, record their checksums, and remove those in `folder`."""
+    for name in (SUMS, SCP, REFERENCE):
+        (target / name).unlink(missing_ok=True)
     places = [options.rttm_url, options.audio_url or AUDIO_URL.format(name=options.set)]
     rttm, audio = (get_archive(place, folder) for place in places)
     unpack_set(options.set, target, audio, rttm)
     for archive in (rttm, audio):
-        archive.record_checksum()
-        if not options.keep_archives:
-            remove_fetched(archive, folder)
+        record_first_use(archive, record_path(folder / archive.name))
+        if not options.keep_archives and archive.parent == folder:
+            archive.unlink()
 
 
-def remove_fetched(archive: Archive, folder: Path) -> None:
-    """Remove an archive, unless it is one that lies elsewhere."""
-    if archive.path.parent == folder:
-        archive.path.unlink()
+def get_archive(place: str, folder: Path) -> Path:
+    """Return the archive at a path or URL; a download in `folder` is reused."""
+    url = urlsplit(place)
+    is_url = url.scheme in ("http", "https")
+    archive = folder / PurePosixPath(url.path).name if is_url else Path(place)
+    if archive == folder:
+        raise SetupError(f"{place} has no file name, expected the URL of a zip archive")
+    if archive.is_file():
+        report(archive, f"in place, {archive.stat().st_size} bytes")
+    elif is_url:
+        print(f"downloading {place}", flush=True)
+        download(place, archive)
+        report(archive, f"fetched, {archive.stat().st_size} bytes")
+    else:
+        raise SetupError(f"file not found: {place}, expected a zip archive or a URL of one")
+    check_recorded(archive, record_path(folder / archive.name))
+    return archive
+
+
+@contextmanager
+def opened(archive: Path) -> Iterator[zipfile.ZipFile]:
+    """Open an archive, and refuse it if the block finds bad content."""
+    try:
+        with zipfile.ZipFile(archive) as content:
+            yield content
+    except BAD_CONTENT as error:
+        raise SetupError(f"{archive}: {error}; remove it, or name another one") from error
+
+
+# Unpacking
+
+
+def unpack_set(name: str, target: Path, audio: Path, rttm: Path) -> None:
+    """Unpack and check the recordings and references of one set, then write their checksums."""
+    with opened(rttm) as content:
+        rttms = members_of(content, ".rttm", name)
+        report_version(content.comment.decode("ascii", "replace"))
+        unpack(content, rttms, target / "rttm", check_rttm)
+    with opened(audio) as content:
+        wavs = members_of(content, ".wav")
+        if unpaired := sorted(wavs.keys() ^ rttms.keys()):
+            raise SetupError(
+                f"{audio} and {rttm} are not of the same recordings: {len(unpaired)} are in one "
+                f"alone, such as {', '.join(unpaired[:MAX_NAMED])}"
+            )
+        unpack(content, wavs, target / "audio", audio_seconds)
+    files = [f"audio/{each}.wav" for each in wavs] + [f"rttm/{each}.rttm" for each in rttms]
+    with atomic_file(target / SUMS) as part:
+        lines = (f"{sha256_of(target / file)}  {file}\n" for file in files)
+        part.write_text("".join(lines), encoding="utf-8")
+
+
+def members_of(content: zipfile.ZipFile, suffix: str, folder: str | None = None) -> Members:
+    """Return the files with a suffix by recording id, in order; of one folder only if given."""
+    found: dict[str, zipfile.ZipInfo] = {}
+    for info in sorted(content.infolist(), key=lambda each: each.filename):
+        path = PurePosixPath(info.filename)
+        hidden = path.name.startswith(".") or "__MACOSX" in path.parts
+        if info.is_dir() or hidden or path.suffix.lower() != suffix:
+            continue
+        if folder is not None and path.parent.name != folder:
+            continue
+        if not RECORDING_ID.fullmatch(path.stem):  # so no path leads out of the target folder
+            raise ValueError(f"{info.filename!r} is not named after a recording")
+        if path.stem in found:
+            raise ValueError(f"two files of recording {path.stem}, expected one")
+        found[path.stem] = info
+    if not found:
+        raise ValueError(f"no *{suffix} file{f' in a folder {folder}' if folder else ''}")
+    return found
+
+
+def unpack(
+    content: zipfile.ZipFile, members: Members, folder: Path, check: Callable[[Path], object]
+) -> None:
+    """Unpack files and check each; `ValueError` if one cannot be unpacked or is refused."""
+    make_folder(folder)
+    require_space(folder, sum(info.file_size for info in members.values()), "the unpacked archive")
+    for name, info in tqdm(members.items(), desc="unpacking", unit="file", disable=None):
+        path = folder / (name + PurePosixPath(info.filename).suffix.lower())
+        try:
+            with content.open(info) as stream, path.open("wb") as out:
+                shutil.copyfileobj(stream, out)
+            check(path)
+        except BAD_CONTENT as error:
+            path.unlink()
+            raise ValueError(f"{info.filename} is refused ({error})") from error
+
+
+def audio_seconds(path: Path) -> float:
+    """Return the length of a recording; `ValueError` if it is not 16 kHz mono audio."""
+    try:
+        audio = soundfile.info(str(path))
+    except soundfile.LibsndfileError as error:
+        raise ValueError(f"libsndfile cannot read it: {error.error_string}") from error
+    if (audio.samplerate, audio.channels) != (RATE_HZ, 1) or not audio.frames:
+        raise ValueError(
+            f"{audio.frames} samples, {audio.samplerate} Hz, {audio.channels} channel(s), "
+            f"expected some at {RATE_HZ} Hz, 1 channel"
+        )
+    return float(audio.frames) / RATE_HZ
+
+
+def check_rttm(path: Path) -> None:
+    """Raise `ValueError` unless a file is the RTTM of its recording, with at least one turn."""
+    lines = read_rttm(path, "reference")
+    if list(lines) != [path.stem] or not any(map(is_turn, lines[path.stem])):
+        raise ValueError(f"it has lines of {', '.join(lines) or 'no recording'}, expected turns")
+
+
+def report_version(comment: str) -> None:
+    """Print the version of the references if the archive states it, as GitHub's comment does."""
+    if comment == RTTM_COMMIT:
+        print(f"references: version {RTTM_VERSION}", flush=True)
+    elif re.fullmatch(r"[0-9a-f]{40}", comment):
+        print(
+            f"references: commit {comment}, not the {RTTM_COMMIT} of version {RTTM_VERSION}: "
+            "scores may differ from published ones",
+            flush=True,
+        )
+
+
+# Layout
+
+
+def write_lists(target: Path, recording_ids: Sequence[str]) -> None:
+    """Write wav.scp with today's absolute paths, and the joined reference."""
+    folder = target.absolute()
+    with atomic_file(target / SCP) as part:
+        lines = (f"{name} {folder}/audio/{name}.wav\n" for name in recording_ids)
+        part.write_text("".join(lines), encoding="utf-8")
+    with atomic_file(target / REFERENCE) as part:
+        files = (target / "rttm" / f"{name}.rttm" for name in recording_ids)
+        part.write_bytes(b"".join(path.read_bytes().rstrip() + b"\n" for path in files))
+
+
+def link_as_upstream(target: Path) -> None:
+    """Link the references from the path in WeSpeaker's README, unless something is there."""
+    link = target.parents[1] / "voxconverse-master" / target.name
+    if link.exists() or link.is_symlink():
+        return
+    with suppress(OSError):  # a file system without links: our own paths do not need it
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(Path("..", target.parent.name, target.name, "rttm"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line."""
     options = command_line().parse_args(arguments)
-    return exit_code(lambda: prepare(options), ValueError)
+    return exit_code(lambda: prepare(options))
 
 
 if __name__ == "__main__":

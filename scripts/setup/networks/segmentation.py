@@ -5,11 +5,11 @@ Plaquet & Bredin 2023 (arXiv 2310.13025) for the powerset classes, Bredin & Laur
 
 A bank of band-pass filters and two convolutions bring 16 kHz samples down to one frame per 270
 samples; four bidirectional LSTM layers and two linear ones follow; the classifier gives for every
-frame the log-probability of each set of at most two of three speakers, who are known within the
-chunk only.
+frame the log-probability of each set of at most two of three speakers, who are numbered within
+the chunk only.
 
 Only two numbers per filter were learnt. The filters are computed from them when the weights are
-read, so that the network served is made of ordinary layers.
+read, so the exported network consists of ordinary layers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from setup.networks.served import POWERSET_CLASSES
+from setup.networks.interfaces import POWERSET_CLASSES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ HIDDEN_SIZE = 128  # of the LSTMs, per direction, and of the linear layers
 LSTM_LAYERS = 4
 
 FILTERS = "sincnet.conv1d.0"
-# What the checkpoint says about itself by classes of pyannote.audio and torch, beside the tensors.
+# Classes of pyannote.audio and torch that the checkpoint uses to describe itself.
 DESCRIBING_CLASSES = (
     "pyannote.audio.core.task.Problem",
     "pyannote.audio.core.task.Resolution",
@@ -48,7 +48,7 @@ DESCRIBING_CLASSES = (
 
 
 def sinc_filters(low_hz: Tensor, width_hz: Tensor) -> Tensor:
-    """Compute band-pass filters from what was learnt of them.
+    """Compute band-pass filters from their learnt edges.
 
     The mean of cos(2 pi f t) over the band is the even filter, that of sin(2 pi f t) the odd one:
     quotients of differences between the band's edges. A Hamming window ends both. Computed in
@@ -58,7 +58,7 @@ def sinc_filters(low_hz: Tensor, width_hz: Tensor) -> Tensor:
     Parameters
     ----------
     low_hz, width_hz : (n, 1) float32
-        Learnt edge and width of each band, before their least values are added.
+        Learnt edge and width of each band, before their minimum values are added.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def sinc_filters(low_hz: Tensor, width_hz: Tensor) -> Tensor:
 
 
 class SincNet(nn.Module):
-    """Samples to frames: three times convolution, pooling, normalisation over the chunk."""
+    """Samples to frames: three rounds of convolution, pooling and normalisation."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class SincNet(nn.Module):
 
 
 class Segmentation(nn.Module):
-    """One chunk of samples to the log-probabilities of who speaks in each frame."""
+    """Chunks of samples to log-probabilities of the powerset classes of each frame."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class Segmentation(nn.Module):
         self.linear = nn.ModuleList(
             [nn.Linear(2 * HIDDEN_SIZE, HIDDEN_SIZE), nn.Linear(HIDDEN_SIZE, HIDDEN_SIZE)]
         )
-        # Nobody; speaker 1, 2, 3; 1 and 2, 1 and 3, 2 and 3.
+        # No speaker; 1; 2; 3; 1 and 2; 1 and 3; 2 and 3.
         self.classifier = nn.Linear(HIDDEN_SIZE, POWERSET_CLASSES)
 
     def forward(self, wav: Tensor) -> Tensor:
@@ -147,14 +147,14 @@ class Segmentation(nn.Module):
 
 
 class Ignored:
-    """Takes the place of a class that a checkpoint names; keeps and does nothing."""
+    """Placeholder for a class that a checkpoint names."""
 
     def __init__(self, *_args: object) -> None:
-        """Accept whatever the checkpoint would have given to the class."""
+        """Accept and ignore the arguments of the class."""
 
 
 def load_segmentation(weights: Path) -> Segmentation:
-    """Read the public checkpoint: tensors only, nothing that it names is imported or executed.
+    """Read the tensors of the public checkpoint without importing or executing what it names.
 
     Returns the network in evaluation mode. Raises `RuntimeError` (torch's) if a tensor is
     missing, unknown or of another shape, `pickle.UnpicklingError` if it names other classes.

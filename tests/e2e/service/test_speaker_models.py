@@ -11,8 +11,8 @@ import torch
 from e2e.calls import diarize, wav_bytes
 from server.triton_server import MODEL_REPOSITORY, TritonServer
 from setup import prepare_models
-from setup.networks.onnx_export import one_torch_thread, write_onnx
-from setup.networks.served import N_MELS, SPEAKER
+from setup.networks.interfaces import N_MELS, SPEAKER
+from setup.networks.onnx_model import one_torch_thread, write_onnx
 
 SIZE = 96  # of an embedding; CAM++'s is 192, upstream's 256
 INSTALLED = "speaker_model/1/model.onnx"  # and the note beside it

@@ -13,7 +13,7 @@ from diarization.sad import FRAME_SAMPLES
 from diarization.segmentation import CHUNK_FRAMES, CHUNK_SAMPLES, POWERSET
 from integration.model_contract import REPOSITORY, read_config
 from integration.model_loading import import_file
-from setup.networks.served import SEGMENTATION
+from setup.networks.interfaces import SEGMENTATION
 
 MODELS = sorted(path for path in REPOSITORY.iterdir() if path.is_dir())
 VARIANTS = sorted(REPOSITORY.glob("*/configs/*.pbtxt"))

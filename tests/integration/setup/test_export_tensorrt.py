@@ -1,4 +1,4 @@
-"""scripts/setup/export_tensorrt.sh with a fake docker and trtexec: what it runs, what it leaves."""
+"""scripts/setup/export_tensorrt.sh with a fake docker and trtexec: its command and its files."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ SHAPES = [
     "--optShapes=feats:64x148x80",
     "--maxShapes=feats:64x300x80",
 ]
-# Writes down its arguments, one a line, and an engine where it is told to.
+# Records its arguments, one a line, and writes the engine.
 BUILD = r"""
 printf '%s\n' "$@" > "$ARGUMENTS"
 for word in "$@"; do
@@ -53,7 +53,7 @@ def program(path, text):
 
 @pytest.fixture
 def export(tools, repository, tmp_path):
-    """A function that runs the script, and gives what it did and with which arguments it built."""
+    """A function that runs the script and returns the process and the arguments of the build."""
     arguments = tmp_path / "arguments"
     folder = repository / "speaker_model" / "1"
 
@@ -70,7 +70,7 @@ def export(tools, repository, tmp_path):
     return run
 
 
-def left(repository):
+def built_files(repository):
     """Files beside the model: name -> content."""
     folder = repository / "speaker_model" / "1"
     return {p.name: p.read_text() for p in folder.iterdir() if p.name != "model.onnx"}
@@ -88,7 +88,7 @@ def test_docker_runs_trtexec_of_the_servers_release_on_one_gpu(export, tools, re
         *("--onnx=/model/model.onnx", "--saveEngine=/model/.part-model.plan", *SHAPES),
     ]
     assert done.stdout.startswith("docker run --rm --gpus device=0 ")
-    assert left(repository) == {"model.plan": "engine"}
+    assert built_files(repository) == {"model.plan": "engine"}
 
 
 def test_the_image_is_that_of_the_servers_release():
@@ -97,14 +97,14 @@ def test_the_image_is_that_of_the_servers_release():
     assert f"nvidia/tritonserver:{release}" in (ROOT / "Dockerfile/dockerfile.server").read_text()
 
 
-def test_half_precision_and_another_image_are_asked_for(export, tools):
+def test_options_choose_half_precision_and_another_image(export, tools):
     program(tools / "docker", BUILD)
     _, built = export("--fp16", "--image", "mine:1")
     assert built[-1] == "--fp16"
     assert built[built.index("trtexec") - 1] == "mine:1"
 
 
-def test_within_the_container_trtexec_itself_is_run(export, tools, repository):
+def test_installed_trtexec_is_preferred(export, tools, repository):
     program(tools / "trtexec", BUILD)
     done, built = export()
     folder = repository / "speaker_model" / "1"
@@ -112,44 +112,44 @@ def test_within_the_container_trtexec_itself_is_run(export, tools, repository):
     assert built == [
         *(f"--onnx={folder}/model.onnx", f"--saveEngine={folder}/.part-model.plan", *SHAPES)
     ]
-    assert left(repository) == {"model.plan": "engine"}
+    assert built_files(repository) == {"model.plan": "engine"}
 
 
-def test_a_dry_run_says_what_it_would_do_in_words_for_the_shell(export, tools, repository):
+def test_dry_run_prints_the_command_quoted_for_the_shell(export, tools, repository):
     done, built = export("--dry-run")
-    assert (done.returncode, built, left(repository)) == (0, None, {})
+    assert (done.returncode, built, built_files(repository)) == (0, None, {})
     program(tools / "docker", BUILD)
     again = subprocess.run(
         [shutil.which("bash"), "-c", done.stdout],
-        env={"PATH": str(tools), "ARGUMENTS": str(tools / "said"), "FOLDER": str(tools)},
+        env={"PATH": str(tools), "ARGUMENTS": str(tools / "arguments"), "FOLDER": str(tools)},
         check=True,
     )
     assert again.returncode == 0
-    assert f"{repository}/speaker_model/1:/model" in (tools / "said").read_text().splitlines()
+    assert f"{repository}/speaker_model/1:/model" in (tools / "arguments").read_text().splitlines()
 
 
 @pytest.mark.parametrize(
     "failing", ["exit 1", ":", 'printf x > "$FOLDER/.part-model.plan"; exit 3']
 )
-def test_a_failed_build_leaves_the_engine_of_before(export, tools, repository, failing):
+def test_failed_build_keeps_the_earlier_engine(export, tools, repository, failing):
     plan = repository / "speaker_model" / "1" / "model.plan"
     plan.write_text("before")
     program(tools / "docker", failing)
     done, _ = export()
     assert done.returncode == 1
-    assert done.stderr.endswith("what was there is as before\n")
-    assert left(repository) == {"model.plan": "before"}
+    assert done.stderr.endswith("an earlier one is unchanged\n")
+    assert built_files(repository) == {"model.plan": "before"}
 
 
-def test_without_docker_it_says_where_to_run_it(export):
+def test_without_docker_the_message_says_where_to_run_it(export):
     done, _ = export()
     assert done.returncode == 1
     assert done.stderr == (
-        "export_tensorrt: neither trtexec nor docker is here; run it on the machine with the GPU\n"
+        "export_tensorrt: neither trtexec nor docker found; run it on the machine with the GPU\n"
     )
 
 
-def test_a_missing_model_is_one_sentence(export, repository):
+def test_missing_model_is_one_sentence(export, repository):
     (repository / "speaker_model" / "1" / "model.onnx").unlink()
     done, _ = export("--dry-run")
     assert done.returncode == 1
@@ -157,6 +157,17 @@ def test_a_missing_model_is_one_sentence(export, repository):
         f"export_tensorrt: {repository}/speaker_model/1/model.onnx is missing; "
         "run scripts/setup/prepare_models.py\n"
     )
+
+
+def test_default_model_repository_is_the_projects(tools):
+    done = subprocess.run(
+        [shutil.which("bash"), SCRIPT, "--dry-run"],
+        env={"PATH": str(tools)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert f"{ROOT}/model_repo/speaker_model/1" in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("options", [["--fp8"], ["--image"], ["--model_repo"]])

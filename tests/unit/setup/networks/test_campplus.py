@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 
 import kaldi_native_fbank
@@ -13,7 +12,8 @@ import pytest
 import soundfile
 import torch
 
-from setup.fetching import PROJECT, artifacts_named, load_artifacts
+from model_world import Intruder, public_weights
+from setup.fetching import PROJECT
 from setup.networks.campplus import (
     CamPlusPlus,
     ContextAwareMasking,
@@ -21,21 +21,21 @@ from setup.networks.campplus import (
     mean_and_std,
     segment_matrices,
 )
-from setup.networks.onnx_export import (
+from setup.networks.interfaces import CAMPPLUS
+from setup.networks.onnx_model import (
     MAX_DIFFERENCE,
     ExportError,
+    compare_with_torch,
     export,
     one_torch_thread,
-    refuse_disagreement,
 )
-from setup.networks.served import CAMPPLUS
 
 METADATA = {"model_name": "a model", "source": "a wheel", "licence": "a licence"}
 
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread():
-    """Keep torch from waiting for its own threads where the suite shares two cores."""
+    """Several test processes share the cores; torch's own threads would wait for each other."""
     with one_torch_thread():
         yield
 
@@ -48,12 +48,7 @@ def random_net():
 
 @pytest.fixture(scope="module")
 def weights():
-    """Return the public weights, which set-up has put in place."""
-    (artifact,) = artifacts_named("campplus", load_artifacts())
-    path = artifact.target(os.environ)
-    if not path.is_file():
-        pytest.fail(f"{path} is missing: run scripts/setup/fetch.py campplus")
-    return path
+    return public_weights("campplus")
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +132,7 @@ def test_windows_of_a_batch_do_not_mix(random_net):
 
 
 def checkpoint(net):
-    """Return the state as public checkpoints have it: 1-D convolutions after the head."""
+    """The state in the form of public checkpoints: 1-D convolutions after the head."""
     return {
         name: value[:, :, 0] if name.startswith("xvector") and value.dim() == 4 else value
         for name, value in net.state_dict().items()
@@ -159,13 +154,6 @@ def test_checkpoint_with_a_missing_tensor_is_refused(random_net, tmp_path):
     torch.save(state, tmp_path / "net.pt")
     with pytest.raises(RuntimeError, match=r"Missing key.*head\.conv1\.weight"):
         load_campplus(tmp_path / "net.pt")
-
-
-class Intruder:
-    """Would run code when unpickled."""
-
-    def __reduce__(self):
-        return (os.mkdir, ("intruder",))
 
 
 def test_code_in_a_checkpoint_is_never_run(tmp_path, monkeypatch):
@@ -199,24 +187,21 @@ def test_onnx_has_free_axes_and_says_what_it_is(exported):
     assert session.get_modelmeta().custom_metadata_map == METADATA
 
 
-def test_same_weights_give_the_same_bytes(weights, exported, tmp_path):
+def test_export_is_reproducible_and_free_of_local_paths(weights, exported, tmp_path):
     export(CAMPPLUS, weights, tmp_path / "again.onnx", METADATA)
     assert (tmp_path / "again.onnx").read_bytes() == exported.read_bytes()
-
-
-def test_nothing_of_this_machine_is_in_the_file(exported):
     assert str(PROJECT).encode() not in exported.read_bytes()
 
 
-@pytest.mark.parametrize("planted", [1.01, float("nan")])
-def test_export_that_computes_something_else_is_refused(weights, exported, tmp_path, planted):
+@pytest.mark.parametrize("factor", [1.01, float("nan")])
+def test_export_that_computes_something_else_is_refused(weights, exported, tmp_path, factor):
     model = onnx.load(exported)
     tensor = next(t for t in model.graph.initializer if t.dims[:2] == [192, 1024])
-    changed = onnx.numpy_helper.to_array(tensor) * np.float32(planted)
+    changed = onnx.numpy_helper.to_array(tensor) * np.float32(factor)
     tensor.CopyFrom(onnx.numpy_helper.from_array(changed, tensor.name))
     onnx.save(model, tmp_path / "net.onnx")
     with pytest.raises(ExportError, match=r"differs from torch by .*, expected at most 1e-04"):
-        refuse_disagreement(load_campplus(weights), CAMPPLUS, tmp_path / "net.onnx")
+        compare_with_torch(load_campplus(weights), CAMPPLUS, tmp_path / "net.onnx")
 
 
 # On speech
@@ -245,7 +230,7 @@ def log_mels(samples):
     return np.stack([fbank.get_frame(i) for i in range(fbank.num_frames_ready)])
 
 
-def test_windows_of_one_speaker_are_nearer_than_those_of_two(exported):
+def test_windows_of_one_speaker_are_more_alike_than_those_of_two(exported):
     feats, speakers = sample_windows()
     assert feats.shape[1:] == (148, 80)
     session = onnxruntime.InferenceSession(str(exported), providers=["CPUExecutionProvider"])

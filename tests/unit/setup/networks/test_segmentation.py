@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import sys
 
@@ -13,23 +12,23 @@ import pytest
 import soundfile
 import torch
 
-from model_world import segmentation_checkpoint
-from setup.fetching import PROJECT, artifacts_named, load_artifacts
-from setup.networks.onnx_export import (
+from model_world import Intruder, public_weights, segmentation_checkpoint
+from setup.fetching import PROJECT
+from setup.networks.interfaces import CHUNK_SAMPLES, POWERSET
+from setup.networks.onnx_model import (
     MAX_DIFFERENCE,
     ExportError,
+    compare_with_torch,
     export,
     one_torch_thread,
-    refuse_disagreement,
 )
 from setup.networks.segmentation import FILTERS, Segmentation, load_segmentation, sinc_filters
-from setup.networks.served import CHUNK_SAMPLES, POWERSET
-from unit.plain_segmentation import by_plain_formulas
+from unit.setup.networks.plain_segmentation import by_plain_formulas
 
 METADATA = {"model_name": "a model", "source": "a wheel", "licence": "a licence"}
 SAMPLE = PROJECT / "data" / "sample"
 
-# Log-probabilities that pyannote's own network gives for the sample recording, (chunk, frame).
+# Log-probabilities of pyannote's own network for the sample recording, by (chunk, frame).
 ORIGINAL = {
     (0, 500): [-6.03133, -8.44553, -0.04152, -5.63694, -5.60317, -9.97654, -3.48152],
     (1, 100): [-6.8839, -9.33244, -8.33836, -0.00525, -11.58453, -8.72577, -5.59657],
@@ -41,19 +40,14 @@ ORIGINAL = {
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread():
-    """Keep torch from waiting for its own threads where the suite shares two cores."""
+    """Several test processes share the cores; torch's own threads would wait for each other."""
     with one_torch_thread():
         yield
 
 
 @pytest.fixture(scope="module")
 def weights():
-    """Return the public weights, which set-up has put in place."""
-    (artifact,) = artifacts_named("segmentation-3.0", load_artifacts())
-    path = artifact.target(os.environ)
-    if not path.is_file():
-        pytest.fail(f"{path} is missing: run scripts/setup/fetch.py segmentation-3.0")
-    return path
+    return public_weights("segmentation-3.0")
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +92,7 @@ def test_filters_are_windowed_means_of_cosine_and_sine_over_the_band(low, width,
     np.testing.assert_allclose(odd, np.sin(angles).mean(1) * np.hamming(251), atol=1e-5)
 
 
-def test_filters_pass_their_band_and_stop_the_rest():
+def test_filters_pass_their_band_only():
     filters = sinc_filters(torch.tensor([[950.0]]), torch.tensor([[450.0]]))[:, 0].numpy()
     gains = np.abs(np.fft.rfft(filters, 16000))  # one bin per Hz
     assert gains[:, 1150:1350].min() > 0.95 * gains.max()
@@ -121,7 +115,7 @@ def test_network_is_the_papers_formulas(net):
     np.testing.assert_allclose(net(torch.from_numpy(wav[np.newaxis]))[0], expected, atol=1e-4)
 
 
-def test_network_gives_what_its_original_gives(net):
+def test_network_agrees_with_the_original(net):
     with torch.inference_mode():
         logp = net(torch.from_numpy(sample_chunks())).numpy()
     assert logp.shape == (3, 589, 7)
@@ -154,13 +148,6 @@ def test_checkpoint_with_a_missing_tensor_is_refused(tmp_path):
         load_segmentation(tmp_path / "net.bin")
 
 
-class Intruder:
-    """Would run code when unpickled."""
-
-    def __reduce__(self):
-        return (os.mkdir, ("intruder",))
-
-
 def test_code_in_a_checkpoint_is_never_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save({"state_dict": {}, "hyper_parameters": Intruder()}, tmp_path / "net.bin")
@@ -169,7 +156,7 @@ def test_code_in_a_checkpoint_is_never_run(tmp_path, monkeypatch):
     assert not (tmp_path / "intruder").exists()
 
 
-def test_classes_that_the_public_checkpoint_names_are_not_imported_nor_trusted_later(weights):
+def test_classes_of_the_public_checkpoint_are_not_imported_and_not_trusted_later(weights):
     trusted = set(torch.serialization.get_safe_globals())
     assert load_segmentation(weights)
     assert "pyannote.audio" not in sys.modules
@@ -204,12 +191,9 @@ def test_onnx_has_a_free_batch_and_says_what_it_is(session):
     assert session.get_modelmeta().custom_metadata_map == METADATA
 
 
-def test_same_weights_give_the_same_bytes(weights, exported, tmp_path):
+def test_export_is_reproducible_and_free_of_local_paths(weights, exported, tmp_path):
     export(POWERSET, weights, tmp_path / "again.onnx", METADATA)
     assert (tmp_path / "again.onnx").read_bytes() == exported.read_bytes()
-
-
-def test_nothing_of_this_machine_is_in_the_file(exported):
     assert str(PROJECT).encode() not in exported.read_bytes()
 
 
@@ -220,13 +204,13 @@ def test_export_that_computes_something_else_is_refused(net, exported, tmp_path)
     tensor.CopyFrom(onnx.numpy_helper.from_array(changed, tensor.name))
     onnx.save(model, tmp_path / "net.onnx")
     with pytest.raises(ExportError, match=r"differs from torch by .*, expected at most 1e-04"):
-        refuse_disagreement(net, POWERSET, tmp_path / "net.onnx")
+        compare_with_torch(net, POWERSET, tmp_path / "net.onnx")
 
 
 # On audio
 
 
-def test_silence_is_nobody(session):
+def test_silence_is_no_speaker(session):
     (logp,) = session.run(["logp"], {"wav": np.zeros((1, 1, CHUNK_SAMPLES), np.float32)})
     assert np.exp(logp[0, :, 0]).min() > 0.9
 

@@ -1,6 +1,6 @@
-"""What the networks that are served take and give, and which of them are exported by us.
+"""Inputs and outputs of the networks that are served, and which of them this project exports.
 
-Data only: to read it, torch, ONNX and ONNX Runtime need not be imported.
+Data only: reading it imports neither torch nor ONNX.
 """
 
 from __future__ import annotations
@@ -13,22 +13,23 @@ CHUNK_FRAMES = 589
 POWERSET_CLASSES = 7
 
 Shape = tuple[int, ...]
+Axes = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
 class Interface:
-    """Name and axes of a network's one input and one output.
+    """Name and axes of a network's one input and one output; the first axis is the batch.
 
-    Of the axes an upper-case word is one that must be free, a lower-case word one that may be
-    anything but always the same, a number one that must be exactly that. The first is the batch.
+    An upper-case word is an axis that must be free, a lower-case word one of any constant size, a
+    number one of exactly that size.
     """
 
-    network: str  # for people
+    network: str  # for messages
     input_name: str
-    input_axes: tuple[str | int, ...]
+    input_axes: Axes
     output_name: str
-    output_axes: tuple[str | int, ...]
-    tried_shapes: tuple[Shape, ...]  # of the inputs of the trial runs before installation
+    output_axes: Axes
+    trial_shapes: tuple[Shape, ...]  # inputs of the trial runs before installation
 
 
 SPEAKER = Interface(
@@ -37,7 +38,7 @@ SPEAKER = Interface(
     input_axes=("B", "T", N_MELS),
     output_name="embs",
     output_axes=("B", "dim"),
-    tried_shapes=((1, 148, N_MELS), (3, 200, N_MELS)),
+    trial_shapes=((1, 148, N_MELS), (3, 200, N_MELS)),
 )
 
 SEGMENTATION = Interface(
@@ -46,17 +47,17 @@ SEGMENTATION = Interface(
     input_axes=("B", 1, CHUNK_SAMPLES),
     output_name="logp",
     output_axes=("B", CHUNK_FRAMES, POWERSET_CLASSES),
-    tried_shapes=((1, 1, CHUNK_SAMPLES), (3, 1, CHUNK_SAMPLES)),
+    trial_shapes=((1, 1, CHUNK_SAMPLES), (3, 1, CHUNK_SAMPLES)),
 )
 
 
 @dataclass(frozen=True)
 class ExportedNetwork:
-    """A network whose code is here and which is exported from a public checkpoint."""
+    """A network of this package that is exported from a public checkpoint."""
 
-    module: str  # of this package: where its code is
+    module: str  # of this package, with the network's code
     interface: Interface
-    compared_shapes: tuple[Shape, ...]  # of the inputs on which the export is held against torch
+    compared_shapes: tuple[Shape, ...]  # inputs for which the export is compared with torch
 
 
 CAMPPLUS = ExportedNetwork(

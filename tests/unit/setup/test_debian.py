@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
-import shutil
-import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
 
 from file_server import serving
-from setup.fetching import Artifact, FetchError
-from setup.fetching_debian import fetch_from_debian, read_deb_member
+from setup.debian import fetch_from_debian, read_deb_member
+from setup.fetching import Artifact, SetupError
 
 MEMBER = "usr/lib/tool/tool.pl"
 CONTENT = b"#!/usr/bin/perl\nprint 1;\n"
@@ -27,6 +25,9 @@ def deb(content: bytes = CONTENT, compression: str = "xz") -> bytes:
         entry = tarfile.TarInfo(f"./{MEMBER}")
         entry.size = len(content)
         tar.addfile(entry, io.BytesIO(content))
+        folder = tarfile.TarInfo("./usr/lib/folder")
+        folder.type = tarfile.DIRTYPE
+        tar.addfile(folder)
     members = [
         ("debian-binary", b"2.0\n"),
         ("control.tar.xz", b"odd"),
@@ -48,68 +49,75 @@ def artifact(**fields):
 
 @pytest.fixture
 def bare_path(tmp_path, monkeypatch):
-    """Make the PATH one empty folder: no apt, no dpkg, no installed tool."""
+    """A PATH of one empty folder: no apt, no dpkg, no installed tool."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
     return folder
 
 
-def script(path: Path, body: str) -> None:
+def write_script(path: Path, body: str) -> None:
     path.write_text(f"#!/bin/sh\nset -e\nPATH=/usr/bin:/bin\n{body}\n", encoding="utf-8")
     path.chmod(0o755)
 
 
-def fake_apt(folder: Path, tmp_path: Path, condition: str) -> None:
-    """Plant an apt-get that downloads a package if `condition` holds, and a dpkg-deb."""
+def write_fake_apt(folder: Path, tmp_path: Path, condition: str) -> None:
+    """Write an apt-get that downloads a package if `condition` holds, and a dpkg-deb."""
     (tmp_path / "content").write_bytes(CONTENT)
-    script(
+    write_script(
         folder / "apt-get",
         f'case "$*" in *update) exit 0;; esac\n'
         f'{condition} || {{ echo "E: Unable to locate package tool" >&2; exit 100; }}\n'
         f"echo package > tool_1.deb",
     )
-    script(folder / "dpkg-deb", f'mkdir -p "$3/usr/lib/tool"; cp {tmp_path}/content "$3/{MEMBER}"')
+    write_script(
+        folder / "dpkg-deb", f'mkdir -p "$3/usr/lib/tool"; cp {tmp_path}/content "$3/{MEMBER}"'
+    )
+
+
+# The package
 
 
 @pytest.mark.parametrize("compression", ["xz", "gz"])
-def test_member_is_read_from_a_package_with_the_standard_library(compression):
-    assert read_deb_member(deb(compression=compression), MEMBER, "x.deb") == CONTENT
+def test_member_is_read_without_dpkg(tmp_path, compression):
+    (tmp_path / "x.deb").write_bytes(deb(compression=compression))
+    assert read_deb_member(tmp_path / "x.deb", MEMBER, "x.deb") == CONTENT
 
 
-@pytest.mark.parametrize("damaged", [b"", b"<html>", deb()[:200], deb()[:-150], b"!<arch>\n" * 20])
-def test_damaged_package_is_one_sentence(damaged):
-    with pytest.raises(FetchError, match=r"x\.deb is no Debian package with usr/lib/tool/tool.pl"):
-        read_deb_member(damaged, MEMBER, "x.deb")
+@pytest.mark.parametrize(
+    "damaged", [b"", b"<html>", deb()[:70], deb()[:200], deb()[:-150], b"!<arch>\n" * 20]
+)
+def test_damaged_package_is_one_sentence(tmp_path, damaged):
+    (tmp_path / "x.deb").write_bytes(damaged)
+    with pytest.raises(SetupError, match=r"x\.deb is not a Debian package that contains usr/lib"):
+        read_deb_member(tmp_path / "x.deb", MEMBER, "x.deb")
 
 
-def test_package_without_the_member_is_refused():
-    with pytest.raises(FetchError, match="is no Debian package with usr/other in it"):
-        read_deb_member(deb(), "usr/other", "x.deb")
+@pytest.mark.parametrize(
+    ("member", "reason"),
+    [("usr/other", "not a Debian package that contains"), ("usr/lib/folder", "is not a file")],
+)
+def test_package_without_the_member_is_refused(tmp_path, member, reason):
+    (tmp_path / "x.deb").write_bytes(deb())
+    with pytest.raises(SetupError, match=reason):
+        read_deb_member(tmp_path / "x.deb", member, "x.deb")
+
+
+# The ways
 
 
 def test_installed_copy_comes_first(bare_path, tmp_path):
-    (tmp_path / "installed.pl").write_bytes(CONTENT)
-    way = fetch_from_debian(
-        artifact(installed=(str(tmp_path / "installed.pl"),)), tmp_path / "t.pl"
-    )
-    assert way == str(tmp_path / "installed.pl")
+    installed = tmp_path / "installed.pl"
+    installed.write_bytes(CONTENT)
+    way = fetch_from_debian(artifact(installed=(str(installed),)), tmp_path / "t.pl")
+    assert way == str(installed)
     assert (tmp_path / "t.pl").read_bytes() == CONTENT
 
 
 def test_copy_on_the_path_is_found(bare_path, tmp_path):
-    script(bare_path / "tool.pl", "")
+    write_script(bare_path / "tool.pl", "")
     (bare_path / "tool.pl").write_bytes(CONTENT)
     assert fetch_from_debian(artifact(), tmp_path / "t.pl") == str(bare_path / "tool.pl")
-
-
-def test_other_build_that_is_installed_is_passed_over(bare_path, tmp_path):
-    (tmp_path / "installed.pl").write_bytes(b"another version")
-    with serving({"tool.deb": deb()}) as server:
-        url = f"{server.url}/tool.deb"
-        wanted = artifact(installed=(str(tmp_path / "installed.pl"),), debs=(url,))
-        assert fetch_from_debian(wanted, tmp_path / "t.pl") == url
-    assert (tmp_path / "t.pl").read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize(
@@ -125,23 +133,26 @@ def test_other_build_that_is_installed_is_passed_over(bare_path, tmp_path):
 def test_apt_downloads_with_the_systems_lists_or_with_fresh_ones(
     bare_path, tmp_path, condition, way
 ):
-    fake_apt(bare_path, tmp_path, condition)
+    write_fake_apt(bare_path, tmp_path, condition)
     assert fetch_from_debian(artifact(), tmp_path / "t.pl") == way
     assert (tmp_path / "t.pl").read_bytes() == CONTENT
 
 
-def test_next_url_is_tried_when_one_fails(bare_path, tmp_path):
+def test_other_builds_are_skipped_until_one_matches(bare_path, tmp_path):
+    (tmp_path / "installed.pl").write_bytes(b"another version")
     with serving({"good.deb": deb(), "bad.deb": deb(b"another version")}) as server:
         debs = tuple(f"{server.url}/{name}.deb" for name in ("absent", "bad", "good"))
-        assert fetch_from_debian(artifact(debs=debs), tmp_path / "t.pl") == debs[2]
+        wanted = artifact(installed=(str(tmp_path / "installed.pl"),), debs=debs)
+        assert fetch_from_debian(wanted, tmp_path / "t.pl") == debs[2]
         assert server.asked == ["absent.deb", "bad.deb", "good.deb"]
+    assert (tmp_path / "t.pl").read_bytes() == CONTENT
 
 
-def test_every_reason_is_told_when_no_way_works(bare_path, tmp_path):
-    fake_apt(bare_path, tmp_path, "false")
+def test_message_has_the_reason_of_every_way(bare_path, tmp_path):
+    write_fake_apt(bare_path, tmp_path, "false")
     with serving({"bad.deb": deb(b"another version")}) as server:
         wanted = artifact(installed=("/nowhere/tool.pl",), debs=(f"{server.url}/bad.deb",))
-        with pytest.raises(FetchError, match=r"cannot get tool\.pl by any way") as caught:
+        with pytest.raises(SetupError, match=r"cannot get tool\.pl by any way") as caught:
             fetch_from_debian(wanted, tmp_path / "t.pl")
     message = str(caught.value)
     assert "no /nowhere/tool.pl" in message
@@ -149,11 +160,3 @@ def test_every_reason_is_told_when_no_way_works(bare_path, tmp_path):
     assert f"expected {SHA}" in message
     assert "\n" not in message
     assert not (tmp_path / "t.pl").exists()
-
-
-def test_fetch_script_names_what_is_there():
-    bash = shutil.which("bash")
-    assert bash is not None
-    fetch_sh = Path(__file__).parents[3] / "external_tools" / "fetch.sh"
-    done = subprocess.run([bash, fetch_sh, "--list"], capture_output=True, text=True, check=True)
-    assert "md-eval: md-eval.pl" in done.stdout

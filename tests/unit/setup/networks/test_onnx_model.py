@@ -1,4 +1,4 @@
-"""What counts as a model that can be served: its tensors, and what it gives on a trial."""
+"""Which ONNX files can be served: their tensors, and their output in a trial run."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from setup.networks.onnx_interface import InterfaceError, check_onnx
-from setup.networks.served import SEGMENTATION, SPEAKER
+from setup.networks.interfaces import SEGMENTATION, SPEAKER
+from setup.networks.onnx_model import InterfaceError, check_onnx
 
 
 def graph(feats, embs, op="ReduceMean", kind=TensorProto.FLOAT, **attributes):
