@@ -38,7 +38,7 @@ from urllib.parse import urlsplit
 import soundfile
 from tqdm import tqdm
 
-from formats.rttm_lines import is_turn, read_rttm
+from formats.rttm import is_turn, read_rttm
 from setup.downloading import download, require_space
 from setup.fetching import (
     PROJECT,
