@@ -12,7 +12,7 @@ from pathlib import Path
 import requests
 
 from web.gateway import Gateway
-from web.serving import uvicorn_server
+from web.serving import make_server
 from web.settings import Settings
 
 WITHIN_S = 60
@@ -110,7 +110,7 @@ class Serving(Caller):
 def serving(settings: Settings, clock: Callable[[], float] = time.time) -> Iterator[Serving]:
     """Serve while the block runs; as after SIGTERM at its end."""
     gateway = Gateway(replace(settings, port=0), clock)
-    server = uvicorn_server(gateway.settings, gateway)
+    server = make_server(gateway.settings, gateway)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

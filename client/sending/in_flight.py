@@ -31,6 +31,10 @@ from inputs.recordings import Recording
 from sending.outcome import Answer, Failure, Outcome
 
 
+class CancelledError(Exception):
+    """Work ended early because its caller asked for that."""
+
+
 @contextlib.contextmanager
 def noted_interrupt() -> Iterator[Callable[[], bool]]:
     """Turn Ctrl-C into a note as long as the block runs; a second Ctrl-C ends the program at once.
@@ -39,6 +43,11 @@ def noted_interrupt() -> Iterator[Callable[[], bool]]:
     ------
     Callable[[], bool]
         Tells whether Ctrl-C was pressed.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        In place of a CancelledError, which work in the block raises once it sees the note.
     """
     noted = threading.Event()
 
@@ -52,6 +61,8 @@ def noted_interrupt() -> Iterator[Callable[[], bool]]:
     before = signal.signal(signal.SIGINT, note)
     try:
         yield noted.is_set
+    except CancelledError as error:
+        raise KeyboardInterrupt from error
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -207,7 +218,7 @@ def diarize_all(
     jobs : int
         Greatest number in flight, at least 1. One that waits to be sent again counts.
     interrupted : Callable[[], bool]
-        Tells whether the user wants to stop; looked at between steps, never inside gRPC's code.
+        Tells whether the caller wants to stop; looked at between steps, never inside gRPC's code.
     retries : Retries | None
         Decides which failures are sent again; by default none is.
 
@@ -218,7 +229,7 @@ def diarize_all(
 
     Raises
     ------
-    KeyboardInterrupt
+    CancelledError
         Soon after `interrupted` says so.
     """
     under_way = _UnderWay(diarizer, load, interrupted, retries or Retries(0))
@@ -286,4 +297,4 @@ class _UnderWay:
 
     def _stop_if_interrupted(self) -> None:
         if self._interrupted():
-            raise KeyboardInterrupt
+            raise CancelledError

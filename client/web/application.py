@@ -1,33 +1,40 @@
-"""The app: routes, errors, surroundings, and the page's files where there are some."""
+"""The FastAPI app: routes, error handlers, middleware, and the files of the page."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from hashlib import sha256
+from http import HTTPStatus
 from pathlib import Path
+from string import Template
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.types import Scope
 
-from web import routes_diarize, routes_health, routes_jobs, routes_view
-from web.corrections import Correction
-from web.error_handlers import install_error_handlers
+from viewer.page import FOLDER, VIEWER_SCRIPTS, VIEWER_STYLES
+from web.api import diarize, jobs, service
+from web.api.documents import extend_openapi
 from web.gateway import Gateway
-from web.middleware import add_surroundings
-from web.openapi import complete
-from web.page_files import add_page
-from web.problems import ProblemDocument
+from web.http.middleware import GatewayMiddleware
+from web.http.problems import install_error_handlers
 
-PAGE = Path(__file__).with_name("page")  # frame.html and all that it loads
 VERSION = "1"
-_SCHEMA_PLACE = "#/components/schemas/{model}"
+PAGE_FOLDER = Path(__file__).with_name("page")  # frame.html and the files it loads
+# The paths of the page's files. Not "/": that would answer wrong methods of other routes.
+PAGE, VIEWER = "page", "viewer"
+_FILE_TYPES = (".js", ".css", ".svg")
+_REVALIDATE = {"Cache-Control": "no-cache"}  # files of two versions must not meet after an update
 
 
-def application(gateway: Gateway, page: Path = PAGE) -> FastAPI:
-    """Put the app together; the gateway works as long as it is served."""
+def make_app(gateway: Gateway) -> FastAPI:
+    """Make the app; the gateway starts and stops with it."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(gateway.start)
-        sweeping = asyncio.create_task(gateway.sweep_for_ever())
+        sweeping = asyncio.create_task(gateway.sweep())
         try:
             yield
         finally:
@@ -41,24 +48,48 @@ def application(gateway: Gateway, page: Path = PAGE) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # these pages load scripts of other sites
         redoc_url=None,
-        redirect_slashes=False,  # one path for each thing, and no guess at our own address
+        redirect_slashes=False,  # a redirect would have to guess our own address
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.gateway = gateway
     install_error_handlers(app)
-    for routes in (routes_diarize, routes_jobs, routes_view, routes_health):
+    for routes in (diarize, jobs, service):
         app.include_router(routes.router)
-    complete(app, _schemas(), bool(gateway.settings.api_keys))
-    if page.is_dir():
-        add_page(app, page)
-    add_surroundings(app, gateway)
+    extend_openapi(app, needs_key=bool(gateway.settings.api_keys))
+    _add_page(app)
+    app.add_middleware(GatewayMiddleware, gateway=gateway)
     return app
 
 
-def _schemas() -> dict[str, dict[str, object]]:
-    found: dict[str, dict[str, object]] = {}
-    for model in (ProblemDocument, Correction):
-        schema = model.model_json_schema(ref_template=_SCHEMA_PLACE)
-        found |= schema.pop("$defs", {})
-        found[model.__name__] = schema
-    return found
+def _add_page(app: FastAPI) -> None:
+    """Serve the page at `/`, and all that it loads."""
+    text = _frame()
+    headers = {**_REVALIDATE, "ETag": f'"{sha256(text.encode()).hexdigest()[:32]}"'}
+
+    @app.get("/", include_in_schema=False)
+    async def index(request: Request) -> Response:
+        if request.headers.get("if-none-match") == headers["ETag"]:
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return HTMLResponse(text, headers=headers)
+
+    app.mount(f"/{VIEWER}", _PageFiles(directory=FOLDER), name=VIEWER)
+    app.mount(f"/{PAGE}", _PageFiles(directory=PAGE_FOLDER), name=PAGE)
+
+
+def _frame() -> str:
+    """Insert the viewer's files into the page's frame, in their order."""
+    styles = [f'<link rel="stylesheet" href="{VIEWER}/{name}">' for name in VIEWER_STYLES]
+    scripts = [f'<script defer src="{VIEWER}/{name}"></script>' for name in VIEWER_SCRIPTS]
+    frame = (PAGE_FOLDER / "frame.html").read_text(encoding="utf-8")
+    return Template(frame).substitute(viewer="\n".join([*styles, *scripts]))
+
+
+class _PageFiles(StaticFiles):
+    """The scripts, styles and icons of a folder, and nothing else in it."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        if not path.endswith(_FILE_TYPES):
+            path = ""  # not a file: 404
+        answer = await super().get_response(path, scope)
+        answer.headers.update(_REVALIDATE)
+        return answer

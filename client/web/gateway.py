@@ -1,4 +1,4 @@
-"""All that the routes need, put together once."""
+"""The parts that the routes share, and the admission of uploads."""
 
 import asyncio
 import contextlib
@@ -12,33 +12,29 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from sending.service import Service, ServiceError
-from web.estimates import Load, Pace, remaining_s
-from web.guards import refuse_without_key
-from web.jobs import Job
-from web.limits import TokenBuckets, client_name
-from web.metrics import Metrics
-from web.problems import ProblemError, later
-from web.running import Runner
+from web.http.access import RateLimiter, client_name, require_key
+from web.http.metrics import Metrics
+from web.http.problems import ProblemError, retry_later
+from web.jobs.runner import Pace, Runner
+from web.jobs.store import Job, JobStore, State
+from web.jobs.uploads import declared_bytes
+from web.jobs.views import SharedWork, Views
+from web.jobs.work_folder import WorkFolder
 from web.settings import Settings
-from web.shared_work import SharedWork
-from web.store import JobStore
-from web.uploads import declared_bytes
-from web.viewing import Views
-from web.work_folder import WorkFolder
 
 log = logging.getLogger("diarization_web")
 
 SWEEP_EVERY_S = 30.0
-BUSY_WAIT_S = 10.0  # a guess: when to come again where all places are taken
+RETRY_AFTER_S = 10.0  # a guess, when all places are taken
 
 
 class Gateway:
-    """The gateway's parts.
+    """The parts of a gateway.
 
     Parameters
     ----------
     settings : Settings
-        All that it was told.
+        All settings.
     clock : Callable[[], float]
         Seconds since the epoch, by which jobs expire.
 
@@ -55,137 +51,127 @@ class Gateway:
         self.store = JobStore(self.folder, settings.keep_s, clock)
         self.runner = Runner(settings, self.store)
         self.views = Views(self.folder)
-        self.pace = Pace()
-        self.metrics = Metrics(self.store.counts, self.store.stored_bytes)
-        self.store.on_end = self._ended
-        self._checking = SharedWork(1)
-        self._buckets = TokenBuckets(settings.rate_per_minute)
-        self._uploads: Counter[str] = Counter()  # under way, by client
-        self._coming_bytes = 0
+        self.metrics = Metrics(self.store)
+        self.store.on_end = self._on_end
+        self._pace = Pace()
+        self._checks = SharedWork(1)
+        self._rates = RateLimiter(settings.rate_per_minute)
+        self._uploads: Counter[str] = Counter()  # in progress, by client
+        self._received_bytes = 0  # of uploads in progress
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Begin to work, first on what an earlier gateway left."""
+        """Start to work, first on the jobs of an earlier gateway."""
         for job in self.store.load():
             self.runner.submit(job)
         self.runner.start()
 
     def stop(self) -> None:
-        """Break off all work, and leave the folder to the next gateway."""
+        """Cancel all work, and release the folder."""
         self.runner.stop()
         self.views.close()
-        self._checking.close()
+        self._checks.close()
         self.store.close()
 
-    async def sweep_for_ever(self) -> None:
-        """Remove jobs when their time is over, whether somebody asks for them or not."""
+    async def sweep(self) -> None:
+        """Remove expired jobs, until cancelled."""
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
             try:
                 await asyncio.to_thread(self.store.expire)
             except OSError:
-                log.exception("cannot remove what has expired")
+                log.exception("cannot remove expired jobs")
 
-    def refuse_unwanted(self, request: Request) -> None:
-        """Refuse an upload before any of it is read.
+    def admit(self, request: Request) -> None:
+        """Check the rate and the key of an upload before its body is read.
 
         Raises
         ------
         ProblemError
-            429 from a client that comes too often, 401 without a key.
+            429 from a client that uploads too often, 401 without a key.
         """
-        wait_s = self._buckets.take(_client(request))
+        wait_s = self._rates.take(_client(request))
         if wait_s:
-            most = self.settings.rate_per_minute
-            raise later(429, f"more than {most} uploads a minute from this address", wait_s)
-        refuse_without_key(request.headers, self.settings.api_keys)
+            limit = self.settings.rate_per_minute
+            raise retry_later(429, f"more than {limit} uploads a minute from this address", wait_s)
+        require_key(request.headers, self.settings.api_keys)
 
     @contextlib.contextmanager
-    def place(self, request: Request) -> Iterator[Callable[[int], None]]:
-        """Hold a place for an upload, and room on the disk for what of it has arrived.
+    def upload_slot(self, request: Request) -> Iterator[Callable[[int], None]]:
+        """Occupy a place for an upload, and disk space for the part that has been received.
 
         Yields
         ------
         Callable[[int], None]
-            Must be called with the number of bytes that arrive; ProblemError 503 where there is no
-            room for them any more.
+            To be called with the number of bytes received; ProblemError 503 if there is no space
+            for them.
 
         Raises
         ------
         ProblemError
-            429 or 503 where there is no place, 503 where there is no room for the whole upload.
+            429 or 503 if there is no place, 503 if there is no space for the declared length.
         """
-        client, n_arrived = _client(request), 0
+        client, n_received = _client(request), 0
 
-        def arrived(n_bytes: int) -> None:
-            nonlocal n_arrived
+        def reserve(n_bytes: int) -> None:
+            nonlocal n_received
             with self._lock:
-                self._refuse_without_room(n_bytes)
-                self._coming_bytes += n_bytes
-                n_arrived += n_bytes
+                self._require_space(n_bytes)
+                self._received_bytes += n_bytes
+                n_received += n_bytes
 
         with self._lock:
-            self._refuse_without_place(client)
+            self._require_place(client)
             declared = declared_bytes(request) or 0
-            self._refuse_without_room(min(declared, self.settings.most_upload_bytes))
+            self._require_space(min(declared, self.settings.max_upload_bytes))
             self._uploads[client] += 1
         try:
-            yield arrived
+            yield reserve
         finally:
             with self._lock:
-                self._uploads -= Counter([client])  # of a client without uploads nothing is left
-                self._coming_bytes -= n_arrived
+                self._uploads -= Counter([client])  # drops a client without uploads
+                self._received_bytes -= n_received
 
-    def _refuse_without_place(self, client: str) -> None:
-        settings = self.settings
-        if self._uploads[client] >= settings.most_uploads:
-            most = settings.most_uploads
-            raise later(
-                429,
-                f"{most} uploads from this address are under way, expected no more",
-                BUSY_WAIT_S,
-            )
+    def _require_place(self, client: str) -> None:
+        limit = self.settings.max_client_uploads
+        if self._uploads[client] >= limit:
+            detail = f"{limit} uploads from this address are in progress, expected no more"
+            raise retry_later(429, detail, RETRY_AFTER_S)
         n_uploads, n_waiting = self._uploads.total(), self.runner.n_waiting
-        most = settings.most_waiting + settings.n_at_once
-        if n_uploads + n_waiting >= most:
-            raise later(
+        limit = self.settings.max_waiting + self.settings.n_workers
+        if n_uploads + n_waiting >= limit:
+            raise retry_later(
                 503,
-                f"{n_waiting} recordings wait and {n_uploads} uploads are under way, expected at "
-                f"most {most} together",
-                BUSY_WAIT_S,
+                f"{n_waiting} recordings wait and {n_uploads} uploads are in progress, expected at "
+                f"most {limit} together",
+                RETRY_AFTER_S,
             )
 
-    def _refuse_without_room(self, n_bytes: int) -> None:
-        most, kept_bytes = self.settings.most_stored_bytes, self.store.stored_bytes()
-        if kept_bytes + self._coming_bytes + n_bytes > most:
-            raise later(
+    def _require_space(self, n_bytes: int) -> None:
+        limit, kept_bytes = self.settings.max_stored_bytes, self.store.stored_bytes()
+        if kept_bytes + self._received_bytes + n_bytes > limit:
+            raise retry_later(
                 503,
-                f"of {most} bytes for recordings, {kept_bytes} are kept until they expire, and "
-                f"{self._coming_bytes} have come of uploads: no room for {n_bytes} more",
-                BUSY_WAIT_S,
+                f"of {limit} bytes for recordings, {kept_bytes} are kept until they expire and "
+                f"{self._received_bytes} belong to uploads in progress: no room for {n_bytes} more",
+                RETRY_AFTER_S,
             )
 
     def remove(self, job: Job) -> None:
-        """Break off what is under way, and leave nothing of the job."""
+        """Cancel a job, and remove all its files."""
         self.runner.cancel(job)
-        self.store.forget(job)
+        self.store.remove(job)
 
     def remaining_s(self, job: Job) -> float | None:
-        """Estimate when a job will be done; None where its length is not known, or it has ended."""
+        """Estimate when a job will be done; None if its length is unknown or it has ended."""
         if job.has_ended or job.audio_s is None:
             return None
-        now_s = self.clock()
-        working, before = self.runner.before(job)
-        running_s = None if job.started_s is None else now_s - job.started_s
-        load = Load(
-            [(each.audio_s or 0.0, now_s - (each.started_s or now_s)) for each in working],
-            [each.audio_s or 0.0 for each in before],
-        )
-        return remaining_s(self.pace, job.audio_s, running_s, load, self.settings.n_at_once)
+        ahead = self.runner.ahead_of(job)
+        return self._pace.remaining_s(job, self.clock(), ahead, self.settings.n_workers)
 
     async def check_triton(self) -> None:
-        """Ask whether the model is ready; ProblemError 503 where it is not."""
-        await self._checking.done("", self._check_triton)
+        """Check that the model is ready; ProblemError 503 if it is not."""
+        await self._checks.run("", self._check_triton)
 
     def _check_triton(self) -> None:
         settings = self.settings
@@ -196,10 +182,10 @@ class Gateway:
             log.warning("not ready: %s", error)
             raise ProblemError(503, "the diarization server is not ready") from error
 
-    def _ended(self, job: Job) -> None:
+    def _on_end(self, job: Job) -> None:
         self.metrics.job(job)
-        if job.state == "done":
-            self.pace.learn(job.audio_s, job.work_s)
+        if job.state == State.DONE:
+            self._pace.learn(job.audio_s, job.work_s)
 
 
 def _client(request: Request) -> str:
@@ -207,8 +193,8 @@ def _client(request: Request) -> str:
 
 
 def _gateway(request: Request) -> Gateway:
-    found: Gateway = request.app.state.gateway
-    return found
+    gateway: Gateway = request.app.state.gateway
+    return gateway
 
 
 TheGateway = Annotated[Gateway, Depends(_gateway)]

@@ -1,4 +1,4 @@
-"""The program: from options to a server that runs until Ctrl-C or SIGTERM."""
+"""The program: an HTTP server that runs until Ctrl-C or SIGTERM."""
 
 import asyncio
 import logging
@@ -8,49 +8,48 @@ import sys
 from collections.abc import Sequence
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol  # the one that limits headers
+from uvicorn.protocols.http.h11_impl import H11Protocol  # it limits the size of headers
 
 from sending.access import AccessError
-from web.application import application
+from web.application import make_app
 from web.gateway import Gateway
-from web.guards import KeyFileError
-from web.options import parsed_settings
-from web.settings import Settings
-from web.uploads import LEAST_BYTES_PER_S
-from web.work_folder import WorkFolderError
+from web.http.access import KeyFileError
+from web.jobs.uploads import MIN_BYTES_PER_S
+from web.jobs.work_folder import WorkFolderError
+from web.settings import Settings, parse_settings
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
-GRACE_S = 10  # for answers under way when it is stopped
-REQUEST_WITHIN_S = 10.0  # the header of a request, from its connection or the answer before
-READ_WITHIN_S = 60.0  # some of an answer
+SHUTDOWN_WITHIN_S = 10  # for answers in progress
+REQUEST_WITHIN_S = 10.0  # a whole header, after the connection or the previous answer
+READ_WITHIN_S = 60.0  # some part of an answer
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve; returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
     try:
-        settings = parsed_settings(argv)
+        settings = parse_settings(argv)
         gateway = Gateway(settings)
     except (AccessError, KeyFileError, WorkFolderError) as error:
         print(f"app.py: {error}", file=sys.stderr)
         return USAGE
-    most_open = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most_open, most_open))  # of connections, too
-    server = uvicorn_server(settings, gateway)
+    max_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # connections count too
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max_files, max_files))
+    server = make_server(settings, gateway)
     try:
         server.run()
-    except SystemExit:  # uvicorn's way to say that it cannot listen; its log says why
+    except SystemExit:  # uvicorn cannot listen; its log says why
         return FAILED
-    except KeyboardInterrupt:  # uvicorn passes the signal on that ended it
+    except KeyboardInterrupt:  # uvicorn passes on the signal that stopped it
         return INTERRUPTED
     return OK if server.started else FAILED
 
 
 class _Connection(H11Protocol):
-    """Closes connections that only take up place, as uvicorn does not.
+    """Closes idle connections, which uvicorn keeps.
 
-    On which no request comes, or no whole header of one, or that does not read its answer. What is
-    left of the body of a request that was answered may come, but not slowly.
+    That is a connection without a request or a whole header, or whose answer is not read. The rest
+    of the body of an answered request is accepted, unless it is slow.
     """
 
     _n_received = 0
@@ -86,8 +85,8 @@ class _Connection(H11Protocol):
 
     def _end_waiting(self) -> None:
         if self.cycle and not self.cycle.response_complete:
-            return  # until its end
-        if self._n_received < LEAST_BYTES_PER_S * REQUEST_WITHIN_S:
+            return  # a request is in progress
+        if self._n_received < MIN_BYTES_PER_S * REQUEST_WITHIN_S:
             self.transport.close()
         else:
             self._wait_for_request()
@@ -101,7 +100,7 @@ class _Connection(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """Says when it is ready, and where."""
+    """Prints its address once it is ready."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -110,11 +109,11 @@ class _Server(uvicorn.Server):
             print(f"ready: http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
 
 
-def uvicorn_server(settings: Settings, gateway: Gateway) -> uvicorn.Server:
-    """Make the HTTP server. It logs no request: paths hold the secret ids of jobs."""
+def make_server(settings: Settings, gateway: Gateway) -> uvicorn.Server:
+    """Make the HTTP server. It logs no requests: paths contain the secret ids of jobs."""
     return _Server(
         uvicorn.Config(
-            application(gateway),
+            make_app(gateway),
             host=settings.host,
             port=settings.port,
             http=_Connection,
@@ -124,6 +123,6 @@ def uvicorn_server(settings: Settings, gateway: Gateway) -> uvicorn.Server:
             server_header=False,
             proxy_headers=bool(settings.trusted_proxies),
             forwarded_allow_ips=list(settings.trusted_proxies),
-            timeout_graceful_shutdown=GRACE_S,
+            timeout_graceful_shutdown=SHUTDOWN_WITHIN_S,
         )
     )

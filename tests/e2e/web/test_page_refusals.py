@@ -38,7 +38,7 @@ def test_a_file_that_is_no_audio_is_told(visit, gateway, tmp_path):
 
 
 def test_a_file_that_is_too_large_is_not_even_sent(visit, server, settings, sample):
-    with serving(replace(settings, url=server.url, most_upload_bytes=500_000)) as gateway:
+    with serving(replace(settings, url=server.url, max_upload_bytes=500_000)) as gateway:
         page = visit(gateway.url).page
         expect(page.get_by_text("up to 500 kB")).to_be_visible()
 

@@ -10,8 +10,7 @@ import yaml
 
 from container_files import CLIENT, ROOT, SERVER, WEB, replay, stages
 from server.triton_server import DRAIN_S, STOP_TIMEOUT_S, Ports
-from web.options import parsed_settings
-from web.settings import LOOPBACK_NAMES, Settings
+from web.settings import LOOPBACK_NAMES, Settings, parse_settings
 
 SERVING, (ASKING,), (GATEWAY,) = stages(SERVER)[-1], stages(CLIENT), stages(WEB)
 ALL_PORTS = {Ports().http, Ports().grpc, Ports().metrics}
@@ -109,7 +108,7 @@ def test_the_gateway_waits_for_the_server_and_is_open_to_this_machine_alone(serv
 
 def test_the_gateways_options_are_its_own(services):
     options = [*GATEWAY.command("ENTRYPOINT")[2:], *services["web"]["command"]]
-    settings = parsed_settings(options)
+    settings = parse_settings(options)
     assert settings.url == "server:8001"
     assert settings.host == "0.0.0.0"
     assert settings.allowed_hosts == (*LOOPBACK_NAMES, "localhost")  # its health check's too

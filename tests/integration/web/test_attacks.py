@@ -105,7 +105,7 @@ def test_a_damaged_correction_is_refused_with_the_way_out_of_it(damage, gateway,
 @pytest.mark.parametrize("escapes", ["%ff", "%ED%A0%80", "%C3%28"])
 def test_an_address_that_is_no_utf8_is_refused(escapes, gateway):
     for path in ("/v1/jobs/{}", "/{}", "/page/{}.js", "/livez?{}=1", "/livez?a={}"):
-        assert_problem(gateway.get(path.format(escapes)), 400, "no UTF-8")
+        assert_problem(gateway.get(path.format(escapes)), 400, "not UTF-8")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_an_address_that_is_no_utf8_is_refused(escapes, gateway):
 def test_a_field_that_is_no_utf8_is_refused(field, gateway):
     body = b"--x\r\nContent-Disposition: form-data; " + field + b"\r\n--x--\r\n"
 
-    assert_problem(gateway.ask("POST", "/v1/diarize", data=body, headers=FORM), 400, "no UTF-8")
+    assert_problem(gateway.ask("POST", "/v1/diarize", data=body, headers=FORM), 400, "not UTF-8")
 
 
 def test_the_name_of_a_file_may_be_any_bytes(gateway, wav):
@@ -241,7 +241,7 @@ def test_a_header_that_trickles_is_given_up(hasty, gateway):
 
 
 def test_who_is_refused_may_send_the_rest_but_not_slowly(hasty, gateway, monkeypatch):
-    monkeypatch.setattr(serving, "LEAST_BYTES_PER_S", 100)
+    monkeypatch.setattr(serving, "MIN_BYTES_PER_S", 100)
     with line_to(gateway) as line:
         line.sendall(ANSWERED)
         for _ in range(20):

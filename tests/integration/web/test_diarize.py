@@ -181,7 +181,7 @@ def test_neither_log_nor_problem_of_a_job_that_failed_tells_its_id(
     def refuse(path, **_):
         raise AudioError(f"{path}: cannot be read")
 
-    monkeypatch.setattr("web.running.encoded_bytes", refuse)
+    monkeypatch.setattr("web.jobs.runner.encoded_bytes", refuse)
     job = gateway.start(wav("call.wav"))
 
     document = gateway.ended(job)

@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 from formats.atomic_file import OutputError
 from gateways import assert_problem, serving, wait_until
 from integration.client_fake_server import one_turn
-from web import work_folder
+from web.jobs import work_folder
 
 FORM = {"Content-Type": "multipart/form-data; boundary=x"}
 
 
 def test_no_more_is_kept_than_may(settings, wav):
-    with serving(replace(settings, most_stored_bytes=800)) as gateway:
+    with serving(replace(settings, max_stored_bytes=800)) as gateway:
         job = gateway.start(wav("a.wav"))
         gateway.ended(job)
         refused = gateway.send(wav("a.wav"))
@@ -31,7 +31,7 @@ def full_disk(*_):
 
 
 def test_a_full_disk_is_told_and_passes(settings, wav, monkeypatch):
-    with serving(replace(settings, n_at_once=1)) as gateway:
+    with serving(replace(settings, n_workers=1)) as gateway:
         job = gateway.start(wav("a.wav"))
         gateway.ended(job)
         with monkeypatch.context() as patched:
@@ -51,7 +51,7 @@ def test_a_full_disk_is_told_and_passes(settings, wav, monkeypatch):
 def test_a_disk_that_is_full_once_a_job_waits_stops_no_worker(settings, triton, wav, monkeypatch):
     held = threading.Event()
     triton.reply = lambda call: held.wait(60) and one_turn(call)
-    with serving(replace(settings, n_at_once=1)) as gateway:
+    with serving(replace(settings, n_workers=1)) as gateway:
         jobs = [gateway.start(wav("a.wav")) for _ in range(2)]
         wait_until(lambda: triton.calls)
         with monkeypatch.context() as patched:
@@ -65,7 +65,7 @@ def test_a_disk_that_is_full_once_a_job_waits_stops_no_worker(settings, triton, 
 
 
 def test_what_has_come_of_an_upload_counts_as_kept(settings, wav):
-    with serving(replace(settings, most_stored_bytes=1000)) as gateway:
+    with serving(replace(settings, max_stored_bytes=1000)) as gateway:
         connection = http.client.HTTPConnection(urlsplit(gateway.url).netloc, timeout=60)
         connection.putrequest("POST", "/v1/diarize")
         connection.putheader("Content-Length", "900")
@@ -81,11 +81,11 @@ def test_what_has_come_of_an_upload_counts_as_kept(settings, wav):
         later = gateway.send(wav("a.wav"))
 
     assert before.status_code == later.status_code == 200
-    assert_problem(answers[-1], 503, "of 1000 bytes", "have come of uploads")
+    assert_problem(answers[-1], 503, "of 1000 bytes", "belong to uploads in progress")
 
 
 def test_an_upload_for_which_there_is_no_room_is_refused_before_it_comes(settings):
-    with serving(replace(settings, most_stored_bytes=1000)) as gateway:
+    with serving(replace(settings, max_stored_bytes=1000)) as gateway:
         connection = http.client.HTTPConnection(urlsplit(gateway.url).netloc, timeout=60)
         connection.putrequest("POST", "/v1/diarize")
         connection.putheader("Content-Length", "1001")
@@ -98,7 +98,7 @@ def test_an_upload_for_which_there_is_no_room_is_refused_before_it_comes(setting
 
 
 def test_an_upload_of_no_length_is_refused_once_there_is_no_room(settings):
-    with serving(replace(settings, most_stored_bytes=1000)) as gateway:
+    with serving(replace(settings, max_stored_bytes=1000)) as gateway:
         pieces = [b"--x\r\nContent-Disposition: form-data; name=file\r\n\r\n", *[bytes(100)] * 20]
         refused = gateway.ask("POST", "/v1/diarize", data=iter(pieces), headers=FORM)
         left = gateway.files()

@@ -11,8 +11,8 @@ from jsonschema import Draft202012Validator
 from gateways import Caller, Clock, assert_problem, serving, wait_until
 from integration.client_fake_server import RefusalError, one_turn
 from made_media import noise, write_media
-from web import corrections
-from web.corrections import MOST_SPEAKERS
+from web.jobs import results
+from web.jobs.results import MAX_SPEAKERS
 
 ANA = {"start_s": 0.25, "end_s": 0.75, "speaker": "Ana María"}
 
@@ -56,7 +56,7 @@ def test_a_recording_that_does_not_tell_its_length_counts_by_its_size(settings, 
 
 
 def test_a_job_is_described_from_its_queue_to_its_end(settings, triton, held, wav):
-    with serving(replace(settings, n_at_once=1)) as gateway:
+    with serving(replace(settings, n_workers=1)) as gateway:
         answer = gateway.send(
             wav("call.wav", 16_000), headers={"Prefer": "respond-async"}, num_speakers=2
         )
@@ -247,7 +247,7 @@ def test_a_name_is_kept_with_the_joiners_of_its_script(name, gateway, job):
 def test_more_speakers_than_anybody_hears_are_refused_and_the_most_are_kept(gateway, job):
     turns = [
         {"start_s": n / 1000, "end_s": (n + 1) / 1000, "speaker": f"S{n}"}
-        for n in range(MOST_SPEAKERS + 1)
+        for n in range(MAX_SPEAKERS + 1)
     ]
 
     answer = gateway.ask("PUT", f"{job}/turns", json={"turns": turns})
@@ -257,7 +257,7 @@ def test_more_speakers_than_anybody_hears_are_refused_and_the_most_are_kept(gate
 
 
 def test_as_many_speakers_as_were_found_are_kept(gateway, job, monkeypatch):
-    monkeypatch.setattr(corrections, "MOST_SPEAKERS", 0)
+    monkeypatch.setattr(results, "MAX_SPEAKERS", 0)
 
     answer = gateway.ask("PUT", f"{job}/turns", json={"turns": [ANA]})
 
@@ -288,7 +288,7 @@ def test_cancelling_stops_triton_and_removes_the_files(gateway, triton, held, wa
 
 
 def test_a_job_that_waits_is_cancelled_without_triton(settings, triton, held, wav):
-    with serving(replace(settings, n_at_once=1)) as gateway:
+    with serving(replace(settings, n_workers=1)) as gateway:
         gateway.start(wav("a.wav"))
         second = gateway.start(wav("b.wav"))
         wait_until(lambda: triton.calls)

@@ -11,7 +11,7 @@ import pytest
 
 from gateways import PROBLEM, Caller, assert_problem, serving, wait_until
 from integration.client_fake_server import one_turn
-from web import uploads
+from web.jobs import uploads
 
 KEY = "a-key-of-sixteen-or-more-bytes"
 LIMIT = 100_000
@@ -19,7 +19,7 @@ LIMIT = 100_000
 
 @pytest.fixture
 def small(settings):
-    with serving(replace(settings, most_upload_bytes=LIMIT)) as gateway:
+    with serving(replace(settings, max_upload_bytes=LIMIT)) as gateway:
         yield gateway
 
 
@@ -92,7 +92,7 @@ def test_a_body_goes_to_disk_as_it_comes(gateway):
 
 
 def test_a_body_that_stops_coming_is_given_up(gateway, monkeypatch):
-    monkeypatch.setattr(uploads, "WITHIN_S", 0.1)
+    monkeypatch.setattr(uploads, "PERIOD_S", 0.1)
     connection = http.client.HTTPConnection(urlsplit(gateway.url).netloc, timeout=60)
     connection.putrequest("POST", "/v1/diarize")
     connection.putheader("Content-Length", "1000")
@@ -105,8 +105,8 @@ def test_a_body_that_stops_coming_is_given_up(gateway, monkeypatch):
 
 
 def test_a_body_that_trickles_is_given_up_with_the_reason(gateway, monkeypatch):
-    monkeypatch.setattr(uploads, "WITHIN_S", 0.2)
-    monkeypatch.setattr(uploads, "LEAST_BYTES_PER_S", 100)
+    monkeypatch.setattr(uploads, "PERIOD_S", 0.2)
+    monkeypatch.setattr(uploads, "MIN_BYTES_PER_S", 100)
 
     def trickling():
         yield b"--x\r\n"
@@ -121,8 +121,8 @@ def test_a_body_that_trickles_is_given_up_with_the_reason(gateway, monkeypatch):
 
 
 def test_a_body_that_is_slow_but_not_too_slow_is_taken(gateway, wav, monkeypatch):
-    monkeypatch.setattr(uploads, "WITHIN_S", 0.5)
-    monkeypatch.setattr(uploads, "LEAST_BYTES_PER_S", 1000)
+    monkeypatch.setattr(uploads, "PERIOD_S", 0.5)
+    monkeypatch.setattr(uploads, "MIN_BYTES_PER_S", 1000)
     content = wav("a.wav", 1600).read_bytes()
 
     def slowly():
@@ -136,7 +136,7 @@ def test_a_body_that_is_slow_but_not_too_slow_is_taken(gateway, wav, monkeypatch
 
 
 def test_one_address_holds_no_more_uploads_at_a_time_than_it_may(settings, wav):
-    with serving(replace(settings, most_uploads=2)) as gateway:
+    with serving(replace(settings, max_client_uploads=2)) as gateway:
         held = [begun_upload(gateway, 10**6) for _ in range(2)]
         wait_until(lambda: len(gateway.files()) == 2)
         refused = gateway.send(wav("a.wav"))
@@ -145,13 +145,13 @@ def test_one_address_holds_no_more_uploads_at_a_time_than_it_may(settings, wav):
         later = gateway.send(wav("a.wav"))
         held.pop().close()
 
-    assert_problem(refused, 429, "2 uploads from this address are under way")
+    assert_problem(refused, 429, "2 uploads from this address are in progress")
     assert int(refused.headers["Retry-After"]) >= 1
     assert later.status_code == 200
 
 
 def test_uploads_hold_no_room_for_what_has_not_come(settings, wav):
-    room = {"most_stored_bytes": 1_000_000, "most_upload_bytes": 1_000_000, "most_uploads": 30}
+    room = {"max_stored_bytes": 1_000_000, "max_upload_bytes": 1_000_000, "max_client_uploads": 30}
     with serving(replace(settings, **room)) as gateway:
         held = [begun_upload(gateway, n_bytes) for n_bytes in [None, 900_000] * 10]
         wait_until(lambda: len(gateway.files()) == len(held))
@@ -253,7 +253,7 @@ def test_whoever_is_no_trusted_proxy_is_not_believed(settings, wav):
 def test_no_more_wait_than_may(settings, triton, wav):
     held = threading.Event()
     triton.reply = lambda call: held.wait(60) and one_turn(call)
-    with serving(replace(settings, n_at_once=1, most_waiting=1)) as gateway:
+    with serving(replace(settings, n_workers=1, max_waiting=1)) as gateway:
         first = gateway.start(wav("a.wav"))
         wait_until(lambda: gateway.state(first) == "running")
         waiting = [gateway.start(wav("a.wav")) for _ in range(2)]
@@ -263,7 +263,7 @@ def test_no_more_wait_than_may(settings, triton, wav):
             gateway.ended(job)
         later = gateway.send(wav("a.wav"))
 
-    assert_problem(refused, 503, "2 recordings wait and 0 uploads are under way", "at most 2")
+    assert_problem(refused, 503, "2 recordings wait and 0 uploads are in progress", "at most 2")
     assert int(refused.headers["Retry-After"]) >= 1
     assert later.status_code == 200
 

@@ -27,7 +27,7 @@ expected-statuses = ["2xx", "404", "409", "422"]
 @pytest.fixture
 def gateway(settings):
     """One that takes a tenth of a second for long, and wants a key."""
-    changed = {"long_s": 0.05, "api_keys": (KEY.encode(),), "most_waiting": 1000}
+    changed = {"long_s": 0.05, "api_keys": (KEY.encode(),), "max_waiting": 1000}
     with serving(replace(settings, **changed)) as running:
         yield running
 

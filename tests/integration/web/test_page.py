@@ -10,19 +10,19 @@ import pytest
 from formats import TOKENS
 from gateways import serving
 from server.triton_server import ROOT
-from web.jobs import State
-from web.negotiation import OFFERED
-from web.options import parsed_settings
+from web.api.answers import OFFERED
+from web.jobs.store import State
+from web.settings import parse_settings
 
 PAGE = (ROOT / "docs" / "web.md").read_text()
 BLOCKS = re.findall(r"^```bash\n(.*?)^```$", PAGE, re.M | re.S)
 KEY = "a-key-of-sixteen-or-more-bytes"
 LIMITS = {
-    "upload_mb": ("most_upload_bytes", 1_000_000),
+    "upload_mb": ("max_upload_bytes", 1_000_000),
     "long": ("long_s", 1),
-    "jobs": ("n_at_once", 1),
-    "most_waiting": ("most_waiting", 1),
-    "stored_mb": ("most_stored_bytes", 1_000_000),
+    "jobs": ("n_workers", 1),
+    "most_waiting": ("max_waiting", 1),
+    "stored_mb": ("max_stored_bytes", 1_000_000),
     "keep": ("keep_s", 1),
     "rate": ("rate_per_minute", 1),
     "timeout": ("timeout_s", 1),
@@ -69,11 +69,11 @@ def test_the_programs_flags_are_its_own(tmp_path):
     assert len(lines) == 2
     for line in lines:
         flags = line.replace("keys.txt", str(tmp_path / "keys.txt")).split()[2:]
-        assert parsed_settings(flags).api_keys == (KEY.encode(),)
+        assert parse_settings(flags).api_keys == (KEY.encode(),)
 
 
 def test_the_limits_have_the_defaults_of_the_page():
-    settings = parsed_settings([])
+    settings = parse_settings([])
     for name, (field, unit) in LIMITS.items():
         (told,) = re.findall(rf"^\| `--{name}` \| (\d+) \|", PAGE, re.M)
         assert getattr(settings, field) == int(told) * unit, name

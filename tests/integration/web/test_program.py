@@ -14,7 +14,7 @@ from gateways import Caller, assert_problem, serving, wait_until
 from integration.client_fake_server import one_turn
 from server.ports import Ports
 from server.triton_server import ROOT
-from web.store import MOST_STARTS
+from web.jobs.store import MAX_STARTS
 
 APP = ROOT / "client" / "web" / "app.py"
 
@@ -84,7 +84,7 @@ def test_a_gateway_that_is_stopped_lets_its_jobs_wait_for_the_next(settings, tri
     with serving(settings) as gateway:
         job = gateway.start(wav("call.wav"))
         wait_until(lambda: gateway.state(job) == "running")
-    for _ in range(MOST_STARTS):
+    for _ in range(MAX_STARTS):
         with serving(settings) as gateway:
             wait_until(lambda running=gateway: running.state(job) == "running")
     held.set()
@@ -98,7 +98,7 @@ def test_a_job_with_which_the_gateway_ends_again_and_again_is_given_up(settings,
         job = gateway.start(wav("call.wav"))
         gateway.ended(job)
     record = settings.work_dir / job.removeprefix("/v1/") / "job.json"
-    begun = {**json.loads(record.read_text()), "state": "running", "n_starts": MOST_STARTS}
+    begun = {**json.loads(record.read_text()), "state": "running", "n_starts": MAX_STARTS}
     record.write_text(json.dumps({**begun, "ended_s": None}))
 
     with serving(settings) as gateway:
@@ -149,8 +149,8 @@ def test_a_folder_that_others_may_read_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("", "holds no key"),
-        ("# nothing\n", "holds no key"),
+        ("", "has no key"),
+        ("# nothing\n", "has no key"),
         ("short\n", "at least 16 bytes"),
         (None, "cannot read"),
     ],

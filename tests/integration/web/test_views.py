@@ -16,7 +16,7 @@ from gateways import Caller, assert_problem, wait_until
 from made_media import noise, write_media
 from viewer.making import hear_into
 from viewer.page import VIEWER_SCRIPTS, VIEWER_STYLES
-from web import viewing
+from web.jobs import views
 
 ANA = {"start_s": 0.25, "end_s": 0.75, "speaker": "Ana María"}
 
@@ -86,7 +86,7 @@ def hearing(monkeypatch):
         assert held.go_on.wait(60)
         return hear_into(file, audio, stopped)
 
-    monkeypatch.setattr(viewing, "hear_into", hear)
+    monkeypatch.setattr(views, "hear_into", hear)
     yield held
     held.go_on.set()
 
@@ -95,8 +95,8 @@ def hearing(monkeypatch):
 def test_the_report_carries_the_sound_where_it_is_not_too_long(
     most_bytes, gateway, job, monkeypatch
 ):
-    monkeypatch.setattr(viewing, "MOST_EMBEDDED_BYTES", most_bytes)
-    monkeypatch.setattr(viewing, "PIECE_BYTES", 3000)
+    monkeypatch.setattr(views, "MOST_EMBEDDED_BYTES", most_bytes)
+    monkeypatch.setattr(views, "PIECE_BYTES", 3000)
 
     (carried,) = re.findall(r'id="sound"[^>]*>([^<]*)<', gateway.get(f"{job}/report").text)
 
@@ -109,13 +109,13 @@ def test_a_recording_is_heard_once_however_many_ask_and_holds_nobody_up(gateway,
     for other in others:
         gateway.ended(other)
     with ThreadPoolExecutor(60) as threads:
-        views = [threads.submit(Caller(gateway.url).get, f"{job}/view") for _ in range(50)]
-        views += [threads.submit(Caller(gateway.url).get, f"{other}/sound") for other in others]
-        wait_until(lambda: len(hearing.begun) == viewing.N_HEARD_AT_ONCE)
+        asked = [threads.submit(Caller(gateway.url).get, f"{job}/view") for _ in range(50)]
+        asked += [threads.submit(Caller(gateway.url).get, f"{other}/sound") for other in others]
+        wait_until(lambda: len(hearing.begun) == views.N_DECODERS)
 
         assert gateway.send(wav("a.wav")).status_code == 200
         hearing.go_on.set()
-        answers = [view.result() for view in views]
+        answers = [each.result() for each in asked]
 
     assert {answer.status_code for answer in answers} == {200}
     assert len(hearing.begun) == 3
@@ -141,7 +141,7 @@ def test_a_full_disk_is_not_told_as_a_job_that_is_gone(gateway, job, monkeypatch
     def full(*_):
         raise OSError(errno.ENOSPC, "no space")
 
-    monkeypatch.setattr(viewing, "hear_into", full)
+    monkeypatch.setattr(views, "hear_into", full)
 
     assert_problem(gateway.get(f"{job}/view"), 507, "no room")
     assert {path.name for path in gateway.files()} == {"audio", "job.json", "answer.json"}
@@ -161,7 +161,7 @@ def test_sound_and_waveform_go_with_the_job(gateway, job):
 
 def test_limits_are_told(gateway, settings):
     assert gateway.get("/v1/limits").json() == {
-        "most_upload_bytes": settings.most_upload_bytes,
+        "most_upload_bytes": settings.max_upload_bytes,
         "keep_s": settings.keep_s,
     }
 

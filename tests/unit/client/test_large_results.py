@@ -8,8 +8,7 @@ from formats import FORMATS, RTTM
 from formats.result import Result, Turn
 from viewer.document import Outline
 from viewer.making import page_of
-from web.corrections import MOST_TURNS
-from web.exports import rttm
+from web.jobs.results import MAX_TURNS, corrected_rttm
 
 REPORT = "report"
 N_NAMES = 10_000  # more than a correction may have
@@ -27,7 +26,8 @@ def report(made):
     return page_of(made, None, Outline(made.audio_ms, bytes(10)), b"")
 
 
-WRITERS = {REPORT: report, RTTM: rttm, **{token: each.text for token, each in FORMATS.items()}}
+TEXTS = {token: each.text for token, each in FORMATS.items()}
+WRITERS = {REPORT: report, RTTM: corrected_rttm, **TEXTS}
 
 
 def seconds(write, made):
@@ -39,7 +39,7 @@ def seconds(write, made):
 
 @pytest.fixture(scope="module")
 def large():
-    return result(MOST_TURNS, N_NAMES)
+    return result(MAX_TURNS, N_NAMES)
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -57,4 +57,4 @@ def test_ten_times_as_many_turns_and_names_take_about_ten_times_as_long(name):
 
 
 def test_a_report_in_which_thousands_talk_at_once_is_written_in_seconds():
-    assert seconds(report, result(MOST_TURNS, N_NAMES, length_ms=10_000_000)) < MOST_S
+    assert seconds(report, result(MAX_TURNS, N_NAMES, length_ms=10_000_000)) < MOST_S

@@ -8,10 +8,9 @@ import pytest
 from formats.atomic_file import OutputError
 from inputs.recordings import Recording
 from sending.outcome import Answer
-from web.jobs import State
-from web.problems import ProblemError
-from web.store import Arrived, JobStore
-from web.work_folder import WorkFolder, WorkFolderError
+from web.http.problems import ProblemError
+from web.jobs.store import Job, JobStore, State
+from web.jobs.work_folder import ANSWER, WorkFolder, WorkFolderError
 
 KEEP_S = 100
 
@@ -29,13 +28,23 @@ def store(folder, clock):
 
 
 @pytest.fixture
-def add(store, folder):
+def add(store, folder, clock):
     """A function that adds a job of an upload."""
 
     def made(transient=False):
         path = folder.uploads / "upload"
         path.write_bytes(b"RIFF")
-        return store.add(Arrived(path, 4, 1.0, "audio/wav", "call", {"mode": "full"}, transient))
+        job = Job(
+            recording_id="call",
+            options={"mode": "full"},
+            n_bytes=4,
+            audio_s=1.0,
+            media_type="audio/wav",
+            created_s=clock(),
+            transient=transient,
+        )
+        store.add(job, path)
+        return job
 
     return made
 
@@ -66,7 +75,7 @@ def test_a_job_that_somebody_corrects_keeps_its_whole_time(store, add, clock):
     store.begin(job)
     store.done(job, answer())
     clock.now_s += KEEP_S - 1
-    store.correct(job, store.kept(job).original)
+    store.correct(job, store.result(job).original)
     clock.now_s += KEEP_S - 1
     assert store.find(job.id) is job
     clock.now_s += 1
@@ -78,8 +87,8 @@ def test_a_job_that_somebody_corrects_keeps_its_whole_time(store, add, clock):
 def test_a_job_that_was_removed_meanwhile_is_not_corrected(store, add):
     job = add()
     store.done(job, answer())
-    original = store.kept(job).original
-    store.forget(job)
+    original = store.result(job).original
+    store.remove(job)
 
     with pytest.raises(ProblemError) as gone:
         store.correct(job, original)
@@ -93,11 +102,11 @@ def test_nothing_is_put_into_a_job_while_it_is_removed(store, add, folder, monke
 
     def removing(path, **_):
         with pytest.raises(OutputError):
-            folder.write_answer(job.id, b"")
+            folder.write(job.id, ANSWER, b"")
         tries.append(path)
 
-    monkeypatch.setattr("web.work_folder.shutil.rmtree", removing)
-    store.forget(job)
+    monkeypatch.setattr("web.jobs.work_folder.shutil.rmtree", removing)
+    store.remove(job)
 
     assert len(tries) == 1
 
@@ -107,7 +116,7 @@ def full_disk(*_):
 
 
 def test_on_a_full_disk_an_upload_leaves_nothing(store, add, folder, monkeypatch):
-    monkeypatch.setattr(folder, "write_record", full_disk)
+    monkeypatch.setattr(folder, "write", full_disk)
 
     with pytest.raises(OutputError):
         add()
@@ -118,7 +127,7 @@ def test_on_a_full_disk_an_upload_leaves_nothing(store, add, folder, monkeypatch
 
 def test_on_a_full_disk_a_job_ends_all_the_same(store, add, folder, monkeypatch):
     job = add()
-    monkeypatch.setattr(folder, "write_record", full_disk)
+    monkeypatch.setattr(folder, "write", full_disk)
 
     store.end(job, State.CANCELLED)
 
@@ -138,17 +147,17 @@ def test_what_is_on_disk_is_all_that_another_store_needs(store, add, folder, clo
     found = other.find(done.id)
     assert (found.state, found.audio_s) == (State.DONE, 2.5)
     assert found.ended.done()
-    assert other.kept(found).text("rttm") == answer().rttm.decode()
+    assert other.result(found).text("rttm") == answer().rttm.decode()
 
 
 def test_an_answer_kept_before_doubt_was_told_is_read(store, add, folder):
     job = add()
     store.done(job, answer())
-    kept = json.loads(folder.read_answer(job.id))
-    del kept["doubt"]
-    folder.write_answer(job.id, json.dumps(kept).encode())
+    stored = json.loads(folder.read(job.id, ANSWER))
+    del stored["doubt"]
+    folder.write(job.id, ANSWER, json.dumps(stored).encode())
 
-    assert store.kept(job).original.doubt is None
+    assert store.result(job).original.doubt is None
 
 
 def test_jobs_wait_again_in_the_order_in_which_they_came(store, add, folder, clock):
@@ -206,7 +215,7 @@ def test_what_ends_after_it_was_removed_leaves_nothing(store, add):
     job = add()
     ended = []
     store.on_end = ended.append
-    store.forget(job)
+    store.remove(job)
     store.begin(job)
 
     store.done(job, answer())

@@ -1,18 +1,16 @@
-"""Around every request: who may ask, what every answer carries, and what is counted."""
+"""Around every request: access checks, security headers, internal errors and counting."""
 
 import logging
 import time
 
-from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.gateway import Gateway
-from web.guards import refuse_foreign_page, refuse_no_text, refuse_wrong_host
-from web.problems import MEDIA_TYPE as PROBLEM
-from web.problems import ProblemError, problem_response, unexpected, unexplained
-from web.stored_file import ASKED_METHOD
+from web.http import problems
+from web.http.access import require_known_host, require_own_site, require_utf8
+from web.http.problems import ProblemError, problem_response
 
 log = logging.getLogger("diarization_web")
 
@@ -28,16 +26,17 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-NO_ROUTE = "other"  # of all paths that are none of ours: their number must not grow
+ORIGINAL_METHOD = "web.original_method"  # in a scope: HEAD, where its method says GET
+OTHER = "other"  # label of unknown methods and paths: the number of labels must not grow
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
 _FIRST_ERROR = 400
-_CLIENT_GONE = 499  # as nginx logs it
+_CLIENT_CLOSED = 499  # as nginx logs it
 
 
-class Surroundings:
-    """The outermost part of the app.
+class GatewayMiddleware:
+    """The outermost layer of the app.
 
-    An error that nothing else has answered is logged here, and answered without its text.
+    An error that no handler has answered is logged here, and answered without its text.
     """
 
     def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
@@ -50,43 +49,45 @@ class Surroundings:
             await self._app(scope, receive, send)
             return
         answer = _Answer(send)
-        begun_s = time.monotonic()
-        method = scope["method"] if scope["method"] in _METHODS else NO_ROUTE
-        inner = {**scope, ASKED_METHOD: method}
+        started_s = time.monotonic()
+        method = scope["method"] if scope["method"] in _METHODS else OTHER
+        inner = {**scope, ORIGINAL_METHOD: method}
         if method == "HEAD":
             inner["method"] = "GET"
         try:
-            self._refuse(scope)
+            self._check(scope)
             await self._app(inner, receive, answer.send)
         except ProblemError as problem:
             await problem_response(problem)(scope, receive, answer.send)
         except ClientDisconnect:
-            answer.status = answer.status or _CLIENT_GONE
+            answer.status = answer.status or _CLIENT_CLOSED
         except Exception as error:
             log.exception("%s failed", _route(inner))
             if answer.status:
                 raise
-            await problem_response(unexpected(error))(scope, receive, answer.send)
+            await problem_response(problems.problem_of_exception(error))(
+                scope, receive, answer.send
+            )
         finally:
-            taken_s = time.monotonic() - begun_s
-            self._gateway.metrics.request(method, _route(inner), answer.status or 0, taken_s)
+            elapsed_s = time.monotonic() - started_s
+            self._gateway.metrics.request(method, _route(inner), answer.status or 0, elapsed_s)
 
-    def _refuse(self, scope: Scope) -> None:
+    def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
-        refuse_wrong_host(headers.get("host"), self._gateway.settings.allowed_hosts)
-        refuse_foreign_page(scope["method"], headers)
-        refuse_no_text(scope["raw_path"] + b"?" + scope["query_string"])
+        require_known_host(headers.get("host"), self._gateway.settings.allowed_hosts)
+        require_own_site(scope["method"], headers)
+        require_utf8(scope["raw_path"] + b"?" + scope["query_string"])
 
 
 class _Answer:
-    """Passes an answer on, with our headers; `status` is 0 until there is one.
+    """Sends an answer with the security headers; `status` is 0 until it has begun.
 
-    An error in another body, as Starlette's files have some in plain text, becomes a problem.
+    An error with another body, such as Starlette's plain text for files, becomes a problem.
     """
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._body: bytes | None = None  # in place of the one that comes
+        self._new_body: bytes | None = None
         self.status = 0
 
     async def send(self, message: Message) -> None:
@@ -96,25 +97,21 @@ class _Answer:
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
             if self.status >= _FIRST_ERROR:
-                headers["Cache-Control"] = "no-store"  # what is wrong now may be right soon
+                headers["Cache-Control"] = "no-store"  # an error may soon be over
                 self._make_problem(headers)
-        elif self._body is not None:
+        elif self._new_body is not None:
             if message.get("more_body"):
                 return
-            message = {**message, "body": self._body}
+            message = {**message, "body": self._new_body}
         await self._send(message)
 
     def _make_problem(self, headers: MutableHeaders) -> None:
-        if headers.get("content-type") != PROBLEM:
-            self._body = bytes(problem_response(unexplained(self.status)).body)
-            headers["content-type"] = PROBLEM
-            headers["content-length"] = str(len(self._body))
+        if headers.get("content-type") != problems.MEDIA_TYPE:
+            problem = problems.problem_of_status(self.status)
+            self._new_body = bytes(problem_response(problem).body)
+            headers["content-type"] = problems.MEDIA_TYPE
+            headers["content-length"] = str(len(self._new_body))
 
 
 def _route(scope: Scope) -> str:
-    return str(getattr(scope.get("route"), "path", NO_ROUTE))
-
-
-def add_surroundings(app: FastAPI, gateway: Gateway) -> None:
-    """Put them around an app."""
-    app.add_middleware(Surroundings, gateway=gateway)
+    return str(getattr(scope.get("route"), "path", OTHER))

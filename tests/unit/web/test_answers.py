@@ -1,13 +1,12 @@
 import pytest
 
-from web.negotiation import chosen
-from web.problems import ProblemError
+from web.api.answers import choose_format
+from web.http.problems import ProblemError
 
 
 @pytest.mark.parametrize(
     ("accept", "token"),
     [
-        (None, "json"),
         ("", "json"),
         ("*/*", "json"),
         ("text/html,application/xhtml+xml,*/*;q=0.8", "json"),
@@ -24,19 +23,19 @@ from web.problems import ProblemError
         ("nonsense, text/csv", "csv"),
     ],
 )
-def test_accept_chooses_what_is_most_welcome_and_of_equals_the_first(accept, token):
-    assert chosen(accept, None).token == token
+def test_accept_chooses_the_best_weight_and_of_equal_ones_the_first(accept, token):
+    assert choose_format(accept, None).token == token
 
 
 @pytest.mark.parametrize("accept", ["image/png", "text/vtt;q=0", "*/*;q=0", "text/vtt;q=much"])
 def test_nothing_acceptable_is_406(accept):
     with pytest.raises(ProblemError) as refused:
-        chosen(accept, None)
+        choose_format(accept, None)
     assert refused.value.status == 406
 
 
-def test_what_is_asked_for_wins_and_what_has_no_type_is_plain():
-    assert chosen("image/png", "vtt").media_type == "text/vtt"
-    assert chosen("image/png", "textgrid").media_type == "text/plain"
-    assert chosen("text/plain", None) == chosen("text/plain;q=0.5", None)
-    assert chosen("text/plain", None).token == "rttm"
+def test_a_token_takes_precedence_and_without_a_media_type_is_plain_text():
+    assert choose_format("image/png", "vtt").media_type == "text/vtt"
+    assert choose_format("image/png", "textgrid").media_type == "text/plain"
+    assert choose_format("text/plain", None) == choose_format("text/plain;q=0.5", None)
+    assert choose_format("text/plain", None).token == "rttm"

@@ -1,6 +1,6 @@
 import pytest
 
-from web.options import parsed_settings
+from web.settings import parse_settings
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -11,10 +11,10 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
         ([], LOOPBACK),
         (["--host=::1"], LOOPBACK),
         (["--host=0.0.0.0"], ()),
-        # A health check and Prometheus on the own machine still call it by these.
+        # A health check and Prometheus on the same machine use them.
         (["--allowed_host=a.example"], (*LOOPBACK, "a.example")),
         (["--host=0.0.0.0", "--allowed_host=a.example"], (*LOOPBACK, "a.example")),
     ],
 )
-def test_where_a_name_is_wanted_those_of_loopback_do_too(flags, names):
-    assert parsed_settings(flags).allowed_hosts == names
+def test_loopback_names_are_allowed_beside_others(flags, names):
+    assert parse_settings(flags).allowed_hosts == names

@@ -1,4 +1,4 @@
-"""POST /v1/diarize: a recording comes in; its result goes out, or a job that will have it."""
+"""POST /v1/diarize: a recording comes in; the answer is its result, or a job that will have it."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,29 +11,33 @@ from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
 from inputs.recordings import ListError, single_recording
-from web.answering import NO_STORE, failure, result
-from web.documents import DiarizeOptions, JobDocument, job_document
-from web.error_handlers import wrong_values
+from web.api.answers import NO_STORE, Format, Token, no_result, requested_format, result_response
+from web.api.documents import (
+    CONTENT_DISPOSITION,
+    DiarizeOptions,
+    JobDocument,
+    form_body,
+    job_document,
+    problems,
+    result_content,
+)
 from web.gateway import Gateway, TheGateway
-from web.jobs import Job, State
-from web.negotiation import Chosen, Token, chosen
-from web.openapi import CONTENT_DISPOSITION, form_body, problems, result_content
-from web.probing import longest_s, probe
-from web.store import Arrived
-from web.uploads import Upload, received_form
+from web.http.problems import invalid_values
+from web.jobs.store import Job, State
+from web.jobs.uploads import ASSUMED_BYTES_PER_S, Upload, probe, receive_form
 
 ASYNC = "respond-async"
-NAMELESS = "recording"  # as the service calls it
+NAMELESS = "recording"  # as in `run`
 
 router = APIRouter()
 
 _ACCEPTED: dict[str, Any] = {
-    "description": "Long, or asked for by `Prefer: respond-async`: a job.",
+    "description": "A job: the recording is long, or `Prefer: respond-async` asks for one.",
     "model": JobDocument,
     "headers": {
         "Location": {"description": "The job.", "schema": {"type": "string"}},
         "Preference-Applied": {
-            "description": "Where it was asked for.",
+            "description": "If a job was asked for.",
             "required": False,
             "schema": {"type": "string"},
         },
@@ -55,7 +59,7 @@ _ACCEPTED: dict[str, Any] = {
 
 @router.post(
     "/v1/diarize",
-    summary="Tell who spoke when in a recording",
+    summary="Find out who spoke when in a recording",
     response_class=Response,
     responses={
         200: {
@@ -76,43 +80,45 @@ async def diarize(
 ) -> Response:
     """Send a recording as the field `file` of a form.
 
-    A short one is answered with its result, in the format that `format` or `Accept` chooses; a
-    long one with a job. A caller who hangs up cancels what he waits for.
+    The answer to a short one is its result, in the format that `format` or `Accept` chooses; to a
+    long one, a job. A client that disconnects cancels the work on a short one.
     """
-    gateway.refuse_unwanted(request)
-    format_ = chosen(",".join(request.headers.getlist("accept")), asked)
+    gateway.admit(request)
+    format_ = requested_format(request, asked)
     wants_job = ASYNC in (word.strip().lower() for word in (prefer or "").split(","))
-    with gateway.place(request) as arrived:
-        job = await _arrived(request, gateway, wants_job, arrived)
+    with gateway.upload_slot(request) as reserve:
+        job = await _receive(request, gateway, wants_job, reserve)
         gateway.runner.submit(job)
     if job.transient:
-        return await _waited_for(request, gateway, job, format_)
+        return await _wait_for(request, gateway, job, format_)
     headers = {"Location": f"/v1/jobs/{job.id}", **NO_STORE}
     if wants_job:
         headers["Preference-Applied"] = ASYNC
     return JSONResponse(job_document(gateway, job), 202, headers=headers)
 
 
-async def _arrived(
-    request: Request, gateway: Gateway, wants_job: bool, arrived_bytes: Callable[[int], None]
+async def _receive(
+    request: Request, gateway: Gateway, wants_job: bool, reserve: Callable[[int], None]
 ) -> Job:
     """Receive the form, and make a job of it."""
-    folder, most_bytes = gateway.folder.uploads, gateway.settings.most_upload_bytes
-    upload = await received_form(request, folder, most_bytes, arrived_bytes)
+    settings = gateway.settings
+    upload = await receive_form(request, gateway.folder.uploads, settings.max_upload_bytes, reserve)
     try:
         options = _options(upload.fields)
-        found = await run_in_threadpool(probe, upload.path)
-        long = longest_s(found, upload.n_bytes) > gateway.settings.long_s
-        arrived = Arrived(
-            upload.path,
-            upload.n_bytes,
-            found.audio_s,
-            found.media_type,
-            options.recording_id or _name(upload),
-            options.parameters(),
-            transient=not (long or wants_job),
+        audio = await run_in_threadpool(probe, upload.path)
+        length_s = audio.audio_s
+        if length_s is None:
+            length_s = upload.n_bytes / ASSUMED_BYTES_PER_S
+        job = Job(
+            recording_id=options.recording_id or _recording_id(upload),
+            options=options.parameters(),
+            n_bytes=upload.n_bytes,
+            audio_s=audio.audio_s,
+            media_type=audio.media_type,
+            created_s=gateway.clock(),
+            transient=not (wants_job or length_s > settings.long_s),
         )
-        job = await run_in_threadpool(gateway.store.add, arrived)
+        await run_in_threadpool(gateway.store.add, job, upload.path)
     finally:
         upload.discard()
     gateway.metrics.upload(upload.n_bytes)
@@ -123,32 +129,32 @@ def _options(fields: dict[str, str]) -> DiarizeOptions:
     try:
         return DiarizeOptions.model_validate({name: text for name, text in fields.items() if text})
     except ValidationError as error:
-        raise wrong_values(error) from error
+        raise invalid_values(error) from error
 
 
-def _name(upload: Upload) -> str:
-    """Make a recording id of the file's name, as the client does; it never becomes a path."""
+def _recording_id(upload: Upload) -> str:
+    """Derive a recording id from the file's name, as the client does; it never becomes a path."""
     try:
         return single_recording(upload.file_name).recording_id
     except (ListError, ValueError):
         return NAMELESS
 
 
-async def _waited_for(request: Request, gateway: Gateway, job: Job, format_: Chosen) -> Response:
-    """Wait for a job, answer with its result, and leave nothing of it."""
-    gone = asyncio.ensure_future(_hung_up(request))
+async def _wait_for(request: Request, gateway: Gateway, job: Job, format_: Format) -> Response:
+    """Wait for a job, answer with its result, and remove it."""
+    disconnected = asyncio.ensure_future(_disconnect(request))
     ended = asyncio.wrap_future(job.ended)
     try:
-        await asyncio.wait({gone, ended}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({disconnected, ended}, return_when=asyncio.FIRST_COMPLETED)
         if job.state == State.DONE:
-            return await run_in_threadpool(result, gateway, job, format_)
-        raise failure(job) if job.has_ended else ClientDisconnect
+            return await run_in_threadpool(result_response, gateway, job, format_)
+        raise no_result(job) if job.has_ended else ClientDisconnect
     finally:
-        gone.cancel()
-        # To its end, whoever breaks this request off.
+        disconnected.cancel()
+        # Shielded: it must finish even if this request is cancelled.
         await asyncio.shield(asyncio.to_thread(gateway.remove, job))
 
 
-async def _hung_up(request: Request) -> None:
+async def _disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass

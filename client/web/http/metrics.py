@@ -1,13 +1,13 @@
-"""The gateway's own Prometheus metrics; Triton has others, of its own."""
+"""Prometheus metrics of the gateway; Triton has its own."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from web.jobs import ENDED, Job, State
+from web.jobs.store import ENDED, Job, JobStore, State
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _REQUEST_BUCKETS_S = (0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300, 1800)
@@ -15,21 +15,17 @@ _JOB_BUCKETS_S = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 
 
 class Metrics:
-    """Counts what happens, in a registry of its own.
+    """Counters and histograms in a registry of their own.
 
     Parameters
     ----------
-    jobs : Callable[[], Mapping[State, int]]
-        How many jobs are in each state, asked when the metrics are.
-    stored_bytes : Callable[[], int]
-        Bytes of recordings on disk, likewise.
+    store : JobStore
+        Counted whenever the metrics are read.
     """
 
-    def __init__(
-        self, jobs: Callable[[], Mapping[State, int]], stored_bytes: Callable[[], int]
-    ) -> None:
+    def __init__(self, store: JobStore) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(_Now(jobs, stored_bytes))
+        self._registry.register(_Gauges(store))
         common: dict[str, Any] = {"namespace": "diarization_web", "registry": self._registry}
         self._requests = Counter(
             "requests", "Requests answered.", ("method", "route", "status"), **common
@@ -41,12 +37,12 @@ class Metrics:
             buckets=_REQUEST_BUCKETS_S,
             **common,
         )
-        self._upload_bytes = Counter("upload_bytes", "Bytes of files that arrived.", **common)
+        self._upload_bytes = Counter("upload_bytes", "Bytes of uploaded files.", **common)
         self._ended = Counter("jobs_ended", "Jobs that ended.", ("state",), **common)
         self._audio_s = Counter("audio_seconds", "Seconds of audio diarized.", **common)
         self._job_s = Histogram(
             "job_seconds",
-            "Seconds that a job waited, and was worked on.",
+            "Seconds that a job waited (queue) and was worked on (work).",
             ("part",),
             buckets=_JOB_BUCKETS_S,
             **common,
@@ -54,13 +50,13 @@ class Metrics:
         for state in ENDED:
             self._ended.labels(str(state))
 
-    def request(self, method: str, route: str, status: int, taken_s: float) -> None:
+    def request(self, method: str, route: str, status: int, elapsed_s: float) -> None:
         """Count a request."""
         self._requests.labels(method, route, str(status)).inc()
-        self._request_s.labels(method, route).observe(taken_s)
+        self._request_s.labels(method, route).observe(elapsed_s)
 
     def upload(self, n_bytes: int) -> None:
-        """Count a file that arrived."""
+        """Count an uploaded file."""
         self._upload_bytes.inc(n_bytes)
 
     def job(self, job: Job) -> None:
@@ -73,29 +69,24 @@ class Metrics:
             self._audio_s.inc(job.audio_s or 0)
 
     def text(self) -> bytes:
-        """Write all metrics as Prometheus reads them."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
 
-class _Now(Collector):
-    """What there is at the moment."""
+class _Gauges(Collector):
+    """The numbers of the moment."""
 
-    def __init__(
-        self, jobs: Callable[[], Mapping[State, int]], stored_bytes: Callable[[], int]
-    ) -> None:
-        self._jobs = jobs
-        self._stored_bytes = stored_bytes
+    def __init__(self, store: JobStore) -> None:
+        self._store = store
 
     def collect(self) -> Iterable[Metric]:
-        """Count now."""
+        """Read them."""
         jobs = GaugeMetricFamily(
-            "diarization_web_jobs",
-            "Jobs kept, by state; queued are those that wait.",
-            labels=["state"],
+            "diarization_web_jobs", "Jobs kept, by state; queued ones wait.", labels=["state"]
         )
-        counts = self._jobs()
+        counts = self._store.counts()
         for state in State:
             jobs.add_metric([str(state)], counts.get(state, 0))
         stored = GaugeMetricFamily("diarization_web_stored_bytes", "Bytes of recordings on disk.")
-        stored.add_metric([], self._stored_bytes())
+        stored.add_metric([], self._store.stored_bytes())
         return [jobs, stored]
