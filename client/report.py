@@ -16,8 +16,8 @@ from formats.result import FormatError, Result, Turn
 from formats.rttm import RttmError, read_rttm, turns_of
 from inputs.audio_files import AudioError
 from inputs.recordings import ListError, id_problem, single_recording
-from viewer.document import Outline
-from viewer.making import heard, page_of
+from viewer.page import build_page
+from viewer.sound import Outline, load_sound
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 _ROUNDED_MS = 1000
@@ -93,10 +93,10 @@ def _page(audio: Path, rttm: Path, reference: Path | None) -> tuple[str, str]:
         if name is None:
             raise RttmError(f"reference {reference} has no line of recording {recording_id!r}")
         true_turns = turns_of(references[name])
-    outline, sound = heard(audio)
+    outline, sound = load_sound(audio)
     _refuse_beyond(result.turns, outline, rttm)
     _refuse_beyond(true_turns or (), outline, reference)
-    return recording_id, page_of(result, true_turns, outline, sound)
+    return recording_id, build_page(result, true_turns, outline, sound)
 
 
 def _own(recordings: Mapping[str, list[str]], by_name: str, rttm: Path) -> tuple[str, list[str]]:

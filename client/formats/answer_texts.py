@@ -9,7 +9,7 @@ from formats.rttm import turns_in_rttm, turns_of
 from inputs.audio_files import AudioError
 from inputs.recordings import ListError, Recording
 from sending.outcome import Answer
-from viewer.making import report_of
+from viewer.page import build_report
 
 RTTM_PREFIX = "rttm_"
 REPORT = "report"  # stands among the formats, but is asked for by --report
@@ -56,7 +56,7 @@ def texts_of(
 
 def _report(answer: Answer, result: Result, reference: Sequence[str] | None) -> str:
     try:
-        return report_of(
+        return build_report(
             answer.recording.path, result, None if reference is None else turns_of(reference)
         )
     except AudioError as error:

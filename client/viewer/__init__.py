@@ -1,8 +1,9 @@
-"""A report of one recording: one HTML file to look at and listen to, with no network.
+"""The viewer of one recording: lanes, waveform, sound, errors, in a report or in the web page.
 
-The page is plain JavaScript of our own on `<audio>`, a canvas for the waveform, and positioned
-elements for turns. No library of waveforms comes inside a Python package that is maintained; what
-there is for browsers would have to be built with Node or copied in; and lanes, errors, and borders
-that can be corrected are what they lack. The files below are served as they are, or put into one
-page by `page`; none needs another's tools. Their public part is the class `DiarizationView`.
+A report is one HTML file that needs no network: `page` joins in it the viewer's ES modules and
+styles, the document of `document` and the FLAC of `sound`. The web page imports the same modules.
+They are plain JavaScript: `<audio>`, a canvas for the waveform, positioned elements for turns.
+`lanes.js` decides and draws the lanes, and `viewer.js` has the class that pages use. No maintained
+Python package brings a waveform library for browsers, and none of those libraries has lanes,
+errors, and borders that can be corrected.
 """

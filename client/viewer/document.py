@@ -1,48 +1,40 @@
-"""What the viewer shows, as one JSON document: turns, reference, errors, the waveform's outline.
+"""What the viewer shows, as one JSON document: turns, reference, errors, outline of the waveform.
 
     {
       "schema": "diarization-view/1",
       "recording_id": "sample",
       "audio_s": 30.0,
-      "mode": "full",                             absent where it is not known
-      "doubt": "More speakers may be ...",        absent where the service told of none
+      "mode": "full",                             absent if unknown
+      "doubt": "More speakers may be ...",        absent if the service reported none
       "turns": [{"start_s": 6.756, "end_s": 7.178, "speaker": "SPEAKER_00", "confidence": 0.98}],
       "peaks": {"per_s": 100, "data": "..."},     base64 of a byte per peak, 255 is full scale
-      "reference": [{"start_s": ..., "end_s": ..., "speaker": "..."}],   absent where there is none;
-      "match": {"SPEAKER_00": "speaker90"},                              so are these three
+      "reference": [{"start_s": ..., "end_s": ..., "speaker": "..."}],   absent without a reference,
+      "match": {"SPEAKER_00": "speaker90"},                              as are these three
       "errors": [{"kind": "missed", "start_s": ..., "end_s": ..., "n_speakers": 1,
                   "true": ["speaker90"], "found": []}],
       "score": {"reference_s": ..., "missed_s": ..., "false_alarm_s": ..., "confusion_s": ...}
     }
 
-A turn's "confidence" is null where it is not known; "channel", from 1, is there where turns lie in
-several.
+A turn's "confidence" is null if unknown; "channel", from 1, is present if turns lie in several.
 """
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from formats.result import Result, Turn, more_speakers
-from viewer.errors import Error, errors, totals_ms
-from viewer.matching import matched_speakers
-from viewer.peaks import PEAKS_PER_S
+from viewer.errors import Error, find_errors, match_speakers, total_ms
+from viewer.sound import PEAKS_PER_S, Outline
 
 SCHEMA = "diarization-view/1"
 
 
-@dataclass(frozen=True)
-class Outline:
-    """What is known of the sound: its length, and a byte per hundredth of a second."""
-
-    audio_ms: int
-    peaks: bytes
-
-
-def document(result: Result, outline: Outline, reference: Sequence[Turn] | None) -> dict[str, Any]:
-    """Put it together; turns are cut at the audio's end."""
-    turns = within(result.turns, outline.audio_ms)
+def build_document(
+    result: Result, outline: Outline, reference: Sequence[Turn] | None
+) -> dict[str, Any]:
+    """Build it; turns are cut at the audio's end."""
+    turns = _cut(result.turns, outline.audio_ms)
     in_channels = any(turn.channel > 1 for turn in turns)
     view: dict[str, Any] = {
         "schema": SCHEMA,
@@ -55,15 +47,15 @@ def document(result: Result, outline: Outline, reference: Sequence[Turn] | None)
         view["mode"] = result.mode
     if result.doubt and result.doubt.more_speakers_likely:
         doubt = more_speakers(result.doubt, "were found", result.n_separate)
-        remedy = "" if result.n_separate else " Where their number is known, ask for it."
+        remedy = "" if result.n_separate else " If you know their number, ask for it."
         view["doubt"] = f"{doubt[0].upper()}{doubt[1:]}.{remedy}"
     if reference is not None:
-        view.update(_comparison(within(reference, outline.audio_ms), turns))
+        view.update(_compare(_cut(reference, outline.audio_ms), turns))
     return view
 
 
-def within(turns: Sequence[Turn], audio_ms: int) -> list[Turn]:
-    """Cut turns at the audio's end, and order them by begin; what lies beyond is left out."""
+def _cut(turns: Sequence[Turn], audio_ms: int) -> list[Turn]:
+    """Cut turns at the audio's end, drop those beyond it, and sort them by start."""
     cut = [replace(turn, end_ms=min(turn.end_ms, audio_ms)) for turn in turns]
     return sorted(
         (turn for turn in cut if turn.start_ms < turn.end_ms),
@@ -71,16 +63,16 @@ def within(turns: Sequence[Turn], audio_ms: int) -> list[Turn]:
     )
 
 
-def _comparison(reference: Sequence[Turn], turns: Sequence[Turn]) -> dict[str, Any]:
-    match = matched_speakers(reference, turns)
-    found_errors = errors(reference, turns, match)
-    sums = {f"{kind}_s": total / 1000 for kind, total in totals_ms(found_errors).items()}
-    # Where nothing is found, all of the reference is missed, speaker by speaker.
-    reference_s = totals_ms(errors(reference, [], {}))["missed"] / 1000
+def _compare(reference: Sequence[Turn], turns: Sequence[Turn]) -> dict[str, Any]:
+    match = match_speakers(reference, turns)
+    errors = find_errors(reference, turns, match)
+    sums = {f"{kind}_s": total / 1000 for kind, total in total_ms(errors).items()}
+    # If nothing were found, all of the reference would be missed, speaker by speaker.
+    reference_s = total_ms(find_errors(reference, [], {}))["missed"] / 1000
     return {
         "reference": [_times(turn) for turn in reference],
         "match": match,
-        "errors": [_error(each) for each in found_errors],
+        "errors": [_error(each) for each in errors],
         "score": {"reference_s": reference_s, **sums},
     }
 

@@ -1,17 +1,10 @@
-"use strict";
-// Elements, and times as text. Texts from outside enter as text nodes and attributes only; names of
-// people and files stand in `bdi`, so that letters from right to left order nothing around them.
+// Elements, icons and buttons. Texts from outside enter as text nodes and attributes only; names of people
+// and files are in `bdi`, so that right-to-left letters do not reorder what surrounds them.
 
-// Unicode's bidi controls, and control characters.
-const STEERING = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
-
-/** Show what would reorder a text by its number: \u202e. */
-function visible(text) {
-  return String(text).replace(STEERING, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, "0")}`);
-}
+import { visible } from "./format.js";
 
 /** Make an element: `attributes` by name, `children` elements or texts. */
-function element(tag, attributes = {}, ...children) {
+export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value !== null && value !== undefined && value !== false) {
@@ -23,46 +16,48 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-/** Write 66.789 as 1:06.8 and 3666.789 as 1:01:06.8; `digits` 0 to 3 of the second's parts. */
-function clock(time_s, digits = 1) {
-  const scale = 10 ** digits;
-  const parts = Math.floor(time_s * scale + 0.5 + 1e-6);
-  const whole = Math.floor(parts / scale);
-  const hours = Math.floor(whole / 3600);
-  const minutes = Math.floor(whole / 60) % 60;
-  const two = (number) => String(number).padStart(2, "0");
-  const fraction = digits ? "." + String(parts % scale).padStart(digits, "0") : "";
-  return (hours ? `${hours}:${two(minutes)}` : `${minutes}`) + `:${two(whole % 60)}${fraction}`;
+// Drawn here, because fonts lack some of these signs.
+const ICON_PATHS = {
+  play: "M7 4.5v15l12-7.5z",
+  pause: "M7 5h3.5v14H7zM13.5 5H17v14h-3.5z",
+  before: "M6 5h2.5v14H6zM19 5v14L9.5 12z",
+  next: "M15.5 5H18v14h-2.5zM5 5l9.5 7L5 19z",
+  minus: "M5 11h14v2H5z",
+  plus: "M11 5h2v6h6v2h-6v6h-2v-6H5v-2h6z",
+  all: "M3 12l5-5v4h8V7l5 5-5 5v-4H8v4z",
+  undo: "M9.5 4v4.5H14a6 6 0 0 1 0 12H8v-2.5h6a3.5 3.5 0 0 0 0-7H9.5v4.5L3 9.75z",
+  redo: "M14.5 4v4.5H10a6 6 0 0 0 0 12h6v-2.5h-6a3.5 3.5 0 0 1 0-7h4.5v4.5L21 9.75z",
+  here: "M11 3h2v8.5l3-3 1.5 1.5L12 15.5 6.5 10 8 8.5l3 3zM5 18h14v2.5H5z",
+  theme: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zm0 2v14a7 7 0 0 1 0-14z",
+};
+
+export function icon(name) {
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  svg.append(document.createElementNS(space, "path"));
+  svg.firstChild.setAttribute("d", ICON_PATHS[name]);
+  return svg;
 }
 
-/** Write a length in seconds with one digit. */
-function seconds(length_s) {
-  return `${(Math.floor(length_s * 10 + 0.5 + 1e-6) / 10).toFixed(1)} s`;
+/** Make a button with an icon; `label` is its name and its tooltip. */
+export function button(iconName, label, onClick) {
+  const made = element("button", { type: "button", "aria-label": label, title: label }, icon(iconName));
+  made.addEventListener("click", onClick);
+  return made;
 }
 
-/** Write a length as seconds below a minute, as a clock from there. */
-function duration(length_s) {
-  return length_s < 59.95 ? seconds(length_s) : clock(length_s, 0);
-}
-
-/** Write a share, 0 to 1, as whole percent. */
-function percent(share) {
-  return `${Math.floor(share * 100 + 0.5 + 1e-9)} %`;
-}
-
-/** Decode base64. */
-function bytesOf(base64) {
-  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64); // browsers since 2025, ten times as fast
-  const text = atob(base64);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
-}
-
-const N_VOICES = 8; // colours in viewer.css; more speakers share them, and keep their own lanes
-
-/** Give every speaker the number of a colour, by first appearance in these lists of turns. */
-function voices(...lists) {
-  const names = new Set(lists.flatMap((turns) => turns.map((turn) => turn.speaker)));
-  return new Map([...names].map((name, number) => [name, number % N_VOICES]));
+/** Make a button that turns the page dark or light; until it is pressed, the system decides. */
+export function themeButton() {
+  const darkness = matchMedia("(prefers-color-scheme: dark)");
+  const isDark = () => (document.documentElement.dataset.theme ?? (darkness.matches ? "dark" : "light")) === "dark";
+  const made = button("theme", "Dark colours", () => {
+    document.documentElement.dataset.theme = isDark() ? "light" : "dark";
+    made.setAttribute("aria-pressed", String(isDark()));
+    document.dispatchEvent(new CustomEvent("themechanged"));
+  });
+  made.classList.add("theme");
+  made.setAttribute("aria-pressed", String(isDark()));
+  return made;
 }

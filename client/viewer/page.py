@@ -1,73 +1,104 @@
-"""The page itself: the viewer's files, the document and the sound in one HTML file.
+"""A report: the viewer's modules and styles, the document and the sound in one HTML file.
 
-Whatever comes from file names and RTTM enters as escaped HTML or as JSON that no tag can end. The
-page's own policy lets no other script or style run than these, by their hashes, and nothing be
-fetched.
+Everything from file names and RTTM enters as escaped HTML or as JSON that no tag can end. The
+page's own content security policy lets only this script and this style run, by their hashes, and
+lets nothing be fetched.
 """
 
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any
 
 from console.text import shown
-from formats.result import Turn
-from viewer.embedding import MEDIA_TYPE
-from viewer.table import statistics_table
+from formats.result import Result, Turn
+from viewer.document import build_document
+from viewer.sound import MEDIA_TYPE, Outline, load_sound
 
 FOLDER = Path(__file__).parent
-# In the order in which they are read; `report.js` starts the viewer in this page only.
-VIEWER_SCRIPTS = (
-    "dom.js",
-    "icons.js",
-    "time_scale.js",
-    "waveform.js",
-    "lanes.js",
-    "timeline.js",
-    "player.js",
-    "turn_list.js",
-    "statistics.js",
-    "keyboard.js",
-    "viewer.js",
-    "theme.js",
-)
-_SCRIPTS = (*VIEWER_SCRIPTS, "report.js")
-VIEWER_STYLES = ("colours.css", "viewer.css", "timeline.css", "lists.css")
+ENTRY = "report.js"
+STYLES = ("colours.css", "viewer.css", "timeline.css")  # frame.html of the web page has them too
+MOST_EMBEDDED_BYTES = 300_000_000  # a browser's text ends at about 500 MB; 9 hours or more
+_IMPORT = re.compile(r'^import \{ ([\w, ]+) \} from "\./(\w+)\.js";$', re.MULTILINE)
+_EXPORT = re.compile(r"^export ((?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
 
 
-def page(view: Mapping[str, Any], turns: Sequence[Turn], sound: bytes) -> str:
-    """Write the page.
+def build_report(audio: Path, result: Result, reference: Sequence[Turn] | None = None) -> str:
+    """Write the report of one recording.
 
     Parameters
     ----------
-    view : Mapping[str, Any]
-        The document to show, see `report_page.document`.
-    turns : Sequence[Turn]
-        Its turns, for the table that needs no scripts.
-    sound : bytes
-        The recording as FLAC; nothing where it is too long for a page.
+    audio : Path
+        The recording.
+    result : Result
+        Its turns.
+    reference : Sequence[Turn] | None
+        The true turns, if known.
+
+    Raises
+    ------
+    AudioError
+        If the recording cannot be read.
     """
-    scripts = [_asset(name) for name in _SCRIPTS]
-    style = "".join(map(_asset, VIEWER_STYLES))
+    outline, sound = load_sound(audio)
+    return build_page(result, reference, outline, sound)
+
+
+def build_page(
+    result: Result, reference: Sequence[Turn] | None, outline: Outline, sound: bytes
+) -> str:
+    """Write the report of a recording that is read already, without sound too long for a page."""
+    view = build_document(result, outline, reference)
+    carried = sound if len(sound) <= MOST_EMBEDDED_BYTES else b""
+    script = bundle(ENTRY)
+    style = "".join(map(_asset, STYLES))
     return Template(_asset("page.html")).substitute(
-        policy=_policy(scripts, style),
-        title=escape(shown(view["recording_id"])),
+        policy=_policy(script, style),
+        title=escape(shown(result.recording_id)),
         style=style,
         doubt=f'<p class="doubt">{escape(view["doubt"])}</p>' if "doubt" in view else "",
-        table=statistics_table(turns),
         document=json_for_html(view),
         media_type=MEDIA_TYPE,
-        sound=base64.b64encode(sound).decode(),
-        scripts="\n".join(f"<script>{script}</script>" for script in scripts),
+        sound=base64.b64encode(carried).decode(),
+        script=script,
     )
 
 
+def bundle(entry: str) -> str:
+    """Join an ES module and all that it imports into one script, each after those it imports.
+
+    A file that opens from disk cannot import others. Each module keeps its own scope: it becomes a
+    function, which returns its exports.
+
+    Raises
+    ------
+    ValueError
+        If a module imports or exports in a form that is not known here.
+    """
+    modules: dict[str, str] = {}
+
+    def add(name: str) -> None:
+        text = _asset(name)
+        for found in _IMPORT.finditer(text):
+            if found[2] + ".js" not in modules:
+                add(found[2] + ".js")
+        exports = ", ".join(found[2] for found in _EXPORT.finditer(text))
+        text = _EXPORT.sub(r"\1", _IMPORT.sub(r"const { \1 } = \2_js;", text))
+        if re.search(r"^(import|export)\b", text, re.MULTILINE):
+            raise ValueError(f"{name}: expected named imports and exports of declarations alone")
+        stem = name.removesuffix(".js")
+        modules[name] = f"const {stem}_js = (() => {{\n{text}return {{ {exports} }};\n}})();\n"
+
+    add(entry)
+    return "".join(modules.values())
+
+
 def json_for_html(value: object) -> str:
-    """Write JSON that can stand inside a script element: it holds no `<`, `>` and `&`."""
+    """Write JSON that can stand inside a script element: without `<`, `>` and `&`."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -78,10 +109,9 @@ def _asset(name: str) -> str:
     return (FOLDER / name).read_text(encoding="utf-8")
 
 
-def _policy(scripts: list[str], style: str) -> str:
-    script_hashes = " ".join(map(_hash, scripts))
+def _policy(script: str, style: str) -> str:
     return (
-        f"default-src 'none'; script-src {script_hashes}; style-src {_hash(style)}; "
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
         "media-src blob:; img-src data:; base-uri 'none'; form-action 'none'"
     )
 

@@ -1,9 +1,11 @@
-"use strict";
 // The sound and its buttons.
+
+import { button, element, icon } from "./dom.js";
+import { clock } from "./format.js";
 
 const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 2];
 
-class Player extends EventTarget {
+export class Player extends EventTarget {
   /** Events: `time` {time_s}, and `state` when it starts, stops or gets its sound. */
   constructor(audio_s) {
     super();
@@ -87,7 +89,7 @@ class Player extends EventTarget {
     this.dispatchEvent(new CustomEvent("state"));
   }
 
-  /** Look at the time in every picture that is shown, while it plays. */
+  /** Follow the time in every frame while it plays. */
   #watch() {
     cancelAnimationFrame(this.frame);
     this.frame = requestAnimationFrame(() => {

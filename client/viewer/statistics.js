@@ -1,8 +1,11 @@
-"use strict";
-// Talk time per speaker, counted as report_page/statistics.py does.
+// Talk time per speaker, counted again after every correction.
+
+import { element } from "./dom.js";
+import { clock, percent, seconds } from "./format.js";
+import { changesOf, voiceClass, voices } from "./lanes.js";
 
 /** One row per speaker, by first appearance; times in seconds, shares 0 to 1. */
-function speakerStatistics(turns) {
+export function speakerStatistics(turns) {
   const rows = new Map();
   for (const { speaker, start_s, end_s } of turns) {
     if (!rows.has(speaker)) {
@@ -24,8 +27,8 @@ function speakerStatistics(turns) {
 }
 
 /**
- * Add to each row the time in which its speaker talks, and that in which somebody else does too: what
- * the recording's overlap grew by meanwhile, so that it does not matter how many talk at once.
+ * Add to each row the time in which its speaker talks, and the part in which someone else talks too: the
+ * growth of the recording's overlap meanwhile, so the work does not grow with the number at once.
  */
 function addTalkTimes(rows, turns) {
   const open = new Map(); // {n, start_s, several_s} of those who talk
@@ -53,7 +56,7 @@ const STATISTICS_COLUMNS = [
   ["Overlapped", (row) => percent(row.overlap_share)],
 ];
 
-function statisticsTable(turns) {
+export function statisticsTable(turns) {
   const colours = voices(turns);
   const headings = ["Speaker", ...STATISTICS_COLUMNS.map(([heading]) => heading)];
   const head = element("tr", {}, ...headings.map((text) => element("th", { scope: "col" }, text)));

@@ -1,17 +1,62 @@
-"use strict";
-// The scrolling part: ruler, waveform, lanes, playhead. Only what can be seen is there.
+// The scrolling part: ruler, waveform, lanes, playhead. Only what is in sight is drawn.
+
+import { element } from "./dom.js";
+import { clock } from "./format.js";
+import { Lanes, N_VOICES, voices } from "./lanes.js";
+import { Waveform, talkingAt } from "./waveform.js";
+
+const MOST_PX_PER_S = 400;
+const MOST_PX = 16e6; // browsers place nothing exactly beyond
+
+export class TimeScale {
+  constructor(audio_s) {
+    this.audio_s = Math.max(audio_s, 0.001);
+    this.px_per_s = 1;
+    this.least = 1; // where all of it fits
+  }
+
+  /** Let the whole recording take `width` pixels at least; what was zoomed in stays so. */
+  fit(width) {
+    const wasFitted = this.px_per_s <= this.least;
+    this.least = Math.max(width, 1) / this.audio_s;
+    this.set(wasFitted ? this.least : this.px_per_s);
+  }
+
+  set(px_per_s) {
+    const most = Math.max(this.least, Math.min(MOST_PX_PER_S, MOST_PX / this.audio_s));
+    this.px_per_s = Math.min(Math.max(px_per_s, this.least), most);
+  }
+
+  get width() {
+    return Math.round(this.audio_s * this.px_per_s);
+  }
+
+  x(time_s) {
+    return time_s * this.px_per_s;
+  }
+
+  time(x) {
+    return Math.min(Math.max(x / this.px_per_s, 0), this.audio_s);
+  }
+
+  /** Seconds between two labels of the ruler, so that they are `room` pixels apart or more. */
+  step(room) {
+    const wanted = room / this.px_per_s;
+    const steps = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
+    return steps.find((step) => step >= wanted) ?? Math.ceil(wanted / 3600) * 3600;
+  }
+}
 
 const LABEL_ROOM_PX = 72;
-const THIN_PX = 3; // what is thinner, and the gaps between, are drawn together
 const OVERSCAN = 0.5; // widths drawn beyond each side, so that short scrolls draw nothing
 
-class Timeline extends EventTarget {
-  /** Events: `seek` {time_s}, `turn` {index}, and `drawn` after blocks were placed anew. */
+export class Timeline extends EventTarget {
+  /** Events: `seek` {time_s}, `turn` {index}, and `drawn` after each drawing. */
   constructor(view) {
     super();
     this.scale = new TimeScale(view.audio_s);
     this.waveform = view.peaks ? new Waveform(view.peaks) : null;
-    this.selected = -1;
+    this.lanes = new Lanes();
     this.time_s = 0;
     this.drawn = null;
     this.#build();
@@ -28,16 +73,14 @@ class Timeline extends EventTarget {
   #build() {
     this.ruler = element("div", { class: "ruler", "aria-hidden": "true" });
     this.wave = element("div", { class: "wave" }, this.waveform?.canvas ?? "");
-    this.tracks = element("div", { class: "tracks" });
     this.playhead = element("div", { class: "playhead", "aria-hidden": "true" });
-    this.content = element("div", { class: "content" }, this.ruler, this.wave, this.tracks, this.playhead);
+    this.content = element("div", { class: "content" }, this.ruler, this.wave, this.lanes.tracks, this.playhead);
     this.scroller = element(
       "div",
       { class: "scroller", tabindex: 0, role: "group", "aria-label": "Timeline" },
       this.content,
     );
-    this.labels = element("div", { class: "labels" });
-    this.root = element("div", { class: "timeline" }, this.labels, this.scroller);
+    this.root = element("div", { class: "timeline" }, this.lanes.labels, this.scroller);
     this.scroller.addEventListener("scroll", () => this.#drawIfNeeded());
     this.content.addEventListener("click", (event) => this.#clicked(event));
     this.scroller.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
@@ -45,29 +88,10 @@ class Timeline extends EventTarget {
 
   /** Show these lanes, from `lanesOf`, of these turns. */
   show(lanes, turns) {
-    this.lanes = lanes;
     this.colours = voices(turns);
     this.talking = talkingAt(turns);
-    this.labels.replaceChildren(
-      element("div", { class: "label-space" }),
-      ...lanes.map((lane) => this.#label(lane)),
-    );
-    this.tracks.replaceChildren(...lanes.map((lane) => this.#track(lane)));
+    this.lanes.show(lanes);
     this.resize();
-  }
-
-  #label(lane) {
-    const classes = `label lane-${lane.kind} ${voiceClass(lane.voice)}`;
-    const name = element("span", { class: "name", title: lane.label }, element("bdi", {}, lane.label));
-    const swatch = element("span", { class: "swatch", "aria-hidden": "true" });
-    return element("div", { class: classes }, swatch, name, element("span", { class: "note" }, lane.note));
-  }
-
-  #track(lane) {
-    const n = lane.pieces.length;
-    const words = `${lane.label}: ${n} ${n === 1 ? "stretch" : "stretches"}, ${lane.note}`;
-    const classes = `track lane-${lane.kind} ${voiceClass(lane.voice)}`;
-    return element("div", { class: classes, role: "img", "aria-label": words });
   }
 
   resize() {
@@ -110,9 +134,10 @@ class Timeline extends EventTarget {
     if (follow && wasSeen) this.reveal(time_s);
   }
 
+  /** Mark a turn by its index; -1 for none. */
   select(index) {
-    if (index === this.selected) return;
-    this.selected = index;
+    if (index === this.lanes.selected) return;
+    this.lanes.selected = index;
     this.draw();
   }
 
@@ -123,7 +148,7 @@ class Timeline extends EventTarget {
   }
 
   draw() {
-    if (!this.lanes || !this.scroller.clientWidth) return;
+    if (!this.talking || !this.scroller.clientWidth) return; // nothing to show, or no room yet
     const { scrollLeft, clientWidth } = this.scroller;
     this.content.style.width = `${this.scale.width}px`;
     const left = Math.max(Math.floor(scrollLeft - OVERSCAN * clientWidth), 0);
@@ -131,7 +156,7 @@ class Timeline extends EventTarget {
     this.drawn = { left, right };
     this.#drawRuler(left, right);
     this.#drawWave(left, right);
-    [...this.tracks.children].forEach((track, number) => this.#drawLane(this.lanes[number], track, left, right));
+    this.lanes.draw(this.scale, left, right);
     this.moveTo(this.time_s, false);
     this.dispatchEvent(new CustomEvent("drawn"));
   }
@@ -162,46 +187,17 @@ class Timeline extends EventTarget {
     });
   }
 
-  #drawLane(lane, track, left, right) {
-    const { scale } = this;
-    const thin_s = THIN_PX / scale.px_per_s;
-    const blocks = visibleBlocks(lane.pieces, scale.time(left), scale.time(right), thin_s);
-    track.replaceChildren(...blocks.map((block) => this.#block(lane, block)));
-  }
-
-  #block({ kind }, { start_s, end_s, pieces, covered }) {
-    const [{ index, text }] = pieces;
-    const isSelected = kind === "speaker" && pieces.some((piece) => piece.index === this.selected);
-    const made = element("div", {
-      class: `block${isSelected ? " selected" : ""}${pieces.length > 1 ? " many" : ""}`,
-      title: pieces.length > 1 ? `${pieces.length} stretches: zoom in` : text,
-      "data-index": kind === "speaker" && pieces.length === 1 ? index : null,
-    });
-    made.style.left = `${this.scale.x(start_s)}px`;
-    made.style.width = `${Math.max(this.scale.x(end_s - start_s), 2)}px`;
-    if (pieces.length > 1) made.style.opacity = 0.3 + 0.7 * covered;
-    return made;
-  }
-
   #clicked(event) {
     const x = event.clientX - this.content.getBoundingClientRect().left;
     const time_s = this.scale.time(x);
     const track = event.target.closest(".track.lane-speaker");
-    const piece = track && this.#pieceAt(this.lanes[[...this.tracks.children].indexOf(track)], time_s);
+    const piece = track && this.lanes.pieceAt(this.scale, track, time_s);
     const detail = piece ? { index: piece.index } : { time_s };
     this.dispatchEvent(new CustomEvent(piece ? "turn" : "seek", { detail }));
   }
 
-  /** The piece there, or the nearest within two pixels. */
-  #pieceAt(lane, time_s) {
-    const reach_s = THIN_PX / this.scale.px_per_s;
-    const distance = (piece) => Math.max(piece.start_s - time_s, time_s - piece.end_s, 0);
-    const near = lane.pieces.filter((piece) => distance(piece) <= reach_s);
-    return near.sort((a, b) => distance(a) - distance(b))[0];
-  }
-
   #wheel(event) {
-    if (!event.ctrlKey && !event.metaKey) return; // else it scrolls as everywhere
+    if (!event.ctrlKey && !event.metaKey) return; // a plain wheel scrolls
     event.preventDefault();
     const x = event.clientX - this.content.getBoundingClientRect().left;
     this.zoomBy(2 ** (-event.deltaY / 200), this.scale.time(x));
@@ -212,8 +208,4 @@ class Timeline extends EventTarget {
     this.darkness.removeEventListener("change", this.onDarkness);
     document.removeEventListener("themechanged", this.onDarkness);
   }
-}
-
-function voiceClass(voice) {
-  return voice === null ? "voice-none" : `voice-${voice}`;
 }

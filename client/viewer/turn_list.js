@@ -1,10 +1,13 @@
-"use strict";
-// All turns as a list for keyboards and screen readers: arrows choose, Enter plays.
+// All turns as a list for keyboards and screen readers: arrows select, Enter plays.
 
-const TURNS_A_GROUP = 50; // browsers lay out the groups that are seen
-let n_lists = 0; // ids must differ where a page holds several
+import { element } from "./dom.js";
+import { clock, percent, seconds } from "./format.js";
+import { voiceClass, voices } from "./lanes.js";
 
-class TurnList extends EventTarget {
+const TURNS_A_GROUP = 50; // browsers lay out only the groups in sight
+let n_lists = 0; // ids must differ if a page holds several lists
+
+export class TurnList extends EventTarget {
   /** Events: `choose` {index, play}. */
   constructor() {
     super();

@@ -1,20 +1,38 @@
-"use strict";
-// Who spoke when, to see and to hear: the only class that pages use.
+// Who spoke when, to see and to hear: the class that a report and the web page use, and its keys.
+
+import { button, element } from "./dom.js";
+import { duration } from "./format.js";
+import { lanesOf } from "./lanes.js";
+import { Player } from "./player.js";
+import { statisticsTable } from "./statistics.js";
+import { Timeline } from "./timeline.js";
+import { TurnList } from "./turn_list.js";
+
+const SEEK_STEP_S = 5;
+const ZOOM_STEP = 1.5;
+const KEY_HELP = [
+  [["Space"], "play, pause"],
+  [["←", "→"], "5 s back, on"],
+  [["[", "]"], "turn before, next"],
+  [["↑", "↓"], "choose in the list"],
+  [["+", "−", "0"], "zoom in, out, all"],
+];
 
 /**
  * Events, all with the view as target:
- *   turnselected {index, turn}   a turn was chosen, by whom ever; index -1 and no turn: none is
- *   timechanged {time_s}         the player is elsewhere, often while it plays
+ *   turnselected {index, turn}   a turn was selected, or none: index -1 and no turn
+ *   timechanged {time_s}         the player moved; many times a second while it plays
  *   turnschanged {turns}         setTurns was called
  */
-class DiarizationView extends EventTarget {
+export class DiarizationView extends EventTarget {
   /**
-   * `root` gets the view instead of what it holds; `view` is a document of the schema
-   * "diarization-view/1", see report_page/document.py. Sound is set by `setAudio`.
+   * The view replaces what `root` holds, and is its property `diarizationView`; `view` is a document of
+   * the schema "diarization-view/1", see document.py. `setAudio` gives it the sound.
    */
   constructor(root, view) {
     super();
     this.root = root;
+    root.diarizationView = this;
     this.view = view;
     this.selected = -1;
     this.player = new Player(view.audio_s);
@@ -63,7 +81,7 @@ class DiarizationView extends EventTarget {
     const { player, timeline, turnList } = this;
     player.addEventListener("time", ({ detail: { time_s } }) => {
       timeline.moveTo(time_s, player.isPlaying && this.follow.checked);
-      this.#tell("timechanged", { time_s });
+      this.#emit("timechanged", { time_s });
     });
     timeline.addEventListener("seek", ({ detail }) => player.seek(detail.time_s));
     timeline.addEventListener("turn", ({ detail }) => this.playTurn(detail.index));
@@ -73,21 +91,20 @@ class DiarizationView extends EventTarget {
     });
   }
 
-  #tell(name, detail) {
+  #emit(name, detail) {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
 
   /**
-   * Show other turns: [{start_s, end_s, speaker, confidence, ...}], and choose the one at
-   * `selected` of these. They are kept in order of begin, zoom and place stay; so do the errors,
-   * which are the document's.
+   * Show other turns, [{start_s, end_s, speaker, confidence, ...}], sorted by start time, and select the
+   * one at `selected` of the given list. Zoom and position stay, and so do the document's errors.
    */
   setTurns(turns, selected = -1) {
     const chosen = turns[selected];
     const ordered = [...turns].sort((a, b) => a.start_s - b.start_s || a.end_s - b.end_s);
     this.turns = ordered.map((turn) => ({ ...turn }));
     this.selected = -1;
-    this.timeline.selected = -1;
+    this.timeline.lanes.selected = -1;
     this.timeline.show(lanesOf(this.view, this.turns), this.turns);
     this.turnList.show(this.turns);
     const content = this.turns.length
@@ -95,11 +112,11 @@ class DiarizationView extends EventTarget {
       : element("p", { class: "no-speech" }, "No speech found.");
     this.statistics.replaceChildren(element("h2", {}, "Talk time"), content);
     this.summary.replaceChildren(...scoreTexts(this.view.score));
-    this.#tell("turnschanged", { turns: this.turns });
+    this.#emit("turnschanged", { turns: this.turns });
     this.selectTurn(ordered.indexOf(chosen));
   }
 
-  /** Give it its sound: a URL, of a blob or of a server that answers ranges. */
+  /** Load the sound from a URL, of a blob or of a server that answers range requests. */
   setAudio(url) {
     this.player.load(url);
   }
@@ -117,17 +134,17 @@ class DiarizationView extends EventTarget {
     this.player.toggle();
   }
 
-  /** Choose a turn by its number in `turns`, -1 for none; the player goes to its begin if it may. */
+  /** Select a turn by its index in `turns`, -1 for none; the player goes to its start if `seeks`. */
   selectTurn(index, seeks = true) {
     const turn = this.turns[index];
     this.selected = turn ? index : -1;
     this.timeline.select(this.selected);
     this.turnList.select(this.selected);
     if (turn && seeks && !(this.time_s >= turn.start_s && this.time_s < turn.end_s && this.player.isPlaying)) this.seek(turn.start_s);
-    this.#tell("turnselected", { index: this.selected, turn });
+    this.#emit("turnselected", { index: this.selected, turn });
   }
 
-  /** Choose a turn and play it, to its end. */
+  /** Select a turn and play it to its end. */
   playTurn(index) {
     if (!this.turns[index]) return;
     this.player.pause();
@@ -135,7 +152,7 @@ class DiarizationView extends EventTarget {
     this.player.play(this.turns[index].start_s, this.turns[index].end_s);
   }
 
-  /** The turn before (-1) or after (1) the chosen one; without one, of where the player is. */
+  /** The turn before (-1) or after (1) the selected one, or the player's position if none is selected. */
   neighbour(step) {
     if (this.selected >= 0) {
       return Math.min(Math.max(this.selected + step, 0), this.turns.length - 1);
@@ -145,12 +162,12 @@ class DiarizationView extends EventTarget {
     return Math.min(Math.max(step > 0 ? next : next - 1, 0), this.turns.length - 1);
   }
 
-  /** Zoom in by a factor above 1, out by one below; 0 shows all. */
+  /** Zoom by a factor; 0 shows all. */
   zoomBy(factor) {
     this.timeline.zoomBy(factor);
   }
 
-  /** Stop, and leave the root empty. */
+  /** Stop, and empty the root. */
   destroy() {
     this.endKeys();
     this.player.destroy();
@@ -167,4 +184,47 @@ function scoreTexts(score) {
   if (!reference_s) return [`Errors: ${parts} ${of}.`];
   const rate = (100 * (missed_s + false_alarm_s + confusion_s)) / reference_s;
   return [element("strong", {}, `DER ${rate.toFixed(1)} %`), `: ${parts} ${of}.`];
+}
+
+/** Let keys act on a DiarizationView; returns a function that stops it. */
+function listenToKeys(view) {
+  const actions = {
+    " ": () => view.toggle(),
+    ArrowLeft: () => view.seek(view.time_s - SEEK_STEP_S),
+    ArrowRight: () => view.seek(view.time_s + SEEK_STEP_S),
+    "[": () => view.playTurn(view.neighbour(-1)),
+    "]": () => view.playTurn(view.neighbour(1)),
+    ArrowUp: () => view.selectTurn(view.neighbour(-1)),
+    ArrowDown: () => view.selectTurn(view.neighbour(1)),
+    "+": () => view.zoomBy(ZOOM_STEP),
+    "=": () => view.zoomBy(ZOOM_STEP), // plus without shift
+    "-": () => view.zoomBy(1 / ZOOM_STEP),
+    0: () => view.zoomBy(0),
+  };
+  const pressed = (event) => {
+    if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (!Object.hasOwn(actions, event.key) || isElsewhere(event)) return;
+    event.preventDefault();
+    actions[event.key]();
+  };
+  document.addEventListener("keydown", pressed);
+  return () => document.removeEventListener("keydown", pressed);
+}
+
+/** Whether a key belongs to the element that has the focus. */
+export function isElsewhere({ key, target }) {
+  if (!(target instanceof Element)) return false;
+  if (target.closest("textarea, [contenteditable], input:not([type=range]), dialog")) return true;
+  if (target.closest("select")) return true;
+  if (key === " ") return target.closest("button, a, summary, input[type=range]") !== null;
+  // Up and down scroll the page, except in the timeline, which has nothing to scroll that way.
+  return key.startsWith("ArrowU") || key.startsWith("ArrowD") ? !target.closest(".scroller") : false;
+}
+
+function keyHelp() {
+  const entries = KEY_HELP.map(([keys, text]) => {
+    const caps = keys.map((key) => element("kbd", {}, key));
+    return element("span", { class: "key" }, ...caps, ` ${text}`);
+  });
+  return element("p", { class: "keys", role: "note", "aria-label": "Keys" }, ...entries);
 }

@@ -1,7 +1,18 @@
-"use strict";
 // The waveform: peaks in ever coarser levels, drawn in the colour of who talks.
 
-class Peaks {
+import { element } from "./dom.js";
+import { changesOf } from "./lanes.js";
+
+/** Decode base64. */
+export function bytesOf(base64) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64); // browsers since 2025, ten times as fast
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+export class Peaks {
   /** `peaks`: {per_s, data}, data being base64 of a byte per peak, 255 full scale. */
   constructor(peaks) {
     const bytes = bytesOf(peaks.data);
@@ -32,7 +43,7 @@ class Peaks {
   }
 }
 
-class Waveform {
+export class Waveform {
   constructor(peaks) {
     this.peaks = new Peaks(peaks);
     this.canvas = element("canvas", { class: "waveform", "aria-hidden": "true" });
@@ -57,8 +68,8 @@ class Waveform {
   }
 }
 
-/** A function that gives who talks at a time, as keys of a map; quick where the times asked for ascend. */
-function talkingAt(turns) {
+/** A function from a time to who talks then, as keys of a map; fast if the times ascend. */
+export function talkingAt(turns) {
   const changes = changesOf(turns);
   const open = new Map();
   let next = 0;

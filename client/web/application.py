@@ -6,14 +6,13 @@ from collections.abc import AsyncIterator
 from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
-from string import Template
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from viewer.page import FOLDER, VIEWER_SCRIPTS, VIEWER_STYLES
+from viewer.page import FOLDER
 from web.api import diarize, jobs, service
 from web.api.documents import extend_openapi
 from web.gateway import Gateway
@@ -22,8 +21,9 @@ from web.http.problems import install_error_handlers
 
 VERSION = "1"
 PAGE_FOLDER = Path(__file__).with_name("page")  # frame.html and the files it loads
-# The paths of the page's files. Not "/": that would answer wrong methods of other routes.
-PAGE, VIEWER = "page", "viewer"
+# Paths as in client/, so that an import is the same for browsers and for Node. Not "/": that would
+# answer wrong methods of other routes.
+PAGE, VIEWER = "web/page", "viewer"
 _FILE_TYPES = (".js", ".css", ".svg")
 _REVALIDATE = {"Cache-Control": "no-cache"}  # files of two versions must not meet after an update
 
@@ -63,7 +63,7 @@ def make_app(gateway: Gateway) -> FastAPI:
 
 def _add_page(app: FastAPI) -> None:
     """Serve the page at `/`, and all that it loads."""
-    text = _frame()
+    text = (PAGE_FOLDER / "frame.html").read_text(encoding="utf-8")
     headers = {**_REVALIDATE, "ETag": f'"{sha256(text.encode()).hexdigest()[:32]}"'}
 
     @app.get("/", include_in_schema=False)
@@ -74,14 +74,6 @@ def _add_page(app: FastAPI) -> None:
 
     app.mount(f"/{VIEWER}", _PageFiles(directory=FOLDER), name=VIEWER)
     app.mount(f"/{PAGE}", _PageFiles(directory=PAGE_FOLDER), name=PAGE)
-
-
-def _frame() -> str:
-    """Insert the viewer's files into the page's frame, in their order."""
-    styles = [f'<link rel="stylesheet" href="{VIEWER}/{name}">' for name in VIEWER_STYLES]
-    scripts = [f'<script defer src="{VIEWER}/{name}"></script>' for name in VIEWER_SCRIPTS]
-    frame = (PAGE_FOLDER / "frame.html").read_text(encoding="utf-8")
-    return Template(frame).substitute(viewer="\n".join([*styles, *scripts]))
 
 
 class _PageFiles(StaticFiles):

@@ -10,7 +10,7 @@ Interrupted downloads resume. The archives have no pinned checksum: it is record
 Below --data_dir it writes:
 
     voxconverse/<set>/audio/<id>.wav   16 kHz mono
-    voxconverse/<set>/rttm/<id>.rttm   who speaks when in it
+    voxconverse/<set>/rttm/<id>.rttm   who spoke when in it
     voxconverse/<set>/wav.scp          `<id> <absolute path>`, for the client's --wavscp
     voxconverse/<set>/ref.rttm         all references joined, for --reference and md-eval
     voxconverse/<set>/SHA256SUMS       of audio and rttm, checked by every later run

@@ -1,7 +1,8 @@
-"""What stands in a report's page, read out of its elements and its public class."""
+"""What a report or a result page shows, read from its elements and its DiarizationView."""
 
 import pytest
 
+VIEW = "document.querySelector('.diarization-view').diarizationView"
 READY = ".transport button.primary:enabled"  # the sound is there, so lanes are
 
 
@@ -12,9 +13,14 @@ def opened(visit, path, **options):
     return seen
 
 
+def run(page, script, given=None):
+    """Run JavaScript in which `view` is the DiarizationView; returns what it returns."""
+    return page.evaluate(f"async given => {{ const view = {VIEW}; {script} }}", given)
+
+
 def value(page, expression):
-    """Evaluate JavaScript in which `view` is the DiarizationView."""
-    return page.evaluate(f"() => {{ const view = diarizationView; return {expression}; }}")
+    """The value of a JavaScript expression with `view`."""
+    return run(page, f"return {expression};")
 
 
 def time_s(page):
@@ -26,25 +32,26 @@ def is_playing(page):
 
 
 def lanes(page):
-    """Label, kind and (begin s, end s) of every lane's elements, by their place in pixels."""
-    return page.evaluate(
-        """() => {
-            const labels = [...document.querySelectorAll(".label .name")];
-            return [...document.querySelectorAll(".track")].map((track, number) => ({
-                label: labels[number].textContent,
-                kind: [...track.classList].find((name) => name.startsWith("lane-")).slice(5),
-                times: [...track.children].map((block) => {
-                    const left = parseFloat(block.style.left);
-                    const px_per_s = diarizationView.timeline.scale.px_per_s;
-                    return [left / px_per_s, (left + parseFloat(block.style.width)) / px_per_s];
-                }),
-            }));
-        }"""
+    """Label, kind and (start s, end s) of every lane's blocks, from their pixels."""
+    return run(
+        page,
+        """
+        const labels = [...document.querySelectorAll(".label .name")];
+        const { px_per_s } = view.timeline.scale;
+        return [...document.querySelectorAll(".track")].map((track, number) => ({
+            label: labels[number].textContent,
+            kind: [...track.classList].find((name) => name.startsWith("lane-")).slice(5),
+            times: [...track.children].map((block) => {
+                const left = parseFloat(block.style.left);
+                return [left / px_per_s, (left + parseFloat(block.style.width)) / px_per_s];
+            }),
+        }));
+        """,
     )
 
 
 def same_times(shown, expected):
-    """Whether these are the same stretches, but for the two pixels that the shortest are wide."""
+    """Whether these are the same stretches; the shortest blocks are two pixels wide."""
     return len(shown) == len(expected) and all(
         pair == pytest.approx(wanted, abs=0.08)
         for pair, wanted in zip(shown, expected, strict=True)

@@ -1,4 +1,4 @@
-"""What people do in the web page, and what they read there."""
+"""What users do in the web page, and what they read there."""
 
 import base64
 import json
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import expect
 
-from e2e.report_view import READY, value
+from e2e.report_view import READY, run, value
 
 SLOW_BYTES_PER_S = 400_000
 
@@ -17,7 +17,7 @@ def choose(page, *files):
 
 
 def drop(page, file):
-    """Let a file fall on the page, as from the desktop."""
+    """Drop a file on the page, as from the desktop."""
     page.evaluate(
         """([name, base64]) => {
             const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
@@ -43,7 +43,7 @@ def ready(page):
 
 
 def job_of(page):
-    """Path of the job that the page shows; its id stands in the address."""
+    """Path of the job that the page shows, whose id is in the address."""
     job_id = urlsplit(page.url).fragment
     assert len(job_id) == 43
     return f"/v1/jobs/{job_id}"
@@ -75,8 +75,8 @@ def choose_turn(page, index):
 
 
 def go_to(page, time_s):
-    """Put the playhead somewhere."""
-    page.evaluate("time_s => diarizationView.seek(time_s)", time_s)
+    """Move the playhead."""
+    run(page, "view.seek(given)", time_s)
 
 
 def download(page, name):
@@ -89,7 +89,7 @@ def download(page, name):
 
 
 def slow_down(page):
-    """Let uploads take a while."""
+    """Slow uploads down."""
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
     session.send(
@@ -134,6 +134,6 @@ def remembered(page):
 
 
 def forgive(seen, *words):
-    """Leave out what a browser says by itself of an answer that is an error."""
+    """Drop what a browser itself reports of a response that is an error."""
     expected = ("Failed to load resource", *words)
     seen.complaints[:] = [each for each in seen.complaints if not each.startswith(expected)]

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingRes
 from pydantic import ValidationError
 
 from formats.answer_texts import REPORT, file_name
-from viewer.embedding import MEDIA_TYPE as SOUND_TYPE
+from viewer.sound import MEDIA_TYPE as SOUND_TYPE
 from web.api.answers import (
     NO_STORE,
     Token,

@@ -14,9 +14,9 @@ from typing import Any, BinaryIO
 from formats.atomic_file import OutputError, temporary_path, write_atomically
 from formats.result import Result
 from inputs.audio_files import AudioError
-from viewer.document import Outline, document
-from viewer.making import MOST_EMBEDDED_BYTES, hear_into, page_of
-from viewer.peaks import PEAKS_PER_S
+from viewer.document import build_document
+from viewer.page import MOST_EMBEDDED_BYTES, build_page
+from viewer.sound import PEAKS_PER_S, Outline, encode_sound
 from web.http.problems import ProblemError, no_such_job
 from web.jobs.work_folder import AUDIO, PEAKS, SOUND, WorkFolder
 
@@ -74,14 +74,14 @@ class Views:
         """Make the outline of the waveform, and the recording as FLAC, unless they exist.
 
         All browsers play FLAC and seek in it exactly: a recording from a browser has no length and
-        cannot be sought, and mp3 is up to 70 ms off after a seek (see `viewer.embedding`).
+        cannot be sought, and mp3 is up to 70 ms off after a seek (see `viewer.sound`).
         """
         if not self._folder.path(job_id, PEAKS).is_file():
             await self._decoding.run(job_id, partial(self._decode, job_id))
 
     def document(self, job_id: str, result: Result) -> dict[str, Any]:
         """Make the viewer's document, as `viewer.document` describes it."""
-        return document(result, self._outline(job_id, result), None)
+        return build_document(result, self._outline(job_id, result), None)
 
     def report(self, job_id: str, result: Result) -> Iterator[bytes]:
         """Make the page that needs no network; without the sound of a very long recording.
@@ -93,9 +93,9 @@ class Views:
             sound = self._folder.path(job_id, SOUND).open("rb")
         if os.fstat(sound.fileno()).st_size > MOST_EMBEDDED_BYTES:
             sound.close()
-            return iter([page_of(result, None, outline, b"").encode()])
+            return iter([build_page(result, None, outline, b"").encode()])
         placeholder = secrets.token_bytes(PLACEHOLDER_BYTES)
-        page = page_of(result, None, outline, placeholder)
+        page = build_page(result, None, outline, placeholder)
         head, tail = page.split(b64encode(placeholder).decode())
         return _with_sound(head.encode(), sound, tail.encode())
 
@@ -120,7 +120,7 @@ class Views:
         with _removed_is_404():
             try:
                 with part.open("xb") as file:
-                    outline = hear_into(file, audio, stopped)
+                    outline = encode_sound(file, audio, stopped)
                 self._folder.keep_sound(job_id, part)
             except AudioError as error:
                 if not stopped():

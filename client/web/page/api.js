@@ -1,9 +1,9 @@
-// Calls to the gateway. Its errors are problem details, whose `detail` is a sentence for people.
+// Calls to the gateway. Its errors are problem details, whose `detail` is a sentence.
 
-const KEY = "diarization-key"; // in sessionStorage, where the service asks for one
+const KEY = "diarization-key"; // in sessionStorage, if the service asks for one
 export const AWAY = "The service cannot be reached. Trying again.";
 
-/** An answer that is an error; `status` is 0 where there was none at all. */
+/** An error; `status` is that of the response, 0 if there was none. */
 export class Problem extends Error {
   constructor(status, detail, retry_s = null) {
     super(detail);
@@ -11,19 +11,19 @@ export class Problem extends Error {
     this.retry_s = retry_s;
   }
 
-  /** Whether it makes sense to ask again. */
+  /** Whether it makes sense to try again. */
   get mayPass() {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
 }
 
-/** Read the problem out of an error's body. */
-export function problemOf(status, body, retryAfter) {
+/** Read the problem from a response's body. */
+function problemOf(status, body, retryAfter) {
   let detail = `The service answered with error ${status}.`;
   try {
     detail = sentence(JSON.parse(body).detail ?? detail);
   } catch {
-    // not from the gateway: its status must do
+    // not a problem document: the status must do
   }
   return new Problem(status, detail, retryAfter ? Number(retryAfter) : null);
 }
@@ -48,11 +48,11 @@ async function call(method, path, { json, keepalive = false } = {}) {
 
 const pathOf = (id, part = "") => `/v1/jobs/${encodeURIComponent(id)}${part}`;
 
-export async function job(id) {
+export async function loadJob(id) {
   return (await call("GET", pathOf(id))).json();
 }
 
-export async function view(id) {
+export async function loadView(id) {
   return (await call("GET", pathOf(id, "/view"))).json();
 }
 
@@ -64,17 +64,13 @@ export async function saveTurns(id, turns, keepalive = false) {
   await call("PUT", pathOf(id, "/turns"), { json: { turns }, keepalive });
 }
 
-export async function forgetCorrections(id) {
-  await call("DELETE", pathOf(id, "/turns"));
-}
-
-/** What the service takes and for how long it keeps it. */
-export async function limits() {
+/** How much the service accepts and how long it keeps it. */
+export async function loadLimits() {
   return (await call("GET", "/v1/limits")).json();
 }
 
-/** Whether recordings can be diarized now; a Problem says why not. */
-export async function health() {
+/** Check that recordings can be diarized now; a Problem says why not. */
+export async function checkHealth() {
   await call("GET", "/healthz");
 }
 
@@ -82,11 +78,40 @@ export const soundOf = (id) => pathOf(id, "/sound");
 export const reportOf = (id) => pathOf(id, "/report");
 export const resultOf = (id, format) => pathOf(id, `/result?format=${format}`);
 
-export function keyHeaders() {
+function keyHeaders() {
   const key = sessionStorage.getItem(KEY);
   return key ? { "X-API-Key": key } : {};
 }
 
 export function setKey(key) {
   sessionStorage.setItem(KEY, key);
+}
+
+/**
+ * Send a file as a job. `onProgress(sent)` gets bytes. Returns {done, cancel}: the promise `done` resolves
+ * to the job, and rejects with a Problem, or with an AbortError after `cancel()`.
+ */
+export function sendFile(file, fields, onProgress) {
+  const request = new XMLHttpRequest(); // fetch reports no upload progress
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) form.append(name, value);
+  form.append("file", file, file.name);
+  request.open("POST", "/v1/diarize");
+  request.setRequestHeader("Prefer", "respond-async");
+  request.setRequestHeader("Accept", "application/json");
+  for (const [name, value] of Object.entries(keyHeaders())) request.setRequestHeader(name, value);
+  const done = new Promise((resolve, reject) => {
+    // The form around the file has some bytes too: report the share of the file.
+    request.upload.addEventListener("progress", ({ loaded, total }) =>
+      onProgress(Math.round(file.size * Math.min(total ? loaded / total : 0, 1))),
+    );
+    request.addEventListener("load", () => {
+      if (request.status === 202) resolve(JSON.parse(request.responseText));
+      else reject(problemOf(request.status, request.responseText, request.getResponseHeader("Retry-After")));
+    });
+    request.addEventListener("error", () => reject(new Problem(0, "The upload broke off: the service cannot be reached.")));
+    request.addEventListener("abort", () => reject(new DOMException("cancelled", "AbortError")));
+  });
+  request.send(form);
+  return { done, cancel: () => request.abort() };
 }

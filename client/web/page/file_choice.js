@@ -1,7 +1,8 @@
-// Files chosen for the next start: dropped, picked or recorded.
+// Files for the next start: dropped, picked, or recorded with the microphone.
 
-import { RecorderPanel } from "./recorder_panel.js";
-import { bytes } from "./upload.js";
+import { element } from "../../viewer/dom.js";
+import { clock, fileSize, visible } from "../../viewer/format.js";
+import { announce } from "./frame.js";
 
 const ACCEPTED = "audio/*,video/mp4,video/webm,.wav,.mp3,.flac,.ogg,.oga,.opus,.m4a,.mp4,.webm,.aac,.aiff";
 
@@ -10,7 +11,7 @@ export class FileChoice extends EventTarget {
   constructor() {
     super();
     this.files = [];
-    this.most_bytes = Infinity; // until the service has told
+    this.most_bytes = Infinity; // until the service's limit is known
     this.input = element("input", { type: "file", multiple: true, accept: ACCEPTED, class: "unseen", tabindex: -1, "aria-label": "Files" });
     this.input.addEventListener("change", () => {
       this.add([...this.input.files]);
@@ -46,12 +47,12 @@ export class FileChoice extends EventTarget {
     for (const name of ["dragover", "dragleave", "drop"]) document.addEventListener(name, this.over);
   }
 
-  /** What is larger than the service takes is left out, and told, before any of it is sent. */
+  /** Add files; those larger than the service accepts are refused before anything is sent. */
   add(files, isRecorded = false) {
     const tooLarge = files.filter((file) => file.size > this.most_bytes);
     const fitting = files.filter((file) => !tooLarge.includes(file));
-    const told = tooLarge.map(({ name, size }) => `${name} has ${bytes(size)}, the service takes up to ${bytes(this.most_bytes)}.`);
-    this.refused.textContent = visible(told.join(" "));
+    const refusals = tooLarge.map(({ name, size }) => `${name} has ${fileSize(size)}, the service takes up to ${fileSize(this.most_bytes)}.`);
+    this.refused.textContent = visible(refusals.join(" "));
     this.files = [...this.files, ...fitting.map((file) => ({ file, isRecorded }))];
     this.#changed();
   }
@@ -61,7 +62,7 @@ export class FileChoice extends EventTarget {
     this.#changed();
   }
 
-  /** Whether something would be lost with the page: a recording that was not sent. */
+  /** Whether leaving the page would lose something: a recording that was not sent. */
   get isPrecious() {
     return this.recorder.isRecording || this.files.some(({ isRecorded }) => isRecorded);
   }
@@ -74,13 +75,13 @@ export class FileChoice extends EventTarget {
 
   #entry(each) {
     const { file, isRecorded } = each;
-    const leave = element("button", { type: "button", class: "plain", "aria-label": `Leave ${file.name} out` }, "×");
-    leave.addEventListener("click", () => {
+    const remove = element("button", { type: "button", class: "plain", "aria-label": `Leave ${file.name} out` }, "×");
+    remove.addEventListener("click", () => {
       this.files = this.files.filter((other) => other !== each);
       this.#changed();
     });
     const listen = isRecorded ? [element("audio", { controls: true, src: URL.createObjectURL(file), "aria-label": `Listen to ${file.name}` })] : [];
-    return element("li", {}, element("span", { class: "name" }, element("bdi", {}, file.name)), element("span", { class: "soft" }, bytes(file.size)), ...listen, leave);
+    return element("li", {}, element("span", { class: "name" }, element("bdi", {}, file.name)), element("span", { class: "soft" }, fileSize(file.size)), ...listen, remove);
   }
 
   destroy() {
@@ -89,4 +90,140 @@ export class FileChoice extends EventTarget {
     this.files = [];
     this.#changed();
   }
+}
+
+/** The button to record with, and the time and the level while it does. */
+class RecorderPanel {
+  /** `onFile` gets what was recorded. */
+  constructor(onFile) {
+    this.onFile = onFile;
+    this.recorder = null;
+    this.words = element("span", {}, "Record");
+    this.button = element("button", { type: "button", class: "record" }, element("span", { class: "dot", "aria-hidden": "true" }), this.words);
+    this.button.addEventListener("click", () => this.toggle());
+    this.elapsed = element("span", { class: "elapsed", role: "timer", "aria-label": "Recorded" });
+    this.level = element("meter", { min: 0, max: 1, "aria-label": "Level of the microphone" });
+    this.meter = element("span", { class: "recording", hidden: true }, this.elapsed, this.level);
+    this.message = element("p", { class: "refusal", role: "alert" });
+    this.root = element("span", { class: "recorder" }, this.button, this.meter);
+  }
+
+  get isRecording() {
+    return this.recorder !== null;
+  }
+
+  async toggle() {
+    if (this.recorder) {
+      this.recorder.stop();
+      return;
+    }
+    const recorder = new Recorder();
+    this.message.textContent = "";
+    this.button.disabled = true; // while the browser asks for permission
+    try {
+      await recorder.start();
+    } catch (error) {
+      this.message.textContent = error.message;
+      return;
+    } finally {
+      this.button.disabled = false;
+    }
+    this.recorder = recorder;
+    recorder.addEventListener("stopped", ({ detail }) => this.#stopped(detail.file));
+    this.#show(true);
+    this.#watch();
+    announce("Recording.");
+  }
+
+  #stopped(file) {
+    this.recorder = null;
+    this.#show(false);
+    announce("The recording has ended.");
+    this.onFile(file);
+  }
+
+  #show(records) {
+    this.words.textContent = records ? "Stop" : "Record";
+    this.button.classList.toggle("on", records);
+    this.meter.hidden = !records;
+  }
+
+  #watch() {
+    if (!this.recorder) return;
+    this.elapsed.textContent = clock(this.recorder.length_s, 0);
+    this.level.value = this.recorder.level;
+    setTimeout(() => this.#watch(), 100);
+  }
+
+  destroy() {
+    this.onFile = () => {};
+    this.recorder?.stop();
+  }
+}
+
+const TYPES = ["audio/webm;codecs=opus", "audio/webm", "audio/mp4", "audio/ogg;codecs=opus"];
+const PIECE_MS = 1000;
+const REFUSALS = {
+  NotAllowedError: "The microphone may not be used: allow it in the browser's settings of this page.",
+  NotFoundError: "There is no microphone.",
+  NotReadableError: "The microphone is in use by another program.",
+};
+
+/** Events: `stopped` {file}. */
+class Recorder extends EventTarget {
+  /** Start recording. Throws an Error whose message is a sentence for the user. */
+  async start() {
+    if (!navigator.mediaDevices?.getUserMedia || !globalThis.MediaRecorder) {
+      throw new Error("This browser records only on pages by https or on this machine itself.");
+    }
+    try {
+      this.stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    } catch (error) {
+      throw new Error(REFUSALS[error.name] ?? `The microphone cannot be used: ${error.message}`, { cause: error });
+    }
+    const mimeType = TYPES.find((type) => MediaRecorder.isTypeSupported(type));
+    this.pieces = [];
+    this.recorder = new MediaRecorder(this.stream, mimeType ? { mimeType } : {});
+    this.recorder.addEventListener("dataavailable", ({ data }) => data.size && this.pieces.push(data));
+    this.recorder.addEventListener("stop", () => this.#finish());
+    this.recorder.start(PIECE_MS);
+    this.begun_ms = performance.now();
+    this.#listen();
+  }
+
+  stop() {
+    if (this.recorder?.state === "recording") this.recorder.stop();
+  }
+
+  get length_s() {
+    return (performance.now() - this.begun_ms) / 1000;
+  }
+
+  /** The current level, 0 to 1. */
+  get level() {
+    this.analyser.getFloatTimeDomainData(this.samples);
+    return Math.min(this.samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0), 1);
+  }
+
+  #listen() {
+    this.context = new AudioContext();
+    this.analyser = this.context.createAnalyser();
+    this.samples = new Float32Array(this.analyser.fftSize);
+    this.context.createMediaStreamSource(this.stream).connect(this.analyser);
+  }
+
+  #finish() {
+    this.stream.getTracks().forEach((track) => track.stop());
+    this.context.close();
+    const type = this.recorder.mimeType;
+    const ending = type.includes("mp4") ? "m4a" : type.includes("ogg") ? "ogg" : "webm";
+    const file = new File(this.pieces, `recording ${timeOfDay(new Date())}.${ending}`, { type });
+    this.dispatchEvent(new CustomEvent("stopped", { detail: { file } }));
+  }
+}
+
+function timeOfDay(date) {
+  const two = (number) => String(number).padStart(2, "0");
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");
+  return `${day} ${two(date.getHours())}.${two(date.getMinutes())}.${two(date.getSeconds())}`;
 }

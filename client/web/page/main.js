@@ -1,25 +1,22 @@
-// The page: its address says which part is shown, `#` and a job's id, `#upload`, or nothing.
-// What stands after `#` is never sent anywhere: the id of a job is the only key to it.
+// The page: its address says which part is shown: `#` and a job's id, `#upload`, or nothing.
+// What follows `#` is never sent to a server: the id of a job is the only key to it.
 
-import { JobPage } from "./job_page.js";
+import { addTheme, setTitle } from "./frame.js";
+import { JobPage, UploadPage } from "./job_page.js";
 import { remember } from "./recordings.js";
 import { StartPage } from "./start_page.js";
-import { UploadPage } from "./upload_page.js";
 import { lostUploads, Uploads } from "./uploads.js";
 
 const TITLE = "Who spoke when";
-const WELCOME = "See and hear who speaks when in a recording, name the voices, correct it, download it.";
-const THEME = "diarization-theme"; // in localStorage, once the button was pressed
+const WELCOME = "See and hear who spoke when, name the speakers, correct the turns, download the result.";
 
 const root = document.getElementById("main");
 const uploads = new Uploads();
 let lost = lostUploads();
 let shown = null;
 
-function entitle({ name, facts }) {
-  document.title = name === TITLE ? TITLE : `${visible(name)}: who spoke when`;
-  document.getElementById("title").replaceChildren(element("bdi", {}, name));
-  document.getElementById("facts").textContent = facts;
+function showRecording({ name, facts }) {
+  setTitle(`${name}: who spoke when`, name, facts);
 }
 
 function show() {
@@ -28,17 +25,17 @@ function show() {
   root.className = "";
   const { watched } = uploads;
   if (place === "upload" && watched?.state === "arrived") {
-    shown = null; // it was faster than this page
+    shown = null; // it arrived before this page could be shown
     location.replace(`#${watched.job.id}`);
   } else if (place === "upload" && uploads.needsCare(watched)) {
     shown = new UploadPage(root, uploads);
-    entitle({ name: shown.name, facts: "" });
+    showRecording({ name: shown.name });
   } else if (place && place !== "upload") {
-    shown = new JobPage(root, place, entitle);
+    shown = new JobPage(root, place, showRecording);
   } else {
     if (place) history.replaceState(null, "", "#");
     root.className = "start";
-    entitle({ name: TITLE, facts: WELCOME });
+    setTitle(TITLE, TITLE, WELCOME);
     shown = new StartPage(root, uploads, lost);
     lost = [];
   }
@@ -52,12 +49,5 @@ addEventListener("beforeunload", (event) => {
   if (uploads.open.length || shown?.isPrecious) event.preventDefault(); // the browser asks
 });
 
-function restoreTheme() {
-  const kept = localStorage.getItem(THEME);
-  if (kept === "dark" || kept === "light") document.documentElement.dataset.theme = kept;
-  document.addEventListener("themechanged", () => localStorage.setItem(THEME, document.documentElement.dataset.theme));
-}
-
-restoreTheme();
-document.querySelector("header").append(themeButton());
+addTheme();
 show();

@@ -1,23 +1,22 @@
-// The result: the viewer, and all that corrects it.
+// The result: the viewer, and everything that corrects it.
 
-import { removeJob, saveTurns, soundOf, view } from "./api.js";
-import { downloadMenu } from "./downloads.js";
-import { keepDraft, restored, sameTurns } from "./draft.js";
-import { listenToEditKeys } from "./edit_keys.js";
+import { button, element } from "../../viewer/dom.js";
+import { visible } from "../../viewer/format.js";
+import { DiarizationView, isElsewhere } from "../../viewer/viewer.js";
+import { loadView, removeJob, reportOf, resultOf, saveTurns, soundOf } from "./api.js";
 import { Editor } from "./editor.js";
-import { Handles } from "./handles.js";
-import { say } from "./live.js";
+import { announce, backLink } from "./frame.js";
 import { forget } from "./recordings.js";
-import { Saver } from "./saving.js";
+import { Saver, keepDraft, restoreDraft, sameTurns } from "./saving.js";
 import { SpeakersPanel } from "./speakers_panel.js";
-import { TurnPanel } from "./turn_panel.js";
+import { TurnHandles, TurnPanel } from "./turn_panel.js";
 import { keyed, unkeyed } from "./turns.js";
 
 export class ResultPage {
   /** `job` is its document, `shown` the viewer's. */
   constructor(root, job, shown) {
     this.id = job.id;
-    const { history, isUnsaved } = restored(job.id, shown.turns);
+    const { history, isUnsaved } = restoreDraft(job.id, shown.turns);
     this.editor = new Editor(history, shown.audio_s);
     this.saver = new Saver((turns, keepalive) => saveTurns(job.id, turns, keepalive));
     this.#build(root, shown);
@@ -37,7 +36,7 @@ export class ResultPage {
     const tools = element(
       "div",
       { class: "row toolbar", role: "group", "aria-label": "Corrections" },
-      element("a", { href: "#", class: "back" }, "← All recordings"),
+      backLink("back"),
       this.undo, this.redo, this.saved,
       element("span", { class: "spring" }),
       remove,
@@ -46,10 +45,9 @@ export class ResultPage {
     this.speakers = new SpeakersPanel(this.editor);
     root.replaceChildren(tools, this.speakers.root, place);
     this.view = new DiarizationView(place, { ...shown, turns: this.editor.turns });
-    globalThis.diarizationView = this.view; // for whoever wants to drive it from the console
     this.panel = new TurnPanel(this.editor, () => this.view.time_s, () => this.view.playTurn(this.view.selected));
     this.view.timeline.root.after(this.panel.root);
-    this.handles = new Handles(this.editor, this.view.timeline);
+    this.handles = new TurnHandles(this.editor, this.view.timeline);
   }
 
   #connect() {
@@ -70,22 +68,22 @@ export class ResultPage {
   }
 
   #changed({ label, isSaved }) {
-    say(label);
+    announce(label);
     if (!isSaved) this.saver.save(unkeyed(this.editor.turns));
     this.#show();
   }
 
-  /** Whoever comes back to this window sees what was corrected in another one meanwhile. */
+  /** On return to this window, take over what was corrected in another one meanwhile. */
   async #lookAgain() {
     const { editor, saver } = this;
     const before = editor.turns;
-    const shown = saver.isSaved ? await view(this.id).catch(() => null) : null;
+    const shown = saver.isSaved ? await loadView(this.id).catch(() => null) : null;
     if (!shown || !saver.isSaved || editor.turns !== before || sameTurns(shown.turns, before)) return;
     editor.adopt(keyed(shown.turns));
     keepDraft(this.id, editor.history, true);
   }
 
-  /** Show the turns as they are now; the chosen one stays chosen, and the playhead where it is. */
+  /** Show the current turns; the selected one stays selected, and the playhead where it is. */
   #show() {
     const { editor, view } = this;
     if (!editor.turn) editor.chosen = null;
@@ -112,7 +110,7 @@ export class ResultPage {
     const words = "Remove this recording and its result from the service? This cannot be undone.";
     if (!globalThis.confirm(words)) return;
     this.saver.turns = null;
-    await removeJob(this.id).catch(() => {}); // gone already, or it expires
+    await removeJob(this.id).catch(() => {}); // it is gone already, or will expire
     forget(this.id);
     location.hash = "";
   }
@@ -127,4 +125,83 @@ export class ResultPage {
     document.removeEventListener("visibilitychange", this.onSight);
     this.view.destroy();
   }
+}
+
+const FORMATS = [
+  ["rttm", "RTTM", "for scoring and other tools; names without blanks"],
+  ["json", "JSON", "for programs"],
+  ["srt", "SRT", "subtitles"],
+  ["vtt", "WebVTT", "subtitles in web pages"],
+  ["textgrid", "TextGrid", "Praat"],
+  ["audacity", "Audacity", "label track"],
+  ["csv", "CSV", "table for spreadsheets"],
+  ["uem", "UEM", "the part that was diarized"],
+];
+
+/** A menu of links; `ready()` resolves to true when all corrections are saved. */
+function downloadMenu(id, ready) {
+  const link = (href, name, note) => {
+    const made = element("a", { href, download: "" }, name, element("small", {}, note));
+    made.addEventListener("click", (event) => {
+      if (made.dataset.ready) return;
+      event.preventDefault();
+      ready().then((isReady) => isReady && go(made));
+    });
+    return element("li", {}, made);
+  };
+  const links = FORMATS.map(([token, name, note]) => link(resultOf(id, token), name, note));
+  links.push(link(reportOf(id), "Report", "one page with the sound, for any browser"));
+  const menu = element("details", { class: "menu" }, element("summary", { class: "button" }, "Download"), element("ul", {}, ...links));
+  menu.addEventListener("keydown", ({ key }) => {
+    if (key !== "Escape") return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+  menu.addEventListener("focusout", ({ relatedTarget }) => {
+    if (!menu.contains(relatedTarget)) menu.open = false;
+  });
+  return menu;
+}
+
+function go(link) {
+  link.dataset.ready = "true";
+  link.click();
+  delete link.dataset.ready;
+  link.closest("details").open = false;
+}
+
+/** Let keys correct turns; returns a function that stops it. */
+function listenToEditKeys(editor, playhead) {
+  const actions = {
+    s: () => editor.split(playhead()),
+    n: () => editor.add(playhead()),
+    Delete: () => editor.turn && editor.remove(),
+  };
+  const pressed = (event) => {
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const isCommand = event.ctrlKey || event.metaKey;
+    if (event.defaultPrevented || event.altKey) return;
+    if (isCommand ? isTyping(event.target) : isElsewhere(event)) return;
+    if (isCommand ? undoOrRedo(editor, key, event.shiftKey) : act(actions, key)) event.preventDefault();
+  };
+  document.addEventListener("keydown", pressed);
+  return () => document.removeEventListener("keydown", pressed);
+}
+
+/** Whether a field has unfinished text, which the browser's own undo is for. */
+function isTyping(target) {
+  return target instanceof HTMLInputElement && target.value !== target.defaultValue;
+}
+
+function undoOrRedo(editor, key, isShifted) {
+  if (key === "y" || (key === "z" && isShifted)) editor.redo();
+  else if (key === "z") editor.undo();
+  else return false;
+  return true;
+}
+
+function act(actions, key) {
+  if (!Object.hasOwn(actions, key)) return false;
+  actions[key]();
+  return true;
 }

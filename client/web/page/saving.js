@@ -1,16 +1,19 @@
-// Saves corrections as they are made: soon, one at a time, again where the service is away.
+// Keeps corrections: in the gateway, and with their history in this tab.
+
+import { History } from "./editor.js";
+import { keyed, unkeyed } from "./turns.js";
 
 const SOON_MS = 400;
 const AGAIN_MS = [1000, 2000, 4000, 8000, 15000];
-const MOST_KEPT_ALIVE = 60_000; // characters that a browser sends after its page has gone
+const MOST_KEPT_ALIVE = 60_000; // characters; browsers limit what they send after the page has gone
 
 /** Events: `state` {state, message}; the state is `saved`, `saving`, `waiting` or `refused`. */
 export class Saver extends EventTarget {
-  /** `put(turns, keepalive)` sends them; it fails with a Problem. */
+  /** `put(turns, keepalive)` sends them; it rejects with a Problem. */
   constructor(put) {
     super();
     this.put = put;
-    this.turns = null; // what is to be saved yet
+    this.turns = null; // what is not saved yet
     this.tries = 0;
     this.state = "saved";
     this.onOnline = () => this.turns && this.#soon(0);
@@ -21,7 +24,7 @@ export class Saver extends EventTarget {
     return this.turns === null && !this.sending;
   }
 
-  /** Save these; those that were given before need it no more. */
+  /** Save these turns soon, in place of earlier ones that are not saved yet. */
   save(turns) {
     this.turns = turns;
     this.tries = 0;
@@ -34,7 +37,7 @@ export class Saver extends EventTarget {
     this.timer = setTimeout(() => this.flush(), wait_ms);
   }
 
-  /** Save now what is not saved yet; whether all of it is, afterwards. */
+  /** Save now what is not saved yet; resolves to whether everything is saved then. */
   async flush() {
     clearTimeout(this.timer);
     while (this.sending || this.turns) {
@@ -69,7 +72,7 @@ export class Saver extends EventTarget {
     return false;
   }
 
-  /** The page goes away: send what is left, as far as browsers do so. */
+  /** Send what is left as the page goes away, as far as browsers allow. */
   leave() {
     if (this.turns && JSON.stringify(this.turns).length < MOST_KEPT_ALIVE) {
       this.put(this.turns, true).catch(() => {});
@@ -86,4 +89,42 @@ export class Saver extends EventTarget {
     clearTimeout(this.timer);
     globalThis.removeEventListener("online", this.onOnline);
   }
+}
+
+const MOST_CHARACTERS = 2_000_000; // of a draft; browsers keep about five million in all
+const placeOf = (id) => `diarization-draft-${id}`;
+
+/**
+ * Restore the history of a job from this tab; `turns` are those of the service. `isUnsaved` says that this
+ * tab has later ones, which could not be saved before the page was left.
+ */
+export function restoreDraft(id, turns) {
+  try {
+    const { history, isSaved } = JSON.parse(sessionStorage.getItem(placeOf(id)));
+    const draft = History.fromText(history);
+    const isSame = sameTurns(draft.turns, turns);
+    if (isSame || !isSaved) return { history: draft, isUnsaved: !isSame };
+  } catch {
+    // none was kept, or it cannot be read
+  }
+  return { history: new History(keyed(turns)), isUnsaved: false };
+}
+
+export function keepDraft(id, history, isSaved) {
+  const text = history.asText(MOST_CHARACTERS);
+  try {
+    if (text === null) sessionStorage.removeItem(placeOf(id));
+    else sessionStorage.setItem(placeOf(id), JSON.stringify({ history: text, isSaved }));
+  } catch {
+    sessionStorage.removeItem(placeOf(id)); // no room: an older one would be wrong
+  }
+}
+
+/** Whether two lists are equal but for keys and order. */
+export function sameTurns(one, other) {
+  const plain = (turns) =>
+    JSON.stringify(
+      unkeyed(keyed(turns)).map(({ start_s, end_s, speaker, confidence, channel }) => [start_s, end_s, speaker, confidence, channel]).sort(),
+    );
+  return plain(one) === plain(other);
 }

@@ -1,7 +1,9 @@
-// Every speaker's name, to be typed over, and whom to merge with.
+// The name of every speaker, which can be changed, and whom to merge it with.
 
-import { rttmName } from "./names.js";
-import { speakersOf } from "./turns.js";
+import { element } from "../../viewer/dom.js";
+import { visible } from "../../viewer/format.js";
+import { voiceClass, voices } from "../../viewer/lanes.js";
+import { rttmName, speakersOf } from "./turns.js";
 
 export class SpeakersPanel {
   constructor(editor) {
@@ -40,7 +42,7 @@ export class SpeakersPanel {
     return element("li", { class: `chip ${voiceClass(voice)}` }, swatch, element("span", { class: "name-field" }, input, ...hint), ...this.#merge(name, number, names));
   }
 
-  /** The others are listed when they are asked for: each in every list would be a square of them. */
+  /** The other names are added when the list is opened: with many speakers, n lists of n names are slow. */
   #merge(name, number, names) {
     if (names.length === 1) return [];
     const label = `Merge ${name} into another speaker`;
@@ -61,6 +63,6 @@ export class SpeakersPanel {
 
   #pressed(event, input, name) {
     if (event.key === "Escape") input.value = name;
-    if (event.key === "Enter" || event.key === "Escape") input.blur(); // which saves what was typed
+    if (event.key === "Enter" || event.key === "Escape") input.blur(); // which applies what was typed
   }
 }

@@ -1,17 +1,16 @@
-// Where everything begins: a recording, what is asked of it, and those there were before.
+// Where everything begins: a recording, the options for it, and the earlier recordings.
 
-import { health, limits } from "./api.js";
+import { element } from "../../viewer/dom.js";
+import { fileSize, longTime } from "../../viewer/format.js";
+import { checkHealth, loadLimits } from "./api.js";
 import { FileChoice } from "./file_choice.js";
-import { banner } from "./live.js";
-import { OptionsForm } from "./options_form.js";
-import { RecordingList } from "./recording_list.js";
-import { bytes } from "./upload.js";
-import { longTime } from "./words.js";
+import { showBanner } from "./frame.js";
+import { RecordingList } from "./recordings.js";
 
 const HEALTH_MS = 5000;
 
 export class StartPage {
-  /** `lost` has names of files whose upload ended with the page before. */
+  /** `lost`: names of files whose upload was lost with the page before. */
   constructor(root, uploads, lost) {
     this.uploads = uploads;
     this.choice = new FileChoice();
@@ -24,7 +23,7 @@ export class StartPage {
     const asked = element("section", { class: "card", "aria-label": "Options" }, this.options.root, element("div", { class: "row spread" }, this.kept, this.start));
     this.options.root.addEventListener("change", () => this.#chosen());
     root.replaceChildren(...lostNotice(lost), element("section", { class: "card", "aria-label": "Recording" }, this.choice.root), asked, this.list.root);
-    this.#tellLimits();
+    this.#showLimits();
     this.#watchHealth();
   }
 
@@ -35,7 +34,7 @@ export class StartPage {
     this.start.classList.toggle("ready", !this.start.disabled);
   }
 
-  /** One recording is watched on its own page, several in the list. */
+  /** A single recording gets its own page, several are shown in the list. */
   #begin() {
     const files = this.choice.files.map(({ file }) => file);
     const [first] = this.uploads.add(files, this.options.fields);
@@ -47,26 +46,26 @@ export class StartPage {
     } else this.list.root.scrollIntoView({ block: "start" });
   }
 
-  async #tellLimits() {
+  async #showLimits() {
     try {
-      const { most_upload_bytes, keep_s } = await limits();
+      const { most_upload_bytes, keep_s } = await loadLimits();
       this.choice.most_bytes = most_upload_bytes;
-      const longest = `up to ${bytes(most_upload_bytes)}`;
+      const longest = `up to ${fileSize(most_upload_bytes)}`;
       this.choice.note.textContent = `wav, mp3, flac, ogg, m4a, mp4 or webm, ${longest}; one or several`;
-      this.kept.textContent = `A recording and its result are kept for ${longTime(keep_s)} after it is done, and can be seen in this browser only.`;
+      this.kept.textContent = `A recording and its result are kept for ${longTime(keep_s)} after it is done, and can be seen only in this browser.`;
     } catch {
-      // the banner tells that the service is away
+      // the banner says that the service is away
     }
   }
 
-  /** Say that the diarization server is away, until it is there. */
+  /** Show a banner until the diarization server is ready. */
   async #watchHealth() {
-    const isReady = await health().then(
+    const isReady = await checkHealth().then(
       () => true,
       () => false,
     );
     if (this.ended) return;
-    banner(isReady ? "" : "The diarization server is not ready. Recordings can be sent, and wait until it is.");
+    showBanner(isReady ? "" : "The diarization server is not ready. Recordings can be sent; they wait until it is.");
     if (!isReady) this.timer = setTimeout(() => this.#watchHealth(), HEALTH_MS);
   }
 
@@ -77,7 +76,7 @@ export class StartPage {
   destroy() {
     this.ended = true;
     clearTimeout(this.timer);
-    banner("");
+    showBanner("");
     this.choice.destroy();
     this.list.destroy();
   }
@@ -87,5 +86,124 @@ function lostNotice(names) {
   if (!names.length) return [];
   const which = names.flatMap((name, number) => [number ? ", " : "", element("bdi", {}, name)]);
   const begin = names.length === 1 ? "The upload of " : "The uploads of ";
-  return [element("p", { class: "notice", role: "alert" }, begin, ...which, " ended when the page was left, and nothing of it was kept. Choose the file again.")];
+  return [element("p", { class: "notice", role: "alert" }, begin, ...which, " ended when the page was left, and nothing was kept. Choose the file again.")];
+}
+
+const MOST_SPEAKERS = 100; // the gateway's limit
+const PLACE = "diarization-options"; // the last choice, in localStorage
+
+/** Number of speakers, mode, channels. */
+class OptionsForm {
+  constructor() {
+    this.exactly = numberField("Number of speakers", 2);
+    this.least = numberField("At least", 2);
+    this.most = numberField("At most", 6);
+    this.separate = element("input", { type: "checkbox", name: "separate" });
+    this.counts = element("div", { class: "counts" });
+    this.problem = element("p", { class: "refusal", role: "alert" });
+    this.root = element("div", { class: "options" }, this.#speakers(), this.#mode(), this.#channels());
+    this.root.addEventListener("change", () => this.#changed());
+    this.#restore();
+    this.#changed();
+  }
+
+  #speakers() {
+    this.how = choices("how", [["automatic", "Automatic"], ["exactly", "Exactly"], ["range", "Between"]]);
+    return fieldset("Speakers", element("div", { class: "segments" }, ...this.how.labels), this.counts, this.problem);
+  }
+
+  #mode() {
+    this.mode = choices("mode", [
+      ["full", "Accurate", "Hears people who talk at the same time, and short replies."],
+      ["classic", "Fast", "About twice as fast; one person at a time."],
+    ]);
+    return fieldset("Mode", element("div", { class: "cards" }, ...this.mode.labels));
+  }
+
+  #channels() {
+    const text = element("span", {}, "Every channel on its own", element("small", {}, "For calls with one side on the left and one on the right."));
+    return fieldset("Stereo", element("label", { class: "choice" }, this.separate, text));
+  }
+
+  #changed() {
+    const shown = { automatic: [], exactly: [this.exactly], range: [this.least, this.most] }[this.how.value];
+    this.counts.replaceChildren(...shown.map(({ label }) => label));
+    if (!shown.length) this.counts.append(element("small", {}, "As many as are heard."));
+    this.problem.textContent = this.wrong;
+    const { how, mode, separate } = this;
+    keep({ how: how.value, mode: mode.value, separate: separate.checked });
+  }
+
+  /** What is wrong with the choice, as a sentence; "" if nothing is. */
+  get wrong() {
+    const value = ({ input }) => Number(input.value);
+    const isCount = (each) => Number.isInteger(value(each)) && value(each) >= 1 && value(each) <= MOST_SPEAKERS;
+    const asked = { automatic: [], exactly: [this.exactly], range: [this.least, this.most] }[this.how.value];
+    if (!asked.every(isCount)) return `Speakers: expected whole numbers from 1 to ${MOST_SPEAKERS}.`;
+    const isOrdered = this.how.value !== "range" || value(this.least) <= value(this.most);
+    return isOrdered ? "" : "Speakers: expected the first number to be the smaller one.";
+  }
+
+  /** The fields of the upload's form. */
+  get fields() {
+    const counts = {
+      automatic: {},
+      exactly: { num_speakers: this.exactly.input.value },
+      range: { min_speakers: this.least.input.value, max_speakers: this.most.input.value },
+    }[this.how.value];
+    const channels = this.separate.checked ? { channels: "separate" } : {};
+    return { mode: this.mode.value, ...counts, ...channels };
+  }
+
+  #restore() {
+    const { how, mode, separate } = kept();
+    this.how.value = how;
+    this.mode.value = mode;
+    this.separate.checked = separate === true;
+  }
+}
+
+function fieldset(legend, ...content) {
+  return element("fieldset", {}, element("legend", {}, legend), ...content);
+}
+
+function numberField(text, value) {
+  const input = element("input", { type: "number", min: 1, max: MOST_SPEAKERS, step: 1, value });
+  return { input, label: element("label", { class: "count" }, element("span", {}, text), input) };
+}
+
+/** Radio buttons of one name, the first chosen. */
+function choices(name, entries) {
+  const inputs = entries.map(([value]) => element("input", { type: "radio", name, value }));
+  inputs[0].checked = true;
+  const labels = entries.map(([, text, note], index) => {
+    const words = element("span", {}, text, ...(note ? [element("small", {}, note)] : []));
+    return element("label", { class: "choice" }, inputs[index], words);
+  });
+  return {
+    labels,
+    get value() {
+      return inputs.find((input) => input.checked).value;
+    },
+    set value(wanted) {
+      const found = inputs.find((input) => input.value === wanted);
+      if (found) found.checked = true;
+    },
+  };
+}
+
+function kept() {
+  try {
+    return JSON.parse(localStorage.getItem(PLACE)) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+function keep(choice) {
+  try {
+    localStorage.setItem(PLACE, JSON.stringify(choice));
+  } catch {
+    // this browser keeps nothing
+  }
 }

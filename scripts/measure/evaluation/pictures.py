@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 from formats.result import Turn, by_speaker
 from measure.evaluation.results import RecordingResult, SetResult
 from scoring.scores import COLLARS_S
-from viewer.errors import KINDS, Error, errors
-from viewer.matching import matched_speakers
+from viewer.errors import KINDS, Error, find_errors, match_speakers
 
 STRIP_S = 60.0  # a longer recording is cut into several strips,
 MAX_STRIPS = 8  # but into no more than these
@@ -54,12 +53,12 @@ def strip_bounds(turns: Sequence[Turn], audio_s: float) -> list[tuple[float, flo
 
 def timeline_lanes(reference: Sequence[Turn], found: Sequence[Turn]) -> list[Lane]:
     """Lanes from top to bottom: true speakers, kinds of error, found speakers in that order."""
-    match = matched_speakers(reference, found)
+    match = match_speakers(reference, found)
     true_turns, found_turns = by_speaker(reference), by_speaker(found)
     names = list(true_turns)
     colours = {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(names)}
     place = {name: names.index(true) for name, true in match.items()}
-    wrong = errors(reference, found, match)
+    wrong = find_errors(reference, found, match)
     return [
         *((name, colours[name], _bars(turns)) for name, turns in true_turns.items()),
         *(

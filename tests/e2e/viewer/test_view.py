@@ -6,13 +6,12 @@ import soundfile
 from playwright.sync_api import expect
 
 from e2e.long_recordings import repeated
-from e2e.report_view import is_playing, lanes, opened, same_times, table_cells, time_s, value
+from e2e.report_view import is_playing, lanes, opened, run, same_times, table_cells, time_s, value
 from e2e.reports import RATE_HZ, ROWS, TRUE_ROWS, made_report
 from formats.result import Doubt, Result
 from made_media import noise
 from report_cases import HOSTILE, turns
-from viewer.making import report_of
-from viewer.statistics import statistics
+from viewer.page import build_report
 
 OPENS_WITHIN_S = 2.0
 SAME_MOMENT_S = 0.02
@@ -29,8 +28,9 @@ NOTE_WHEN_READY = """document.addEventListener("loadedmetadata", () => {
     }));
 }, true);"""
 # Samples that the player gives out after a seek, from the first that is not silence.
-LISTEN = """async ({ starts_s, length_s }) => {
-    const { audio } = diarizationView.player;
+LISTEN = """
+    const { starts_s, length_s } = given;
+    const { audio } = view.player;
     const context = new AudioContext({ sampleRate: 16000 });
     const listener = context.createScriptProcessor(1024, 1, 1);
     let blocks = [];
@@ -44,7 +44,7 @@ LISTEN = """async ({ starts_s, length_s }) => {
     const heard = [];
     for (const start_s of starts_s) {
         const seeked = new Promise((resolve) => (audio.onseeked = resolve));
-        diarizationView.seek(start_s);
+        view.seek(start_s);
         await seeked;
         blocks = [];
         await audio.play();
@@ -56,7 +56,7 @@ LISTEN = """async ({ starts_s, length_s }) => {
         await new Promise((go) => setTimeout(go, 200));
     }
     return heard;
-}"""
+"""
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_what_is_heard_lies_where_the_turns_are(visit, talk):
     starts_s = [0.0, 3.333, 12.5, 7.0]
     page.locator(".wave").click()  # browsers play nothing before somebody does something
 
-    heard = page.evaluate(LISTEN, {"starts_s": starts_s, "length_s": 0.4})
+    heard = run(page, LISTEN, {"starts_s": starts_s, "length_s": 0.4})
 
     samples = noise(20 * RATE_HZ) / 32_768
     for start_s, blocks in zip(starts_s, heard, strict=True):
@@ -122,7 +122,7 @@ def test_an_hour_can_be_walked_through(visit, made):
     page = opened(visit, made("long", np.zeros(3600 * RATE_HZ, np.int16), rows)).page
 
     assert page.locator(".block").count() < 1600  # what is thinner than pixels is drawn together
-    page.evaluate("() => { diarizationView.seek(1800); diarizationView.zoomBy(1e6); }")
+    run(page, "view.seek(1800); view.zoomBy(1e6);")
     seen = [lane for lane in lanes(page) if lane["kind"] == "speaker"]
     shown = sorted(pair for lane in seen for pair in lane["times"])
     first = next(n for n, (_, end, _) in enumerate(rows) if end >= shown[0][0] - 0.01)
@@ -152,27 +152,10 @@ def test_a_name_reorders_nothing_that_stands_around_it(visit, made):
         assert page.locator(f"{place} bdi").count() == 1, place
 
 
-def test_thousands_of_names_take_no_square_of_time(page):
-    took_ms = page.evaluate(
-        """() => {
-            const turns = Array.from({ length: 20000 }, (_, n) => (
-                { speaker: `S${n % 2000}`, start_s: n, end_s: n + 1000, confidence: 1 }));
-            const before_ms = performance.now();
-            lanesOf({}, turns);
-            speakerStatistics(turns);
-            const talking = talkingAt(turns);
-            for (let time_s = 0; time_s < 20000; time_s++) talking(time_s);
-            return performance.now() - before_ms;
-        }"""
-    )
-
-    assert took_ms < 2000  # 100 ms on a free core; a square of them takes 10 s and more
-
-
 def test_doubt_about_the_number_of_speakers_is_seen(visit, talk, tmp_path):
     soundfile.write(tmp_path / "a.wav", noise(RATE_HZ), RATE_HZ)
     doubtful = Result("a", turns((0, 1, "x")), doubt=Doubt(0.071, more_speakers_likely=True))
-    (tmp_path / "a.html").write_text(report_of(tmp_path / "a.wav", doubtful))
+    (tmp_path / "a.html").write_text(build_report(tmp_path / "a.wav", doubtful))
 
     page = opened(visit, tmp_path / "a.html").page
     plain = visit((tmp_path / "a.html").as_uri(), java_script_enabled=False).page
@@ -197,18 +180,19 @@ def test_nobody_speaks(visit, made):
 
 
 def test_other_turns_can_be_shown(page):
-    page.evaluate(
-        """() => {
-            globalThis.told = [];
-            for (const name of ["turnschanged", "turnselected", "timechanged"]) {
-                diarizationView.addEventListener(name, ({ detail }) => told.push([name, detail]));
-            }
-            diarizationView.setTurns([
-                { start_s: 8, end_s: 9, speaker: "cleo", confidence: null },
-                { start_s: 1, end_s: 3, speaker: "anna", confidence: 0.5 },
-            ]);
-            diarizationView.selectTurn(1);
-        }"""
+    run(
+        page,
+        """
+        globalThis.heard = [];
+        for (const name of ["turnschanged", "turnselected", "timechanged"]) {
+            view.addEventListener(name, ({ detail }) => heard.push([name, detail]));
+        }
+        view.setTurns([
+            { start_s: 8, end_s: 9, speaker: "cleo", confidence: null },
+            { start_s: 1, end_s: 3, speaker: "anna", confidence: 0.5 },
+        ]);
+        view.selectTurn(1);
+        """,
     )
 
     found = {lane["label"]: lane["times"] for lane in lanes(page) if lane["kind"] == "speaker"}
@@ -218,9 +202,9 @@ def test_other_turns_can_be_shown(page):
         ["anna", "1", "0:02.0"],
         ["cleo", "1", "0:01.0"],
     ]
-    told = page.evaluate("told")
-    assert ["timechanged", {"time_s": 8}] in told
-    changes = [each for each in told if each[0] != "timechanged"]
+    heard = page.evaluate("heard")
+    assert ["timechanged", {"time_s": 8}] in heard
+    changes = [each for each in heard if each[0] != "timechanged"]
     assert [name for name, _ in changes] == ["turnschanged", "turnselected", "turnselected"]
     assert changes[-1] == [
         "turnselected",
@@ -229,13 +213,14 @@ def test_other_turns_can_be_shown(page):
 
 
 def test_the_chosen_turn_stays_chosen_when_turns_change(page):
-    page.evaluate(
-        """() => {
-            diarizationView.zoomBy(4);
-            const turns = diarizationView.turns.map((turn) => ({ ...turn, speaker: "all" }));
-            turns.push(turns.shift()); // in any order
-            diarizationView.setTurns(turns, 0);
-        }"""
+    run(
+        page,
+        """
+        view.zoomBy(4);
+        const turns = view.turns.map((turn) => ({ ...turn, speaker: "all" }));
+        turns.push(turns.shift()); // in any order
+        view.setTurns(turns, 0);
+        """,
     )
 
     assert value(page, "view.selected") == 1
@@ -244,56 +229,10 @@ def test_the_chosen_turn_stays_chosen_when_turns_change(page):
     assert page.locator(".turn[aria-selected=true]").get_attribute("data-index") == "1"
 
 
-def test_the_viewer_counts_as_the_client_does(page):
-    random = np.random.default_rng(0)
-    for n_turns in range(1, 30):
-        begins = random.integers(0, 5_000, n_turns) / 1000
-        lengths = random.integers(1, 2_000, n_turns) / 1000
-        rows = [
-            (begin, round(begin + length, 3), "abc"[number % 3])
-            for number, (begin, length) in enumerate(zip(begins, lengths, strict=True))
-        ]
-        counted = page.evaluate(
-            """rows => speakerStatistics(
-                rows.map(([start_s, end_s, speaker]) => ({ start_s, end_s, speaker })))""",
-            [[float(begin), float(end), name] for begin, end, name in rows],
-        )
-        expected = statistics(turns(*rows))
-        assert len(counted) == len(expected)
-        for shown, wanted in zip(counted, expected, strict=True):
-            assert shown == pytest.approx(
-                {
-                    "speaker": wanted.speaker,
-                    "n_turns": wanted.n_turns,
-                    "talk_s": wanted.talk_ms / 1000,
-                    "sum_s": wanted.mean_turn_ms * wanted.n_turns / 1000,
-                    "longest_s": wanted.longest_turn_ms / 1000,
-                    "overlap_s": wanted.overlap_share * wanted.talk_ms / 1000,
-                    "share": wanted.share,
-                    "mean_s": wanted.mean_turn_ms / 1000,
-                    "overlap_share": wanted.overlap_share,
-                }
-            )
-
-
-def test_thin_turns_are_drawn_together_as_dense_as_they_are(page):
-    times = [(0, 10), (11, 11.5), (12, 12.5), (13, 13.5), (20, 30)]
-
-    blocks = page.evaluate(
-        """times => visibleBlocks(
-            times.map(([start_s, end_s]) => ({ start_s, end_s })), 5, 25, 1)""",
-        times,
-    )
-
-    found = [(each["start_s"], each["end_s"], len(each["pieces"])) for each in blocks]
-    assert found == [(0, 10, 1), (11, 13.5, 3), (20, 30, 1)]
-    assert [each["covered"] for each in blocks] == pytest.approx([1, 1.5 / 2.5, 1])
-
-
 def test_the_playhead_is_followed(visit, talk):
     shown = opened(visit, talk)
     page = shown.page
-    page.evaluate("() => { diarizationView.zoomBy(1e6); diarizationView.seek(2.0); }")
+    run(page, "view.zoomBy(1e6); view.seek(2.0);")
     left = page.locator(".scroller").evaluate("each => each.scrollLeft")
 
     page.get_by_role("button", name="Play").click()
@@ -305,7 +244,7 @@ def test_the_playhead_is_followed(visit, talk):
 
 
 def test_a_page_without_sound_says_so(visit, made, monkeypatch):
-    monkeypatch.setattr("viewer.making.MOST_EMBEDDED_BYTES", 10)
+    monkeypatch.setattr("viewer.page.MOST_EMBEDDED_BYTES", 10)
     page = visit(made("talk", noise(RATE_HZ), [(0, 1, "x")]).as_uri()).page
 
     expect(page.get_by_text("too long to be part of this page")).to_be_visible()

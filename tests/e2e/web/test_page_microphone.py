@@ -5,7 +5,7 @@ import soundfile
 from playwright.sync_api import expect
 
 from e2e.browser import Visit, launched
-from e2e.report_view import value
+from e2e.report_view import run, value
 from e2e.web_page import job_of, ready, shown_turns
 
 FAKE_DEVICE = "--use-fake-device-for-media-stream"
@@ -56,7 +56,7 @@ def test_a_recording_becomes_a_result(opened, gateway, speech):
     assert value(page, "view.view.audio_s") == pytest.approx(8, abs=1.5)
     assert sum(end - begin for begin, end, _ in shown_turns(page)) > 4
     # The player can go through it, though what was recorded tells no length.
-    page.evaluate("diarizationView.seek(5)")
+    run(page, "view.seek(5)")
     seen.until(lambda: not value(page, "view.player.audio.seeking"), "the player to get there")
     assert value(page, "view.time_s") == pytest.approx(5, abs=0.01)
     assert seen.complaints == []

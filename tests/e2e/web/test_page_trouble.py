@@ -59,7 +59,7 @@ def test_a_job_is_cancelled_in_triton_too(visit, server, gateway, long):
     before = read_counts(server)
     page = visit(gateway.url).page
     start(page, long)
-    expect(page.locator(".progress-text")).to_contain_text("Finding who speaks when")
+    expect(page.locator(".progress-text")).to_contain_text("Finding who spoke when")
     wait_until(lambda: gateway.state(job_of(page)) == "running")
 
     page.get_by_role("button", name="Cancel").click()
@@ -96,7 +96,7 @@ def test_a_server_killed_in_the_middle_is_told_and_costs_nothing(visit, settings
         seen = visit(gateway.url)
         page = seen.page
         start(page, long)
-        expect(page.locator(".progress-text")).to_contain_text("Finding who speaks when")
+        expect(page.locator(".progress-text")).to_contain_text("Finding who spoke when")
         wait_until(lambda: gateway.state(job_of(page)) == "running")
         server.kill(drain_s=0)
         expect(page.get_by_text("The diarization server is away")).to_be_visible(timeout=60_000)
@@ -112,7 +112,7 @@ def test_a_server_killed_in_the_middle_is_told_and_costs_nothing(visit, settings
 def test_the_page_goes_on_after_a_reload(visit, gateway, long):
     page = visit(gateway.url).page
     start(page, long)
-    expect(page.locator(".progress-text")).to_contain_text("Finding who speaks when")
+    expect(page.locator(".progress-text")).to_contain_text("Finding who spoke when")
     job = job_of(page)
 
     page.reload()

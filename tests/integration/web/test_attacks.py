@@ -104,7 +104,7 @@ def test_a_damaged_correction_is_refused_with_the_way_out_of_it(damage, gateway,
 
 @pytest.mark.parametrize("escapes", ["%ff", "%ED%A0%80", "%C3%28"])
 def test_an_address_that_is_no_utf8_is_refused(escapes, gateway):
-    for path in ("/v1/jobs/{}", "/{}", "/page/{}.js", "/livez?{}=1", "/livez?a={}"):
+    for path in ("/v1/jobs/{}", "/{}", "/web/page/{}.js", "/livez?{}=1", "/livez?a={}"):
         assert_problem(gateway.get(path.format(escapes)), 400, "not UTF-8")
 
 

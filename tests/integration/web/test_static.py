@@ -9,9 +9,9 @@ from gateways import assert_problem
     "path",
     [
         "/nowhere",
-        "/page/frame.html",
-        "/page/..%2fapp.py",
-        "/page/%2e%2e/app.py",
+        "/web/page/frame.html",
+        "/web/page/..%2fapp.py",
+        "/web/page/%2e%2e/app.py",
         "/viewer/page.py",
         "/viewer/..%2fclient.py",
         "/viewer/",

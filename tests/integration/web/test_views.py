@@ -14,8 +14,8 @@ import soundfile
 
 from gateways import Caller, assert_problem, wait_until
 from made_media import noise, write_media
-from viewer.making import hear_into
-from viewer.page import VIEWER_SCRIPTS, VIEWER_STYLES
+from viewer.page import STYLES
+from viewer.sound import encode_sound
 from web.jobs import views
 
 ANA = {"start_s": 0.25, "end_s": 0.75, "speaker": "Ana María"}
@@ -84,9 +84,9 @@ def hearing(monkeypatch):
         held.stopped = stopped
         held.begun.append(audio)
         assert held.go_on.wait(60)
-        return hear_into(file, audio, stopped)
+        return encode_sound(file, audio, stopped)
 
-    monkeypatch.setattr(views, "hear_into", hear)
+    monkeypatch.setattr(views, "encode_sound", hear)
     yield held
     held.go_on.set()
 
@@ -141,7 +141,7 @@ def test_a_full_disk_is_not_told_as_a_job_that_is_gone(gateway, job, monkeypatch
     def full(*_):
         raise OSError(errno.ENOSPC, "no space")
 
-    monkeypatch.setattr(views, "hear_into", full)
+    monkeypatch.setattr(views, "encode_sound", full)
 
     assert_problem(gateway.get(f"{job}/view"), 507, "no room")
     assert {path.name for path in gateway.files()} == {"audio", "job.json", "answer.json"}
@@ -172,7 +172,7 @@ def test_the_page_loads_the_viewers_files_and_its_own(gateway):
     found = links(page.text)
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert [link for link in found if link.startswith("viewer/")] == [
-        f"viewer/{name}" for name in (*VIEWER_STYLES, *VIEWER_SCRIPTS)
+        f"viewer/{name}" for name in STYLES
     ]
     kinds = {"js": "javascript", "css": "text/css", "svg": "image/svg+xml"}
     for link in found:
@@ -182,7 +182,7 @@ def test_the_page_loads_the_viewers_files_and_its_own(gateway):
         assert "default-src 'self'" in file.headers["Content-Security-Policy"]
 
 
-@pytest.mark.parametrize("path", ["/", "/page/main.js", "/viewer/viewer.js"])
+@pytest.mark.parametrize("path", ["/", "/web/page/main.js", "/viewer/viewer.js"])
 def test_files_are_asked_for_each_time_and_sent_when_they_changed(path, gateway):
     first = gateway.get(path)
 

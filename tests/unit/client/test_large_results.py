@@ -6,8 +6,8 @@ import pytest
 
 from formats import FORMATS, RTTM
 from formats.result import Result, Turn
-from viewer.document import Outline
-from viewer.making import page_of
+from viewer.page import build_page
+from viewer.sound import Outline
 from web.jobs.results import MAX_TURNS, corrected_rttm
 
 REPORT = "report"
@@ -23,7 +23,7 @@ def result(n_turns, n_names, length_ms=150):
 
 
 def report(made):
-    return page_of(made, None, Outline(made.audio_ms, bytes(10)), b"")
+    return build_page(made, None, Outline(made.audio_ms, bytes(10)), b"")
 
 
 TEXTS = {token: each.text for token, each in FORMATS.items()}

@@ -72,10 +72,9 @@ def test_lines_of_other_tools_are_read(talk, written, tmp_path):
     assert speakers(view_in(tmp_path / "a.html")) == ["x"]
 
 
-def test_nobody_speaks(talk, written, tmp_path):
+def test_rttm_may_be_empty(talk, written, tmp_path):
     assert report.main([str(talk), str(written(""))]) == 0
     assert view_in(tmp_path / "my_talk.html")["turns"] == []
-    assert "No speech found" in (tmp_path / "my_talk.html").read_text()
 
 
 def test_a_turn_that_ends_a_little_late_is_cut(talk, written, tmp_path):
@@ -94,13 +93,15 @@ def test_a_turn_that_ends_a_little_late_is_cut(talk, written, tmp_path):
         ("who knows\n", "line 1: expected RTTM, got 'who knows'"),
     ],
 )
-def test_rttm_that_does_not_fit_is_told_in_a_sentence(text, words, talk, written, tmp_path, capfd):
+def test_rttm_that_does_not_fit_is_refused_in_a_sentence(
+    text, words, talk, written, tmp_path, capfd
+):
     assert report.main([str(talk), str(written(text))]) == 2
 
-    told = capfd.readouterr().err
-    assert told.startswith("ERROR: ")
-    assert words in told
-    assert told.count("\n") == 1
+    error = capfd.readouterr().err
+    assert error.startswith("ERROR: ")
+    assert words in error
+    assert error.count("\n") == 1
     assert not list(tmp_path.glob("*.html"))
 
 
@@ -114,7 +115,7 @@ def test_rttm_that_does_not_fit_is_told_in_a_sentence(text, words, talk, written
         (["{rttm}", "{rttm}"], "can read {rttm}"),
     ],
 )
-def test_files_that_cannot_be_used_are_told(flags, words, talk, written, tmp_path, capfd):
+def test_unusable_files_are_refused(flags, words, talk, written, tmp_path, capfd):
     names = {
         "talk": talk,
         "rttm": written(rttm("a", (1, 2, "x"))),
@@ -127,7 +128,7 @@ def test_files_that_cannot_be_used_are_told(flags, words, talk, written, tmp_pat
     assert words.format(**names) in capfd.readouterr().err
 
 
-def test_a_page_that_cannot_be_written_is_told(talk, written, tmp_path, capfd):
+def test_a_page_that_cannot_be_written_fails(talk, written, tmp_path, capfd):
     out = tmp_path / "no folder" / "a.html"
 
     code = report.main([str(talk), str(written(rttm("a", (1, 2, "x")))), f"--output={out}"])
@@ -147,7 +148,7 @@ def test_rttm_does_not_choose_the_folder_of_the_page(name, talk, written, tmp_pa
     assert report.main([str(talk), str(lines), f"--output={tmp_path / 'a.html'}"]) == 0
 
 
-def test_times_beyond_all_numbers_are_told(talk, written, capfd):
+def test_times_beyond_all_numbers_are_refused(talk, written, capfd):
     line = f"SPEAKER a 1 1 {'9' * 400} <NA> <NA> x <NA>\n"
 
     assert report.main([str(talk), str(written(line))]) == 2
@@ -162,13 +163,13 @@ def test_wrong_usage_ends_with_2(capfd):
     assert "RTTM" in capfd.readouterr().err
 
 
-def test_ctrl_c_ends_with_130_and_without_a_word(talk, tmp_path):
+def test_ctrl_c_ends_silently_with_130(talk, tmp_path):
     os.mkfifo(tmp_path / "turns.rttm")
     command = [sys.executable, report.__file__, talk, tmp_path / "turns.rttm"]
 
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     with process, (tmp_path / "turns.rttm").open("w"):  # which waits until it is read
         process.send_signal(signal.SIGINT)
-        told = process.stdout.read()
+        printed = process.stdout.read()
 
-    assert (process.returncode, told) == (130, b"")
+    assert (process.returncode, printed) == (130, b"")

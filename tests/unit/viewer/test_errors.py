@@ -7,13 +7,12 @@ from hypothesis import strategies as st
 from report_cases import turns
 from unit.second_scorer import second_opinion
 from unit.test_second_scorer import CASES, first_opinion
-from viewer.errors import Error, errors, totals_ms
-from viewer.matching import matched_speakers
+from viewer.errors import Error, find_errors, match_speakers, total_ms
 
 
-def compared(reference, found):
+def compare(reference, found):
     reference, found = turns(*reference), turns(*found)
-    return errors(reference, found, matched_speakers(reference, found))
+    return find_errors(reference, found, match_speakers(reference, found))
 
 
 def percents(reference, found):
@@ -25,15 +24,13 @@ def percents(reference, found):
         (max(begin, begin_ms / 1000), min(end, end_ms / 1000), name) for begin, end, name in found
     ]
     inside = [row for row in inside if row[0] < row[1]]
-    spoken_ms = totals_ms(errors(true, (), {}))["missed"]
-    shares = [100 * total / spoken_ms for total in totals_ms(compared(reference, inside)).values()]
+    spoken_ms = total_ms(find_errors(true, (), {}))["missed"]
+    shares = [100 * total / spoken_ms for total in total_ms(compare(reference, inside)).values()]
     return sum(shares), *shares
 
 
 def test_one_stretch_of_each_kind():
-    found = compared(
-        [(0, 10, "anna"), (12, 20, "ben")], [(0, 9, "x"), (11, 14, "x"), (14, 20, "y")]
-    )
+    found = compare([(0, 10, "anna"), (12, 20, "ben")], [(0, 9, "x"), (11, 14, "x"), (14, 20, "y")])
 
     assert found == [
         Error("missed", 9_000, 10_000, 1, ("anna",), ()),
@@ -42,39 +39,39 @@ def test_one_stretch_of_each_kind():
     ]
 
 
-def test_two_at_once_who_are_missed_count_twice():
-    found = compared([(0, 4, "anna"), (1, 3, "ben")], [])
+def test_two_speakers_missed_at_once_count_twice():
+    found = compare([(0, 4, "anna"), (1, 3, "ben")], [])
 
     assert [(each.start_ms, each.end_ms, each.n_speakers) for each in found] == [
         (0, 1_000, 1),
         (1_000, 3_000, 2),
         (3_000, 4_000, 1),
     ]
-    assert totals_ms(found) == {"missed": 6_000, "false_alarm": 0, "confusion": 0}
+    assert total_ms(found) == {"missed": 6_000, "false_alarm": 0, "confusion": 0}
 
 
-def test_confusion_and_a_miss_may_be_there_at_once():
-    found = compared(
+def test_confusion_and_a_miss_may_coincide():
+    found = compare(
         [(0, 20, "anna"), (10, 12, "ben"), (10, 12, "cleo")], [(0, 10, "x"), (10, 12, "y")]
     )
 
     kinds = {each.kind: each for each in found if each.start_ms == 10_000}
     assert kinds["missed"].n_speakers == 2  # y is ben, so that anna and cleo are left
     assert "confusion" not in kinds
-    other = compared([(0, 10, "anna"), (5, 6, "ben")], [(0, 5, "x"), (5, 6, "y"), (6, 10, "y")])
-    # y is anna, x nobody: or the other way round, 5 s against 5 s; at 5 s one of two is right.
+    other = compare([(0, 10, "anna"), (5, 6, "ben")], [(0, 5, "x"), (5, 6, "y"), (6, 10, "y")])
+    # y is anna and x unmatched, or the other way round, 5 s against 5 s: one of two is right.
     assert sum(each.n_speakers for each in other if each.start_ms == 5_000) >= 1
 
 
-def test_an_error_that_goes_on_over_a_border_is_one():
-    found = compared([(0, 5, "anna"), (5, 10, "anna")], [])
+def test_an_error_across_a_border_is_one():
+    found = compare([(0, 5, "anna"), (5, 10, "anna")], [])
 
     assert [(each.start_ms, each.end_ms) for each in found] == [(0, 10_000)]
 
 
-def test_right_answers_have_no_errors():
-    assert compared([(0, 5, "anna"), (4, 8, "ben")], [(0, 5, "x"), (4, 8, "y")]) == []
-    assert compared([], []) == []
+def test_correct_answers_have_no_errors():
+    assert compare([(0, 5, "anna"), (4, 8, "ben")], [(0, 5, "x"), (4, 8, "y")]) == []
+    assert compare([], []) == []
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -96,6 +93,6 @@ def test_sums_are_those_of_pyannote(reference, found):
     )
 
 
-def test_who_shares_no_time_has_no_match():
-    assert matched_speakers(turns((0, 1, "anna")), turns((2, 3, "x"))) == {}
-    assert matched_speakers((), turns((2, 3, "x"))) == {}
+def test_speakers_without_shared_time_have_no_match():
+    assert match_speakers(turns((0, 1, "anna")), turns((2, 3, "x"))) == {}
+    assert match_speakers((), turns((2, 3, "x"))) == {}

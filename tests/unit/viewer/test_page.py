@@ -1,4 +1,4 @@
-"""The page as text: statistics, document, escaping, policy."""
+"""A report as text: document, bundle, escaping, policy."""
 
 import base64
 import hashlib
@@ -8,17 +8,21 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from formats.result import Doubt, Result, Turn
 from report_cases import HOSTILE, turns
-from unit.seeded import seeded
-from viewer.document import Outline, document
-from viewer.making import MOST_EMBEDDED_BYTES, page_of
-from viewer.page import FOLDER, VIEWER_SCRIPTS, VIEWER_STYLES, json_for_html
-from viewer.statistics import SpeakerStatistics, statistics
-from viewer.table import clock, statistics_table
+from viewer import page as page_module
+from viewer.document import build_document
+from viewer.page import (
+    ENTRY,
+    FOLDER,
+    MOST_EMBEDDED_BYTES,
+    STYLES,
+    build_page,
+    bundle,
+    json_for_html,
+)
+from viewer.sound import Outline
 
 OUTLINE = Outline(10_000, bytes(range(100)) * 10)
 
@@ -50,60 +54,10 @@ class Elements(HTMLParser):
         ]
 
 
-def test_statistics_on_paper():
-    rows = statistics(turns((0, 4, "anna"), (3, 5, "ben"), (6, 7, "anna"), (7, 8, "cleo")))
-
-    assert rows == [
-        SpeakerStatistics("anna", 2, 5_000, 5 / 8, 2_500, 4_000, 1 / 5),
-        SpeakerStatistics("ben", 1, 2_000, 2 / 8, 2_000, 2_000, 1 / 2),
-        SpeakerStatistics("cleo", 1, 1_000, 1 / 8, 1_000, 1_000, 0),
-    ]
-    assert statistics(()) == []
-
-
-def test_turns_of_one_speaker_that_overlap_count_once():
-    (row,) = statistics(turns((0, 4, "anna"), (2, 6, "anna")))
-
-    assert (row.talk_ms, row.n_turns, row.overlap_share) == (6_000, 2, 0)
-
-
-@seeded(50)
-@given(
-    st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20), st.sampled_from("abc")), max_size=12)
-)
-def test_talk_times_are_those_counted_millisecond_by_millisecond(rows):
-    talking = [
-        {name for start, length, name in rows if start <= moment < start + length}
-        for moment in range(70)
-    ]
-    for row in statistics(tuple(Turn(start, start + length, name) for start, length, name in rows)):
-        own = [names for names in talking if row.speaker in names]
-        assert row.talk_ms == len(own)
-        assert row.share == len(own) / sum(map(len, talking))
-        assert row.overlap_share == sum(len(names) > 1 for names in own) / len(own)
-
-
-@pytest.mark.parametrize(
-    ("time_ms", "text"), [(0, "0:00.0"), (66_789, "1:06.8"), (3_599_960, "1:00:00.0")]
-)
-def test_clock(time_ms, text):
-    assert clock(time_ms) == text
-
-
-def test_the_table_says_the_numbers():
-    text = statistics_table(turns((0, 4, "anna"), (3, 5, "<b>")))
-
-    assert re.findall(r"<t[hd][^>]*>(?:<bdi>)?([^<]*)</(?:bdi|t[hd])>", text)[7:] == [
-        *("anna", "1", "0:04.0", "67 %", "4.0 s", "4.0 s", "25 %"),
-        *("&lt;b&gt;", "1", "0:02.0", "33 %", "2.0 s", "2.0 s", "50 %"),
-    ]
-    assert "No speech found" in statistics_table(())
-
-
-def test_the_document_holds_turns_errors_and_score():
+def test_the_document_has_turns_errors_and_score():
     result = Result("a", turns((0, 2, "x"), (4, 10.5, "y")), None, "full")
 
-    view = document(result, OUTLINE, turns((0, 3, "anna"), (11, 12, "late")))
+    view = build_document(result, OUTLINE, turns((0, 3, "anna"), (11, 12, "late")))
 
     assert view["turns"][1] == {"start_s": 4, "end_s": 10, "speaker": "y", "confidence": None}
     assert view["reference"] == [{"start_s": 0, "end_s": 3, "speaker": "anna"}]
@@ -122,30 +76,30 @@ def test_the_document_holds_turns_errors_and_score():
     assert (view["audio_s"], view["mode"], view["schema"]) == (10, "full", "diarization-view/1")
 
 
-def test_channels_are_told_where_there_are_several():
+def test_turns_have_channels_if_there_are_several():
     two = (Turn(0, 1_000, "1_SPEAKER_00"), Turn(0, 900, "2_SPEAKER_00", 0.5, 2))
 
-    view = document(Result("a", two), OUTLINE, None)
+    view = build_document(Result("a", two), OUTLINE, None)
 
     assert [turn["channel"] for turn in view["turns"]] == [2, 1]
-    assert "channel" not in document(Result("a", two[:1]), OUTLINE, None)["turns"][0]
+    assert "channel" not in build_document(Result("a", two[:1]), OUTLINE, None)["turns"][0]
 
 
-def test_without_reference_nothing_is_said_of_errors():
-    view = document(Result("a", turns((0, 2, "x"))), OUTLINE, None)
+def test_without_a_reference_there_are_no_errors():
+    view = build_document(Result("a", turns((0, 2, "x"))), OUTLINE, None)
 
     assert not {"reference", "match", "errors", "score", "mode", "doubt"} & set(view)
 
 
 @pytest.mark.parametrize("n_separate", [None, 2])
-def test_doubt_about_the_number_of_speakers_is_said(n_separate):
+def test_doubt_about_the_number_of_speakers_is_shown(n_separate):
     doubtful = Result("a", turns((0, 2, "x")), n_separate=n_separate, doubt=Doubt(0.071, True))
 
-    view = document(doubtful, OUTLINE, None)
-    page = Elements(page_of(doubtful, None, OUTLINE, b"sound"))
+    view = build_document(doubtful, OUTLINE, None)
+    page = Elements(build_page(doubtful, None, OUTLINE, b"sound"))
 
     of, remedy = (
-        (" on one channel", "") if n_separate else ("", " Where their number is known, ask for it.")
+        (" on one channel", "") if n_separate else ("", " If you know their number, ask for it.")
     )
     assert view["doubt"] == (
         f"More speakers may be present than were found: 7 % of the speech{of} is like no speaker "
@@ -154,20 +108,20 @@ def test_doubt_about_the_number_of_speakers_is_said(n_separate):
     assert page.text_of("p", **{"class": "doubt"}) == [view["doubt"]]
 
 
-def test_where_there_is_no_doubt_nothing_is_said_of_it():
+def test_without_doubt_there_is_no_note():
     sure = Result("a", turns((0, 2, "x")), doubt=Doubt(0.01, more_speakers_likely=False))
 
-    assert "doubt" not in document(sure, OUTLINE, None)
-    assert '<p class="doubt"' not in page_of(sure, None, OUTLINE, b"sound")
+    assert "doubt" not in build_document(sure, OUTLINE, None)
+    assert '<p class="doubt"' not in build_page(sure, None, OUTLINE, b"sound")
 
 
 def test_hostile_names_stay_text():
     result = Result(HOSTILE, turns((0, 2, HOSTILE)))
 
-    text = page_of(result, turns((0, 1, HOSTILE)), OUTLINE, b"sound")
+    text = build_page(result, turns((0, 1, HOSTILE)), OUTLINE, b"sound")
 
     page = Elements(text)
-    plain = Elements(page_of(Result("a", turns((0, 2, "b"))), turns((0, 1, "b")), OUTLINE, b"s"))
+    plain = Elements(build_page(Result("a", turns((0, 2, "b"))), turns((0, 1, "b")), OUTLINE, b"s"))
     assert [tag for tag, _ in page.tags] == [tag for tag, _ in plain.tags]
     assert html.unescape("".join(page.text_of("bdi")[:1])) == HOSTILE
     (held,) = page.text_of("script", id="document")
@@ -176,35 +130,33 @@ def test_hostile_names_stay_text():
     assert view["recording_id"] == view["turns"][0]["speaker"] == HOSTILE
 
 
-def test_a_name_cannot_reorder_what_stands_around_it():
-    text = page_of(Result("a\u202eb", turns((0, 2, "c\u202ed"))), None, OUTLINE, b"sound")
+def test_a_name_cannot_reorder_what_surrounds_it():
+    text = build_page(Result("a\u202eb", turns((0, 2, "c\u202ed"))), None, OUTLINE, b"sound")
 
     page = Elements(text)
     assert page.text_of("title") == [r"a\u202eb: who spoke when"]
-    assert page.text_of("bdi") == [r"a\u202eb", r"c\u202ed"]
+    assert page.text_of("bdi") == [r"a\u202eb"]
     (held,) = page.text_of("script", id="document")
     assert json.loads(held)["turns"][0]["speaker"] == "c\u202ed"
 
 
-def test_json_keeps_its_meaning_in_html():
+def test_json_stays_the_same_in_html():
     value = {"a": HOSTILE + "<!--\u2028\u2029]]>", "é": [1, None]}
 
     assert json.loads(json_for_html(value)) == value
     assert not set("<>&\u2028\u2029") & set(json_for_html(value))
 
 
-def test_only_what_the_policy_names_may_run():
-    text = page_of(Result("a", turns((0, 2, "x"))), None, OUTLINE, b"sound")
+def test_only_script_and_style_of_the_policy_may_run():
+    text = build_page(Result("a", turns((0, 2, "x"))), None, OUTLINE, b"sound")
 
     page = Elements(text)
     (policy,) = [
         given["content"] for _, given in page.tags if given.get("http-equiv", "").startswith("Cont")
     ]
-    run = [
-        text for tag, given, text in page.texts if tag == "style" or (tag == "script" and not given)
-    ]
-    assert len(run) == len(VIEWER_SCRIPTS) + 2
-    for each in run:
+    (script,) = page.text_of("script", type="module")
+    (style,) = page.text_of("style")
+    for each in (script, style):
         digest = base64.b64encode(hashlib.sha256(each.encode()).digest()).decode()
         assert f"'sha256-{digest}'" in policy
     assert policy.startswith("default-src 'none';")
@@ -213,28 +165,45 @@ def test_only_what_the_policy_names_may_run():
     assert not [given for _, given in page.tags if any(name.startswith("on") for name in given)]
 
 
-def test_the_sound_is_carried_until_it_is_too_long_for_a_page():
+def test_sound_too_long_for_a_page_is_left_out():
     result = Result("a", turns((0, 2, "x")))
 
-    carried = Elements(page_of(result, None, OUTLINE, b"sound"))
-    too_long = Elements(page_of(result, None, OUTLINE, bytes(MOST_EMBEDDED_BYTES + 1)))
+    carried = Elements(build_page(result, None, OUTLINE, b"sound"))
+    too_long = Elements(build_page(result, None, OUTLINE, bytes(MOST_EMBEDDED_BYTES + 1)))
 
     assert [base64.b64decode(each) for each in carried.text_of("script", id="sound")] == [b"sound"]
     assert too_long.text_of("script", id="sound") == []
 
 
-@pytest.mark.parametrize("name", [*VIEWER_SCRIPTS, "report.js", *VIEWER_STYLES])
-def test_assets_can_stand_in_a_page_or_be_served(name):
-    text = (FOLDER / name).read_text()
+def test_a_bundle_has_every_module_once_after_those_it_imports():
+    text = bundle(ENTRY)
 
-    assert "</script" not in text
-    assert "<!--" not in text
-    assert "</style" not in text
-    assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
-    assert "\r" not in text
-    assert len(text.splitlines()) <= 300
-    assert name.endswith(".css") or text.startswith('"use strict";\n// ')
+    names = re.findall(r"^const (\w+)_js = \(\(\) => {$", text, re.MULTILINE)
+    assert sorted(names) == sorted(path.stem for path in FOLDER.glob("*.js"))
+    for name in names:
+        used = re.search(rf"^const {{.*}} = {name}_js;$", text, re.MULTILINE)
+        assert (used is None) == (name == "report")
+        assert used is None or used.start() > text.index(f"const {name}_js = ")
+    assert text == bundle(ENTRY)
+
+
+@pytest.mark.parametrize(
+    "line", ['import * as dom from "./b.js";', "export default 1;", 'import "./b.js";']
+)
+def test_a_module_that_cannot_be_bundled_is_refused(line, tmp_path, monkeypatch):
+    monkeypatch.setattr(page_module, "FOLDER", tmp_path)
+    (tmp_path / "a.js").write_text(f"{line}\n")
+
+    with pytest.raises(ValueError, match=r"a\.js: expected named imports"):
+        bundle("a.js")
+
+
+@pytest.mark.parametrize("name", [*(path.name for path in FOLDER.glob("*.js")), *STYLES])
+def test_assets_can_be_part_of_a_page(name):
+    text = (FOLDER / name).read_text().replace("http://www.w3.org/2000/svg", "")
+
+    for ends_its_element in ("</script", "<!--", "</style", "\r"):
+        assert ends_its_element not in text
     assert not re.search(
-        r"innerHTML|insertAdjacent|document\.write|\beval\b|\.style *=|http:",
-        text.replace("http://www.w3.org/2000/svg", ""),
+        r"innerHTML|insertAdjacent|document\.write|\beval\b|\.style *=|https?:", text
     )

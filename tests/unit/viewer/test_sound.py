@@ -9,13 +9,18 @@ import soundfile
 from inputs.audio_files import AudioError
 from made_media import noise, write_media
 from unit.made_audio import tone
-from viewer import embedding, sound
-from viewer.document import Outline
-from viewer.embedding import encode_into, rounded
-from viewer.making import heard
-from viewer.peaks import peaks
-from viewer.resampling import in_blocks_of, resampled
-from viewer.sound import BLOCK_SAMPLES, sound_blocks
+from viewer import sound
+from viewer.sound import (
+    BLOCK_SAMPLES,
+    Outline,
+    load_sound,
+    peaks_of,
+    regroup,
+    resample,
+    round_coarsely,
+    sound_blocks,
+    write_flac,
+)
 
 
 def decoded(flac):
@@ -26,7 +31,7 @@ def decoded(flac):
 
 def encoded(blocks):
     file = io.BytesIO()
-    encode_into(file, blocks)
+    write_flac(file, blocks)
     return file.getvalue()
 
 
@@ -38,26 +43,26 @@ def test_peaks_are_the_largest_magnitudes_of_hundredths_of_seconds():
     block = np.zeros(400, np.float32)
     block[[3, 159, 160]] = 0.2, -0.5, 2.0
 
-    assert peaks(block).tolist() == [128, 255, 0]
-    assert peaks(np.zeros(0, np.float32)).size == 0
+    assert peaks_of(block).tolist() == [128, 255, 0]
+    assert peaks_of(np.zeros(0, np.float32)).size == 0
 
 
-def test_blocks_of_any_sizes_become_blocks_of_one_size():
+def test_blocks_of_any_size_become_blocks_of_one_size():
     samples = np.arange(25, dtype=np.float32)
 
-    blocks = list(in_blocks_of(10, np.split(samples, [1, 4, 4, 24])))
+    blocks = list(regroup(np.split(samples, [1, 4, 4, 24]), 10))
 
     assert [len(block) for block in blocks] == [10, 10, 5]
     assert np.concatenate(blocks).tolist() == samples.tolist()
-    assert list(in_blocks_of(10, [samples[:0]])) == []
+    assert list(regroup([samples[:0]], 10)) == []
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 11_025, 44_100, 48_000, 47_999])
 @pytest.mark.parametrize("length_s", [0.3, 10.0, 23.4])
-def test_a_tone_stays_what_it_is_at_another_rate(rate_hz, length_s):
+def test_a_tone_stays_the_same_at_another_rate(rate_hz, length_s):
     blocks = np.array_split(tone(length_s, 440.0, rate_hz), 7)
 
-    out = np.concatenate(list(resampled(blocks, rate_hz, 16_000)))
+    out = np.concatenate(list(resample(blocks, rate_hz, 16_000)))
 
     wanted = tone(length_s, 440.0, 16_000)
     assert len(out) == pytest.approx(len(wanted), abs=1)
@@ -65,8 +70,8 @@ def test_a_tone_stays_what_it_is_at_another_rate(rate_hz, length_s):
     np.testing.assert_allclose(out[800:n], wanted[800:n], atol=0.01)
 
 
-def test_what_the_lower_rate_cannot_hold_is_gone():
-    out = np.concatenate(list(resampled([tone(12.0, 12_000.0, 48_000)], 48_000, 16_000)))
+def test_frequencies_above_the_lower_rate_are_lost():
+    out = np.concatenate(list(resample([tone(12.0, 12_000.0, 48_000)], 48_000, 16_000)))
 
     assert np.abs(out[800:-800]).max() < 0.01
 
@@ -83,7 +88,7 @@ def test_channels_are_averaged_and_samples_finite(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["m4a", "webm"])
-def test_what_libsndfile_cannot_read_is_there_too(kind, tmp_path):
+def test_formats_unknown_to_libsndfile_are_read_too(kind, tmp_path):
     path = write_media(tmp_path / f"a.{kind}", noise(16_000 * 12))
 
     blocks = list(sound_blocks(path))
@@ -92,7 +97,7 @@ def test_what_libsndfile_cannot_read_is_there_too(kind, tmp_path):
     assert sum(map(len, blocks)) / 16_000 == pytest.approx(12, abs=0.1)
 
 
-def test_no_audio_is_told(tmp_path):
+def test_files_without_audio_are_refused(tmp_path):
     (tmp_path / "a.wav").write_text("no audio")
 
     with pytest.raises(AudioError, match=r"can read .*a\.wav"):
@@ -101,20 +106,20 @@ def test_no_audio_is_told(tmp_path):
         all_of(tmp_path / "b.wav")
 
 
-def test_what_goes_on_for_days_is_not_heard_to_its_end(tmp_path, monkeypatch):
+def test_a_recording_of_days_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(sound, "MAX_AUDIO_S", 100)
     path = tmp_path / "a.flac"
     soundfile.write(path, np.zeros(2**20, np.int16), 4)  # hertz: three days in a few kilobytes
 
-    with pytest.raises(AudioError, match=r"a\.flac goes on after 100 s"):
-        heard(path)
+    with pytest.raises(AudioError, match=r"a\.flac is longer than 100 s"):
+        load_sound(path)
 
 
 def test_a_short_recording_is_carried_without_loss(tmp_path):
     samples = noise(BLOCK_SAMPLES + 1_234)
     soundfile.write(tmp_path / "a.wav", samples, 16_000)
 
-    outline, flac = heard(tmp_path / "a.wav")
+    outline, flac = load_sound(tmp_path / "a.wav")
 
     assert decoded(flac).tolist() == samples.tolist()
     assert outline.audio_ms == round(len(samples) / 16)
@@ -122,10 +127,10 @@ def test_a_short_recording_is_carried_without_loss(tmp_path):
 
 
 def test_a_long_recording_is_carried_30_db_above_its_noise(monkeypatch):
-    monkeypatch.setattr(embedding, "N_LOSSLESS_BLOCKS", 1)
+    monkeypatch.setattr(sound, "N_LOSSLESS_BLOCKS", 1)
     level = np.repeat(np.geomspace(30, 9_000, 10), BLOCK_SAMPLES // 4)
     samples = (np.random.default_rng(0).standard_normal(level.size) * level).astype(np.int16)
-    blocks = list(in_blocks_of(BLOCK_SAMPLES, [samples.astype(np.float32) / 32_768]))
+    blocks = list(regroup([samples.astype(np.float32) / 32_768], BLOCK_SAMPLES))
 
     flac = encoded(blocks)
     lossless = encoded(blocks[:1])
@@ -142,13 +147,13 @@ def test_a_long_recording_is_carried_30_db_above_its_noise(monkeypatch):
 
 
 def test_rounding_keeps_full_scale_and_silence():
-    assert set(rounded(np.array([-32_768.0, 32_767.0] * 4096))) == {-32_768, 30_720}
-    assert rounded(np.zeros(5_000)).tolist() == [0] * 5_000
-    assert rounded(np.array([1.0, -1, 2, 0])).tolist() == [1, -1, 2, 0]
-    assert rounded(np.zeros(0)).size == 0
+    assert set(round_coarsely(np.array([-32_768.0, 32_767.0] * 4096))) == {-32_768, 30_720}
+    assert round_coarsely(np.zeros(5_000)).tolist() == [0] * 5_000
+    assert round_coarsely(np.array([1.0, -1, 2, 0])).tolist() == [1, -1, 2, 0]
+    assert round_coarsely(np.zeros(0)).size == 0
 
 
-def test_no_samples_are_a_recording_too(tmp_path):
+def test_an_empty_recording_is_read(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.zeros(0), 16_000)
 
-    assert heard(tmp_path / "a.wav") == (Outline(0, b""), b"")
+    assert load_sound(tmp_path / "a.wav") == (Outline(0, b""), b"")

@@ -1,6 +1,6 @@
-// How far something is, in words. No elements here.
+// How far a job is, in words. No elements here.
 
-/** Write how long it may take yet, as the estimate that it is. */
+/** Write the remaining time, marked as an estimate. */
 export function timeLeft(remaining_s) {
   if (remaining_s === null || remaining_s === undefined) return "";
   if (remaining_s < 1) return "longer than estimated, still at work";
@@ -14,11 +14,11 @@ function about(left_s) {
   return `${(left_s / 3600).toFixed(1)} h`;
 }
 
-/** A sentence on the progress of a job that has not ended. */
+/** The progress of a job that has not ended, as a sentence. */
 export function progressText({ state, progress }) {
   const left = timeLeft(progress.estimated_remaining_s);
   if (state === "queued") return joined(place(progress.queue_position), left);
-  const begun = "Finding who speaks when";
+  const begun = "Finding who spoke when";
   return joined(begun, left || `${Math.round(progress.elapsed_s ?? 0)} s so far, of unknown length`);
 }
 
@@ -32,24 +32,9 @@ function joined(...parts) {
   return `${parts.filter(Boolean).join(": ")}.`;
 }
 
-/** The share of a job's work that is done, 0 to 1, by the estimate; null where there is none. */
+/** The estimated share of a job's work that is done, 0 to 1; null without an estimate. */
 export function estimatedShare({ elapsed_s, estimated_remaining_s }) {
   if (elapsed_s === null || estimated_remaining_s === null) return null;
   const all_s = elapsed_s + estimated_remaining_s;
   return all_s > 0 ? Math.min(elapsed_s / all_s, 0.99) : null;
-}
-
-/** Read 66.5, 1:06.5 or 1:01:06.5 as seconds; NaN where it is none of these. */
-export function parsedTime(text) {
-  const parts = text.trim().replace(",", ".").split(":");
-  if (parts.length > 3 || !parts.every((part) => /^\d+(\.\d+)?$/.test(part))) return NaN;
-  return parts.reduce((sum_s, part) => sum_s * 60 + Number(part), 0);
-}
-
-/** Write how long something is kept. */
-export function longTime(time_s) {
-  const plural = (n, unit) => `${n} ${unit}${n === 1 ? "" : "s"}`;
-  if (time_s < 120) return plural(Math.round(time_s), "second");
-  if (time_s < 3600) return plural(Math.round(time_s / 60), "minute");
-  return time_s < 172800 ? plural(Math.round(time_s / 3600), "hour") : plural(Math.round(time_s / 86400), "day");
 }
