@@ -67,7 +67,8 @@ def test_what_is_measured_is_there_and_was_measured_at_the_default():
 def test_the_sentence_sums_up_the_rows_of_its_table():
     text = PAGE.read_text()
     told = re.search(
-        r"with (\d+) s,\s(\w+) of (\d+) trials was missed and (\d+) of ([\d ]+) strangers'", text
+        r"with (\d+) s,\s(\w+)\sof\s(\d+) trials was missed and (\d+) of ([\d ]+) impostor trials",
+        text,
     )
     length_s, missed, genuine, accepted, impostors = told.groups()
     rows = re.findall(
