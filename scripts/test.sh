@@ -10,6 +10,7 @@ if [ "${1:-}" = --all ]; then selection=(); shift; fi
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
+.venv/bin/vulture
 .venv/bin/oxlint client tests
 for program in model_repo/*/1/model.py scripts/server/backends/onnxruntime/model.py; do .venv/bin/mypy "$program"; done
 # What runs in NVIDIA's image, whose Python is 3.10; the scripts there with the standard library alone, which our settings would
