@@ -1,11 +1,11 @@
-"""Files that libsndfile cannot read: m4a and webm of given samples, and a film that is a bomb."""
+"""Files that libsndfile cannot read: m4a, webm, and a film that decompresses to hours."""
 
 from fractions import Fraction
 
 import av
 import numpy as np
 
-from measure.soaking.bombs import mov_of_one_chunk
+from measure.soaking.files import mov_of_one_chunk
 
 KINDS = {"m4a": ("mp4", "aac"), "webm": ("webm", "libopus")}
 RATE_HZ = 48_000  # one of the few that both codecs take

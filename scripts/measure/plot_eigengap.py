@@ -46,8 +46,8 @@ from diarization.config import Options
 from diarization.frame_blocks import FrameBlock, frame_block
 from diarization.level import leveled_blocks
 from diarization.spectral import affinity_graph, count_by_eigengap, smallest_eigenpairs
-from measure.benchmarking import LIBRARY
 from measure.evaluation.rttm_turns import Turn, speakers_of, turns_of
+from measure.kit import ROOT
 
 FORMER_SHARE, FORMER_LEAST, FORMER_MOST = 0.02, 7, 100  # edges per window
 MOST_SPEAKERS = 100  # that the eigengap looks for
@@ -67,7 +67,7 @@ class LocalModels:
         import onnxruntime
         import torch
 
-        repository = LIBRARY.parents[1]
+        repository = ROOT / "model_repo"
         sys.path.append(str(repository / "sad" / "1"))
         from silero import SileroSequence
 

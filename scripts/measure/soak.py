@@ -1,116 +1,173 @@
-"""Prove that no bad client hurts another, and that nothing is lost.
+"""Check that bad clients affect no others, and that no answer is lost, even when processes fail.
 
-`python scripts/measure/soak.py --help` tells all options, what is tried, and the exit codes.
+`python scripts/measure/soak.py --help` lists all options, the phases, and the exit codes.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from console.run_report import log, set_up_logging
-from formats.output import OutputError, RttmFolder
-from measure.benchmarking.audio import SourceError
-from measure.benchmarking.memory import own_children
-from measure.benchmarking.origin import origin
+from console.option_values import count, positive_seconds
+from console.run_report import log
+from formats.output import RttmFolder
+from measure.benchmarking.audio import SAMPLE, InputError
+from measure.benchmarking.memory import descendants
 from measure.kit import ROOT
 from measure.kit.own_server import own_server
-from measure.soaking.alone import SoakError
-from measure.soaking.asking import Asker
+from measure.kit.program import FAILED, OK, add_service_options, run_program
+from measure.kit.provenance import provenance
 from measure.soaking.attacks import run_attacks
-from measure.soaking.audio import Speech, excerpt, whole
 from measure.soaking.cases import CASES
-from measure.soaking.command_line import QUICK_GOOD, parsed_options
+from measure.soaking.checks import CaseRunner, run_cases, run_repeats
 from measure.soaking.faults import QUICK_VICTIMS, VICTIMS, run_faults
-from measure.soaking.growth import run_growth
-from measure.soaking.inputs import Together, run_cases
-from measure.soaking.load import for_seconds, run_load
-from measure.soaking.mix import Mix
-from measure.soaking.output import told_options, write_docs, write_folder
-from measure.soaking.repeats import run_repeats
-from measure.soaking.results import Soak, report_of
-from server.triton_server import ServerError
+from measure.soaking.files import Speech, excerpt, load_speech
+from measure.soaking.load import Mix, run_growth, run_load
+from measure.soaking.report import Soak, report_of, write_docs, write_folder
+from measure.soaking.requests import Client, SoakError
 
-OK, SOMETHING_WRONG, USAGE, INTERRUPTED = 0, 1, 2, 130
 DOCS = ROOT / "docs"
+PHASES = ("inputs", "repeats", "growth", "load", "faults", "attacks")
 MINUTE_S = 60.0
+MINUTES, QUICK_MINUTES = 15.0, 1.0
+REPEATS, QUICK_REPEATS = 100, 10
+REQUESTS, QUICK_REQUESTS = 200, 30
+RECORDINGS, QUICK_RECORDINGS = 50, 12
+QUICK_GOOD = 10
+CLIENTS = 16
+
+EPILOG = f"""\
+phases:
+  inputs   every unusual and every invalid request, each beside a good one
+  repeats  the same recording again and again, alone: the same bytes come back
+  growth   memory after {REQUESTS} requests against memory after the largest one
+  load     many clients with good, long, bad and cancelled requests for minutes: every answer is as
+           alone, none is lost
+  faults   client.py works through {RECORDINGS} recordings while one process after another is
+           killed: every model's, tritonserver, the client itself
+  attacks  for the minutes of load, all known attacks on the server and on a gateway, and every
+           minute a process of a model is stopped; meanwhile 8 clients whose every request has to
+           be answered as alone
+
+The program starts its own servers. --output gets soak.json, reliability.md, memory.png and the log
+of the server. --docs also writes docs/reliability.md and docs/reliability/memory.png, the page of
+the project.
+
+--quick: {QUICK_MINUTES:g} minute of load and attacks, {QUICK_REPEATS} repeats, {QUICK_REQUESTS}
+requests in growth, {QUICK_GOOD} different good requests in growth and load; {QUICK_RECORDINGS}
+recordings and fewer processes killed in faults.
+
+exit codes:
+  0    nothing was wrong, nothing was lost
+  1    something was, it is listed; or the server cannot be started
+  2    wrong usage or audio: nothing was tried
+  130  interrupted by Ctrl-C: nothing was written, the server is stopped
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
-    options = parsed_options(arguments)
-    set_up_logging(verbose=False)
-    try:
-        recording = whole(options.audio)
-        speech = excerpt(recording)
-        RttmFolder(options.output)  # says at once if nothing can be written there
-        depends_on = origin()
-    except (SourceError, OutputError) as error:
-        log.error("%s", error)
-        return USAGE
-    try:
-        soak = _tried(options, recording, speech)
-        report = report_of(soak, told_options(options), depends_on)
-        return _reported(options, soak, report)
-    except (ServerError, SoakError, OutputError) as error:
-        log.error("%s", error)
-        return SOMETHING_WRONG
-    except KeyboardInterrupt:
-        log.error("interrupted: nothing was written")
-        return INTERRUPTED
+    """Run the command line; return the exit code."""
+    options = parse_options(arguments)
+    return run_program(
+        lambda: _prepare(options),
+        lambda prepared: _soak_and_report(options, *prepared),
+        InputError,
+        SoakError,
+    )
 
 
-def _tried(options: argparse.Namespace, recording: Speech, speech: Speech) -> Soak:
-    """All phases, one after another."""
+def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line; end the program with exit code 2 and a sentence if it is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="soak.py",
+        description="Check that bad clients affect no others, and that no answer is lost.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    # fmt: off
+    add("--phases", metavar="PHASE", nargs="+", choices=PHASES, default=list(PHASES),
+        help="what to try (default: all)")
+    add("--quick", action="store_true", help="a short run")
+    add("--minutes", metavar="N", type=positive_seconds,
+        help=f"of load, and of attacks (default: {MINUTES:g})")
+    add("--clients", metavar="N", type=count, default=CLIENTS,
+        help="clients at once under load (default: %(default)s)")
+    add("--seed", type=int, default=0, help="of the mix of requests (default: %(default)s)")
+    add("--audio", metavar="FILE", type=Path, default=SAMPLE,
+        help="a recording of at least 30 s (default: the sample recording)")
+    add("--output", metavar="DIR", type=Path, default=ROOT / "output" / "soak",
+        help="where files go (default: output/soak)")
+    add("--docs", action="store_true", help="write docs/reliability.md and its picture too")
+    # fmt: on
+    add_service_options(parser)
+    options = parser.parse_args(arguments)
+    options.phases = [phase for phase in PHASES if phase in options.phases]
+    options.minutes = options.minutes or (QUICK_MINUTES if options.quick else MINUTES)
+    options.repeats = QUICK_REPEATS if options.quick else REPEATS
+    options.recordings = QUICK_RECORDINGS if options.quick else RECORDINGS
+    options.requests = QUICK_REQUESTS if options.quick else REQUESTS
+    return options
+
+
+def _prepare(options: argparse.Namespace) -> tuple[Speech, Speech, dict[str, object]]:
+    """The recording, the excerpt of it that is sent, and where the findings come from."""
+    recording = load_speech(options.audio)
+    speech = excerpt(recording)
+    RttmFolder(options.output)  # fails at once if it cannot be written to
+    return recording, speech, provenance()
+
+
+def _soak_and_report(
+    options: argparse.Namespace, recording: Speech, speech: Speech, origin: dict[str, object]
+) -> int:
     soak = Soak()
     if not set(options.phases) <= {"faults", "attacks"}:
-        _try_on_one_server(soak, options, recording, speech)
+        _run_on_one_server(soak, options, recording, speech)
+    duration_s = options.minutes * MINUTE_S
     if "faults" in options.phases:
         victims = QUICK_VICTIMS if options.quick else VICTIMS
         log.info("faults: %d recordings, %d kills", options.recordings, len(victims))
         server_log = options.output / "tritonserver-faults.log"
         soak.faults = run_faults(recording, options.recordings, victims, server_log, log.info)
     if "attacks" in options.phases:
-        seconds = options.minutes * MINUTE_S
         log.info("attacks: %g minute(s)", options.minutes)
         server_log = options.output / "tritonserver-attacks.log"
-        soak.attacks = run_attacks(speech, recording, seconds, server_log, log.info)
-    return soak
-
-
-def _try_on_one_server(
-    soak: Soak, options: argparse.Namespace, recording: Speech, speech: Speech
-) -> None:
-    """All phases during which the server is left alone."""
-    with own_server(options.option, options.output) as url, Asker(url) as asker:
-        pids = frozenset(own_children())
-        if "inputs" in options.phases:
-            log.info("inputs: %d requests, each beside a good one", len(CASES))
-            soak.inputs = run_cases(Together(asker, speech), CASES, log.error)
-        if "repeats" in options.phases:
-            log.info("repeats: %d times in every mode", options.repeats)
-            soak.repeats = run_repeats(asker, speech, options.repeats)
-        if not {"growth", "load"} & set(options.phases):
-            return
-        n_good = QUICK_GOOD if options.quick else None
-        mix = Mix(asker, speech, recording, options.seed, n_good)
-        if "growth" in options.phases:
-            log.info("growth: %d requests after the largest one", options.requests)
-            soak.growth = run_growth(url, mix, recording, options.requests, pids)
-        if "load" in options.phases:
-            log.info("load: %d clients, %g minute(s)", options.clients, options.minutes)
-            following = for_seconds(mix, options.minutes * MINUTE_S)
-            soak.load = run_load(url, options.clients, following, pids)
-
-
-def _reported(options: argparse.Namespace, soak: Soak, report: dict[str, object]) -> int:
-    """Print and write; returns the exit code."""
+        soak.attacks = run_attacks(speech, recording, duration_s, server_log, log.info)
+    report = report_of(soak, options, origin)
     print(write_folder(options.output, soak, report))
     if options.docs:
         write_docs(DOCS, soak, report)
     log.info("written: %s", options.output)
     for problem in soak.problems:
         log.error("%s", problem)
-    return SOMETHING_WRONG if soak.problems else OK
+    return FAILED if soak.problems else OK
+
+
+def _run_on_one_server(
+    soak: Soak, options: argparse.Namespace, recording: Speech, speech: Speech
+) -> None:
+    """All phases during which no process of the server is killed or stopped."""
+    with own_server(options.option, options.output) as url, Client(url) as client:
+        pids = frozenset(descendants())
+        if "inputs" in options.phases:
+            log.info("inputs: %d requests, each beside a good one", len(CASES))
+            soak.inputs = run_cases(CaseRunner(client, speech), CASES, log.error)
+        if "repeats" in options.phases:
+            log.info("repeats: %d times in every mode", options.repeats)
+            soak.repeats = run_repeats(client, speech, options.repeats)
+        if not {"growth", "load"} & set(options.phases):
+            return
+        n_good = QUICK_GOOD if options.quick else None
+        mix = Mix(client, speech, recording, options.seed, n_good)
+        if "growth" in options.phases:
+            log.info("growth: %d requests after the largest one", options.requests)
+            soak.growth = run_growth(url, mix, recording, options.requests, pids)
+        if "load" in options.phases:
+            log.info("load: %d clients, %g minute(s)", options.clients, options.minutes)
+            next_request = mix.for_seconds(options.minutes * MINUTE_S)
+            soak.load = run_load(url, options.clients, next_request, pids)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Recordings of any length, made from a few: no two stretches are alike, no run differs.
+"""Recordings of any length, made from a few: no two parts are alike, and every run gets the same.
 
-Files are joined in order. The first time each is as it is; every later time it is varied in speed
-and pitch, level and noise, so that its embeddings are others.
+Files are joined in order. The first time each is used as it is; every later time it is varied in
+speed and pitch, level and noise, so that its embeddings differ.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,69 +11,59 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
+from numpy.typing import NDArray
 
-from diarization.arrays import SAMPLE_RATE_HZ, Samples
-from diarization.audio import decode_blocks
-from diarization.errors import InvalidRequestError
 from inputs.recordings import AUDIO_ENDINGS
 from measure.kit import ROOT
 
 SAMPLE = ROOT / "data" / "sample" / "sample.wav"
+SAMPLE_RATE_HZ = 16_000
 SEED = 0
-MOST_STRETCH = 0.06  # longer or shorter, and so lower or higher, by this share
-MOST_GAIN_DB = 4.0
+MAX_STRETCH = 0.06  # longer or shorter, and so lower or higher, by this share
+MAX_GAIN_DB = 4.0
 NOISE_DB = (-70.0, -50.0)  # against full scale
 FULL_SCALE = 0.99
-BLOCK_S = 600.0
+
+Samples = NDArray[np.float32]
+"""shape=(n_samples,), mono at 16 kHz."""
 
 
-class SourceError(ValueError):
-    """There is no audio to make recordings of; the message is one sentence."""
+class InputError(ValueError):
+    """What was given to measure with cannot be used; the message is one sentence."""
 
 
 def source_files(folder: Path | None) -> list[Path]:
-    """Audio files of a folder by name, or the sample recording.
-
-    Raises
-    ------
-    SourceError
-        If there is none.
-    """
+    """Audio files of a folder by name, or the sample recording; InputError if there is none."""
     if folder is None:
         if not SAMPLE.is_file():
-            raise SourceError(f"{SAMPLE} is missing; run ./scripts/setup.sh")
+            raise InputError(f"{SAMPLE} is missing; run ./scripts/setup.sh")
         return [SAMPLE]
     if not folder.is_dir():
-        raise SourceError(f"there is no folder {folder}, expected one with audio files")
+        raise InputError(f"folder not found: {folder}, expected one with audio files")
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in AUDIO_ENDINGS)
     if not files:
-        raise SourceError(f"no audio file in {folder}")
+        raise InputError(f"no audio file in {folder}")
     return files
 
 
-def loaded(path: Path) -> Samples:
-    """Samples of a file at 16 kHz, mono.
-
-    Raises
-    ------
-    SourceError
-        If it cannot be read, or holds nothing.
-    """
+def load(path: Path) -> Samples:
+    """Read a file as mono at 16 kHz; InputError if it cannot be read, or is empty."""
     try:
-        blocks = list(decode_blocks(path.read_bytes(), BLOCK_S))
-    except (OSError, InvalidRequestError) as error:
-        raise SourceError(f"cannot use {path}: {error}") from error
-    if not any(len(block) for block in blocks):
-        raise SourceError(f"{path} holds no audio")
-    return np.concatenate(blocks)
+        channels, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise InputError(f"cannot use {path}: {error}") from error
+    if not len(channels):
+        raise InputError(f"{path} holds no audio")
+    samples: Samples = channels.mean(axis=1)
+    return samples if rate_hz == SAMPLE_RATE_HZ else soxr.resample(samples, rate_hz, SAMPLE_RATE_HZ)
 
 
 def varied(samples: Samples, seed: Sequence[int]) -> Samples:
-    """The same, a little faster or slower, louder or fainter, with faint noise."""
+    """The same, a little faster or slower, louder or quieter, with faint noise."""
     rng = np.random.default_rng(seed)
-    stretch = 1 + rng.uniform(-MOST_STRETCH, MOST_STRETCH)
+    stretch = 1 + rng.uniform(-MAX_STRETCH, MAX_STRETCH)
     stretched = soxr.resample(samples, SAMPLE_RATE_HZ, round(SAMPLE_RATE_HZ * stretch))
-    gain = 10 ** (rng.uniform(-MOST_GAIN_DB, MOST_GAIN_DB) / 20)
+    gain = 10 ** (rng.uniform(-MAX_GAIN_DB, MAX_GAIN_DB) / 20)
     noise = 10 ** (rng.uniform(*NOISE_DB) / 20) * rng.standard_normal(len(stretched))
     return np.clip(gain * stretched + noise, -FULL_SCALE, FULL_SCALE).astype(np.float32)
 
@@ -92,13 +82,13 @@ def write_recording(
 
     Parameters
     ----------
-    path : Path
-        Its suffix, .flac or .wav, tells the format.
-    sources : Sequence[Samples]
-        What to join, 16 kHz.
-    length_s : float
+    path
+        Its suffix, .flac or .wav, decides the format.
+    sources
+        What to join.
+    length_s
         Length in seconds.
-    first : int
+    first
         Number of the first piece; recordings of different numbers differ.
     """
     n_left = round(length_s * SAMPLE_RATE_HZ)

@@ -2,22 +2,36 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import Empty, SimpleQueue
+
+import numpy as np
+from tritonclient.grpc import InferenceServerClient
 
 from inputs.recordings import Recording
-from measure.benchmarking.batch_sizes import BatchSize, batch_sizes, model_counts
-from measure.benchmarking.memory import PeakMemory, own_children
-from measure.benchmarking.spread import percentile, slowest_to_fastest
+from measure.benchmarking.memory import PeakMemory, descendants
 from measure.kit.sending import Connection
-from sending.in_flight import Diarizer, noted_interrupt
-from sending.outcome import Failure, Outcome
+from sending.in_flight import Diarizer, diarize_all, noted_interrupt
+from sending.outcome import Failure
 
-LOOK_UP_EVERY_S = 0.2  # how long Ctrl-C may go unnoticed
 
-Arrivals = SimpleQueue[tuple[int, float, Outcome]]  # client, when, what
+@dataclass(frozen=True)
+class Counts:
+    """What a model has done since the server started: items, executions, and requests."""
+
+    n_items: int
+    n_runs: int
+    n_requests: int
+
+
+@dataclass(frozen=True)
+class BatchSize:
+    """Averages of a model's executions: items in each, and requests merged into each."""
+
+    items: float
+    requests: float
 
 
 @dataclass(frozen=True)
@@ -26,17 +40,17 @@ class ClientsResult:
 
     Parameters
     ----------
-    audio_s : float
+    audio_s
         Length of every recording.
-    wall_s : float
+    wall_s
         From the first request until the last answer.
-    latencies_s : Sequence[Sequence[float]]
+    latencies_s
         From sending to answer, of every client's requests that were answered.
-    failures : Sequence[str]
+    failures
         Reasons of those that were not.
-    peak_bytes : int
-        Most PSS of the server.
-    batches : Mapping[str, BatchSize]
+    peak_bytes
+        Highest PSS of the server.
+    batches
         Average batch by model.
     """
 
@@ -56,7 +70,7 @@ class ClientsResult:
     @property
     def all_latencies_s(self) -> list[float]:
         """Of all clients together."""
-        return [latency for each in self.latencies_s for latency in each]
+        return [latency_s for each in self.latencies_s for latency_s in each]
 
     @property
     def throughput(self) -> float:
@@ -65,28 +79,26 @@ class ClientsResult:
 
     def latency_s(self, percent: float) -> float | None:
         """Percentile of all latencies; None where nothing was answered."""
-        return percentile(self.all_latencies_s, percent) if self.all_latencies_s else None
+        latencies_s = self.all_latencies_s
+        return float(np.percentile(latencies_s, percent)) if latencies_s else None
 
     @property
     def unfairness(self) -> float | None:
         """Mean latency of the slowest client over that of the fastest; None if one got nothing."""
-        return slowest_to_fastest(self.latencies_s) if all(self.latencies_s) else None
+        if not all(self.latencies_s):
+            return None
+        means_s = [float(np.mean(each)) for each in self.latencies_s]
+        return max(means_s) / min(means_s)
 
 
 def run_clients(
     connection: Connection, audio: Sequence[bytes], audio_s: float, n_requests: int
 ) -> ClientsResult:
-    """Let one client per recording send its own `n_requests` times.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        Soon after Ctrl-C.
-    """
+    """Let one client per recording send it `n_requests` times; KeyboardInterrupt after Ctrl-C."""
     with ExitStack() as stack:
         services = [stack.enter_context(connection.service()) for _ in audio]
         before = model_counts(connection.url)
-        server = own_children()
+        server = descendants()
         memory = stack.enter_context(PeakMemory(lambda: server))
         interrupted = stack.enter_context(noted_interrupt())
         started_s = time.monotonic()
@@ -102,51 +114,56 @@ def closed_loop(
     audio: Sequence[bytes],
     n_requests: int,
     interrupted: Callable[[], bool],
-    clock: Callable[[], float] = time.monotonic,
 ) -> tuple[list[list[float]], list[str]]:
     """Let every diarizer work on its audio `n_requests` times, one after another.
 
     Returns
     -------
-    latencies_s : list[list[float]]
+    latencies_s
         Seconds of each diarizer's requests that were answered.
-    failures : list[str]
+    failures
         Reasons of those that were not.
     """
-    arrived: Arrivals = SimpleQueue()
     latencies_s: list[list[float]] = [[] for _ in diarizers]
     failures: list[str] = []
-    n_left = [n_requests - 1 for _ in diarizers]
-    sent_s = [_send(arrived, i, diarizers[i], audio[i], clock) for i in range(len(diarizers))]
-    for _ in range(n_requests * len(diarizers)):
-        client, at_s, outcome = _next(arrived, interrupted)
-        if isinstance(outcome, Failure):
-            failures.append(outcome.reason)
-        else:
-            latencies_s[client].append(at_s - sent_s[client])
-        if n_left[client]:
-            n_left[client] -= 1
-            sent_s[client] = _send(arrived, client, diarizers[client], audio[client], clock)
+
+    def run(client: int) -> None:
+        name = f"client_{client}"
+        recordings = [Recording(name, Path(name))] * n_requests
+        sent_s = time.monotonic()
+        for outcome in diarize_all(
+            diarizers[client], recordings, lambda _: audio[client], 1, interrupted
+        ):
+            if isinstance(outcome, Failure):
+                failures.append(outcome.reason)
+            else:
+                latencies_s[client].append(time.monotonic() - sent_s)
+            sent_s = time.monotonic()
+
+    with ThreadPoolExecutor(len(diarizers)) as threads:
+        list(threads.map(run, range(len(diarizers))))
     return latencies_s, failures
 
 
-def _send(
-    arrived: Arrivals, client: int, diarizer: Diarizer, audio: bytes, clock: Callable[[], float]
-) -> float:
-    """Send a client's recording; returns when."""
-    name = f"client_{client}"
-    sent_s = clock()
-    diarizer.send(
-        Recording(name, Path(name)), audio, lambda outcome: arrived.put((client, clock(), outcome))
-    )
-    return sent_s
+def model_counts(url: str) -> dict[str, Counts]:
+    """Ask the server at gRPC `url` for the counts of all its models."""
+    with InferenceServerClient(url, channel_args=[("grpc.enable_http_proxy", 0)]) as client:
+        statistics = client.get_inference_statistics().model_stats
+    return {
+        each.name: Counts(
+            each.inference_count, each.execution_count, each.inference_stats.success.count
+        )
+        for each in statistics
+    }
 
 
-def _next(arrived: Arrivals, interrupted: Callable[[], bool]) -> tuple[int, float, Outcome]:
-    while True:
-        if interrupted():
-            raise KeyboardInterrupt
-        try:
-            return arrived.get(timeout=LOOK_UP_EVERY_S)
-        except Empty:
-            continue
+def batch_sizes(before: Mapping[str, Counts], after: Mapping[str, Counts]) -> dict[str, BatchSize]:
+    """Average batch of every model that was run in between."""
+    sizes = {}
+    for name, late in after.items():
+        early = before.get(name, Counts(0, 0, 0))
+        n_runs = late.n_runs - early.n_runs
+        if n_runs > 0:
+            items, requests = late.n_items - early.n_items, late.n_requests - early.n_requests
+            sizes[name] = BatchSize(items / n_runs, requests / n_runs)
+    return sizes

@@ -1,30 +1,58 @@
 """The floor: what the nets alone cost in ONNX Runtime, in this process, on all cores.
 
-One session has all cores, as ONNX Runtime uses them by itself; the service cuts its batches up
-among threads instead, which can be a little faster than this floor. Nothing that decodes, computes
-features, clusters or moves data is in it, nor is silero, which is no ONNX net here. Only a part of
-a long recording's batches is run; the rest would take as long.
+One session has all cores, as ONNX Runtime uses them by default; the service distributes its batches
+over threads instead, which can be a little faster than this floor. Decoding, features, clustering
+and data transfer are not in it, nor is silero, which is not an ONNX net here. Only some of a long
+recording's batches are run; the rest would take as long.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
-from diarization.arrays import samples_of
-from diarization.config import Options
-from diarization.fbank import N_MELS, n_frames_of
-from diarization.segmentation import CHUNK_SAMPLES, chunk_starts
-from measure.benchmarking.runs import Floor
+from measure.benchmarking.audio import SAMPLE_RATE_HZ, InputError
 from server.cores import available_cores
 
 BUDGET_S = 3.0  # of one net, for one recording
 FULL = "full"
-QUIET = 3  # ONNX Runtime's log level: errors only
+CHUNK_S, N_MELS = 10, 80
+FRAME_SAMPLES, FRAME_SHIFT_SAMPLES = 400, 160
+LOG_ERRORS_ONLY = 3
+# The options of the service that decide what its nets are given, with their defaults.
+OPTIONS: Mapping[str, float] = {
+    "frames.window_s": 1.0, "window.length_s": 1.5, "frames.chunk_hop_s": 1.25,
+    "calls.windows": 64, "calls.chunks": 8,
+}  # fmt: skip
 
-RunBatch = Callable[[int], object]  # runs so many items through a net
+RunBatch = Callable[[int], object]  # runs this many items through a net
+
+
+@dataclass(frozen=True)
+class Floor:
+    """Seconds that ONNX Runtime alone needs for the same numbers of windows and chunks."""
+
+    n_windows: int
+    n_chunks: int
+    speaker_s: float
+    segmentation_s: float
+
+    @property
+    def total_s(self) -> float:
+        """Both nets, one after the other."""
+        return self.speaker_s + self.segmentation_s
+
+
+def options_with(assignments: Sequence[str]) -> dict[str, float]:
+    """`OPTIONS` with those of `section.name=value` that are among them."""
+    given = dict(each.split("=", 1) for each in assignments)
+    try:
+        return {key: float(given.get(key, default)) for key, default in OPTIONS.items()}
+    except ValueError as error:
+        raise InputError(f"--option {', '.join(OPTIONS)}: {error}") from error
 
 
 class NetsAlone:
@@ -32,61 +60,63 @@ class NetsAlone:
 
     Parameters
     ----------
-    repository : Path
+    repository
         The model repository.
-    options : Options
-        Lengths of windows, distance of chunks, sizes of batches.
-    budget_s : float
+    options
+        See `OPTIONS`.
+    budget_s
         Seconds after which no further batch of a net is run.
     """
 
-    def __init__(self, repository: Path, options: Options, budget_s: float = BUDGET_S) -> None:
-        self._options = options
-        self._budget_s = budget_s
+    def __init__(
+        self, repository: Path, options: Mapping[str, float], budget_s: float = BUDGET_S
+    ) -> None:
+        self._options, self._budget_s = options, budget_s
         self._speaker = _session(repository / "speaker_model" / "1" / "model.onnx")
         self._segmentation = _session(repository / "segmentation" / "1" / "model.onnx")
 
     def floor(self, mode: str, n_windows: int, audio_s: float) -> Floor:
-        """Measure for a recording of so many windows and seconds."""
-        options, calls = self._options, self._options.calls
+        """Measure for a recording with this number of windows and this length."""
+        options = self._options
         is_full = mode == FULL
-        window_s = options.frames.window_s if is_full else options.window.length_s
-        feats = (n_frames_of(samples_of(window_s)), N_MELS)
-        n_chunks = chunk_count(audio_s, options) if is_full else 0
-        speaker_s = estimated_s(
-            _runner(self._speaker, feats), n_windows, calls.windows, self._budget_s
-        )
-        segmentation_s = estimated_s(
-            _runner(self._segmentation, (1, CHUNK_SAMPLES)), n_chunks, calls.chunks, self._budget_s
-        )
-        return Floor(n_windows, n_chunks, speaker_s, segmentation_s)
+        n_frames = frame_count(options["frames.window_s" if is_full else "window.length_s"])
+        n_chunks = chunk_count(audio_s, options["frames.chunk_hop_s"]) if is_full else 0
+        run_windows = _runner(self._speaker, (n_frames, N_MELS))
+        run_chunks = _runner(self._segmentation, (1, CHUNK_S * SAMPLE_RATE_HZ))
+        batches = int(options["calls.windows"]), int(options["calls.chunks"])
+        return Floor(
+            n_windows, n_chunks,
+            estimated_s(run_windows, n_windows, batches[0], self._budget_s),
+            estimated_s(run_chunks, n_chunks, batches[1], self._budget_s),
+        )  # fmt: skip
 
 
-def chunk_count(audio_s: float, options: Options) -> int:
-    """Chunks of a recording."""
-    n_samples, hop = samples_of(audio_s), samples_of(options.frames.chunk_hop_s)
-    return len(chunk_starts(n_samples, hop)) if n_samples else 0
+def frame_count(window_s: float) -> int:
+    """Whole frames of features in a window."""
+    return 1 + (round(window_s * SAMPLE_RATE_HZ) - FRAME_SAMPLES) // FRAME_SHIFT_SAMPLES
 
 
-def batch_lengths(n_items: int, at_once: int) -> Iterator[int]:
-    """Cut `n_items` into batches of `at_once`; the last one takes what is left."""
-    for first in range(0, n_items, at_once):
-        yield min(at_once, n_items - first)
+def chunk_count(audio_s: float, hop_s: float) -> int:
+    """Chunks of a recording: one every `hop_s`, the last one ending with the audio."""
+    n_samples, hop = round(audio_s * SAMPLE_RATE_HZ), round(hop_s * SAMPLE_RATE_HZ)
+    last = max(0, n_samples - CHUNK_S * SAMPLE_RATE_HZ)
+    return len(range(0, last, hop)) + 1 if n_samples else 0
 
 
 def estimated_s(
     run: RunBatch,
     n_items: int,
-    at_once: int,
+    batch_size: int,
     budget_s: float,
     clock: Callable[[], float] = time.perf_counter,
 ) -> float:
-    """Seconds for `n_items` in batches; after `budget_s` the rest is reckoned to be as fast."""
+    """Seconds for `n_items` in batches; after `budget_s` the rest is estimated as equally fast."""
     if not n_items:
         return 0.0
-    run(min(n_items, at_once))  # the first batch of a shape takes longer
+    run(min(n_items, batch_size))  # the first batch of a shape takes longer
     n_done, started_s = 0, clock()
-    for length in batch_lengths(n_items, at_once):
+    while n_done < n_items:
+        length = min(batch_size, n_items - n_done)
         run(length)
         n_done += length
         elapsed_s = clock() - started_s
@@ -97,7 +127,7 @@ def estimated_s(
 
 def _session(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = QUIET
+    options.log_severity_level = LOG_ERRORS_ONLY
     options.intra_op_num_threads = available_cores()
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
@@ -105,11 +135,10 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
 def _runner(session: onnxruntime.InferenceSession, shape: tuple[int, ...]) -> RunBatch:
     """Run batches of noise, each item of `shape`."""
     name = session.get_inputs()[0].name
-    rng = np.random.default_rng(0)
+    noise = 0.1 * np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
 
     def run(n_items: int) -> object:
         items = np.broadcast_to(noise, (n_items, *shape))
         return session.run(None, {name: np.ascontiguousarray(items)})
 
-    noise = 0.1 * rng.standard_normal(shape, dtype=np.float32)
     return run

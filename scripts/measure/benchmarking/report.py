@@ -1,43 +1,48 @@
-"""The page of a benchmark: every table and picture, and what each means."""
+"""The report of a benchmark: its page with tables, its JSON document, and its files."""
 
-from collections.abc import Mapping
+import argparse
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from measure.benchmarking.plots import CLIENTS, MEMORY, STAGES, TIME, TRADE
-from measure.benchmarking.results import Benchmark
-from measure.benchmarking.tables import (
-    batches_table,
-    clients_table,
-    floor_table,
-    length_text,
-    megabytes,
-    memory_table,
-    peers_table,
-    stages_table,
-    time_table,
-    trade_table,
-)
-from measure.kit.report import origin_text
+from formats.atomic_file import write_atomically
+from measure.benchmarking.audio import InputError
+from measure.benchmarking.clients import ClientsResult
+from measure.benchmarking.runs import HOUR_S, OTHER, TOTAL, TRANSPORT, LengthResult
+from measure.evaluation.compare import CompareError, read_report
+from measure.kit.program import reported_options
+from measure.kit.report import markdown_table, origin_text, output_errors, write_json
+
+FORMAT = "diarization-benchmark-1"
+NAME = "benchmark"
+DEFAULT_MODE = "full"  # of the service
+ABSENT = "–"
+MEGA = 1e6
+DECIMALS = 4
+WHOLE_FROM = 100  # seconds: from here on without decimals
+UNITS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
 _INTRODUCTION = """\
-Written by `python scripts/measure/benchmark.py`; do not edit. Compare only what stands on this
-page: all of it comes from one run on one machine, the modes taken in turn.
+Written by `python scripts/measure/benchmark.py`; do not edit. Compare only figures of this page:
+all of them come from one run on one machine, the modes taken in turn.
 """
 _TIME = """\
 One recording at a time, sent as FLAC over gRPC on the same machine. `wall` is the median from
 before sending until the answer; the real-time factor is wall over length.
 """
 _MEMORY = """\
-PSS summed over all processes of the server: pages that processes share count once. It is looked at
-before and after a run and, from half a second on, whenever there are more resident pages than
+PSS summed over all processes of the server: pages that processes share count once. It is measured
+before and after a run and, from half a second on, whenever the resident size is higher than
 before. The server is not restarted in between, so what a process keeps from an earlier recording
 counts in the later ones. One MB is 10^6 bytes.
 """
 _STAGES = """\
 Seconds that each stage took in the median run: of a net, those in which the request waited for it.
 A longer recording is decoded, and its speech detected, one block ahead of the nets; these stages
-then run beside the others, and all of them add up to more than the wall. `other` is what the
-server's own total has beyond its stages, `transport` what the client waited beyond that total.
+then run beside the others, and all of them add up to more than the wall. `other` is the rest of the
+server's own total, `transport` the rest of the client's wait.
 """
 _FLOOR = """\
 What ONNX Runtime alone needs, in one process on all cores, for the same number of windows (speaker
@@ -47,7 +52,7 @@ wall over the median floor; the other columns are of the median run.
 """
 _PEERS = """\
 Run in turn with the service on the same recordings as wav files, by the commands below. Their time
-goes from the start of the command to its end, so what they load is in it, unlike a server's; their
+is from the start of the command to its end, including what they load, unlike a server's; their
 memory is the PSS of all their processes. `time / full` above 1 means slower than the mode `full`.
 """
 _CLIENTS = """\
@@ -61,73 +66,339 @@ segmentation net) in an average run of the net, and requests merged into it.
 """
 _TRADE = """\
 Evaluations by `scripts/measure/evaluate.py`: mean DER over its sets, overlap scored, and wall time
-per hour of audio with so many jobs (recordings in flight).
+per hour of audio with this number of jobs (recordings in flight).
 """
 
 
+@dataclass(frozen=True)
+class TradePoint:
+    """What accuracy costs: one evaluation by evaluate.py.
+
+    Parameters
+    ----------
+    label
+        Mode and options.
+    ders
+        Mean error rate over the sets in percent, by collar in seconds.
+    seconds_per_hour
+        Wall time for an hour of audio, all sets together.
+    jobs
+        Recordings that were in flight at once.
+    """
+
+    label: str
+    ders: Mapping[str, float]
+    seconds_per_hour: float
+    jobs: int
+
+    @classmethod
+    def read(cls, path: Path) -> "TradePoint":
+        """Read an evaluation.json; InputError if it has no error rate or no time."""
+        try:
+            return cls.of(read_report(path))
+        except CompareError as error:
+            raise InputError(str(error)) from error
+        except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+            raise InputError(f"{path} has no error rate or no time to draw") from error
+
+    @classmethod
+    def of(cls, report: Mapping[str, Any]) -> "TradePoint":
+        """Take the point out of a report of evaluate.py."""
+        options = report["options"]
+        tried = [str(each) for each in options.get("option") or []]
+        ders = {f"{score['collar_s']:g}": score["der"] for score in report["mean"]["scores"]}
+        if not ders:
+            raise ValueError("no set has speech")
+        wall_s = sum(each["wall_s"] for each in report["sets"])
+        audio_s = sum(each["audio_s"] for each in report["sets"])
+        label = ", ".join([options["mode"] or DEFAULT_MODE, *tried])
+        return cls(label, ders, HOUR_S * wall_s / audio_s, options["jobs"])
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A whole run.
+
+    Parameters
+    ----------
+    ready_s
+        Seconds from the start of the server until all models were ready.
+    idle_bytes
+        PSS of all its processes then.
+    lengths
+        By length, then by subject.
+    clients
+        By number of clients, then by mode.
+    trade
+        Of the evaluations that were given.
+    """
+
+    ready_s: float
+    idle_bytes: int
+    lengths: Sequence[LengthResult]
+    clients: Sequence[ClientsResult]
+    trade: Sequence[TradePoint]
+
+    @property
+    def ours(self) -> list[LengthResult]:
+        """Results of the service."""
+        return [each for each in self.lengths if not each.is_peer]
+
+    @property
+    def peers(self) -> list[LengthResult]:
+        """Results of other programs."""
+        return [each for each in self.lengths if each.is_peer]
+
+    @property
+    def failures(self) -> list[str]:
+        """One sentence for every run, and every kind of clients' request, without an answer."""
+        of_lengths = [
+            f"{each.subject}, {each.audio_s:g} s of audio: {run.failure}"
+            for each in self.lengths
+            for run in each.runs
+            if run.failure is not None
+        ]
+        of_clients = [
+            f"{each.mode}, {each.n_clients} client(s): {reason} ({n} times)"
+            for each in self.clients
+            for reason, n in Counter(each.failures).items()
+        ]
+        return of_lengths + of_clients
+
+
+def report_of(
+    benchmark: Benchmark, options: argparse.Namespace, provenance: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Make the JSON document."""
+    shown = reported_options(options, ("output", "docs", "audio_dir", "trade"))
+    shown["audio_dir"] = options.audio_dir and options.audio_dir.name
+    shown["trade"] = [path.name for path in options.trade]
+    return {"format": FORMAT, **provenance, "options": shown, **rounded(asdict(benchmark))}
+
+
+def rounded(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    """Round every float in a value, at any depth, to four decimals."""
+    if isinstance(value, float):
+        return round(value, DECIMALS)
+    if isinstance(value, dict):
+        return {name: rounded(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(each) for each in value]
+    return value
+
+
+def write_folder(folder: Path, benchmark: Benchmark, report: Mapping[str, Any]) -> str:
+    """Write benchmark.json, benchmark.md and pictures; return the page. May raise OutputError."""
+    from measure.benchmarking.plots import draw_all  # only this needs matplotlib
+
+    page = markdown_page(benchmark, report, "")
+    write_json(folder / f"{NAME}.json", report)
+    write_atomically(folder / f"{NAME}.md", page)
+    with output_errors(folder):
+        draw_all(benchmark, folder)
+    return page
+
+
+def write_docs(docs: Path, benchmark: Benchmark, report: Mapping[str, Any]) -> None:
+    """Write docs/benchmark.md, and its pictures in docs/benchmark/. May raise OutputError."""
+    from measure.benchmarking.plots import draw_all
+
+    with output_errors(docs):
+        (docs / NAME).mkdir(parents=True, exist_ok=True)
+        write_atomically(docs / f"{NAME}.md", markdown_page(benchmark, report, f"{NAME}/"))
+        draw_all(benchmark, docs / NAME)
+
+
 def markdown_page(benchmark: Benchmark, report: Mapping[str, Any], pictures: str) -> str:
-    """Tell all of a run; `pictures` stands before the file names of the pictures."""
+    """Write the page; `pictures` precedes the file names of the pictures."""
+    ours, options = benchmark.ours, report["options"]
+    versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+    machine = f"- {report['machine']['memory_gb']:g} GB of memory, {report['machine']['system']}\n"
+    ready = f"The server was ready {benchmark.ready_s:.1f} s after its start, with"
+    clients = _CLIENTS.format(
+        length=length_text(float(options["client_audio_s"])), requests=options["requests"]
+    )
     parts = [
-        "# Benchmark\n",
-        _INTRODUCTION,
-        _origin(report),
-        f"The server was ready {benchmark.ready_s:.1f} s after its start, "
-        f"with {megabytes(benchmark.idle_bytes)} MB.\n",
-        *_lengths(benchmark, pictures),
-        *_peers(benchmark, report),
-        *_clients(benchmark, report, pictures),
-        *_trade(benchmark, pictures),
-        *_failures(benchmark),
-    ]
+        "# Benchmark\n", _INTRODUCTION, f"{origin_text(report)}{machine}- {versions}\n",
+        f"{ready} {megabytes(benchmark.idle_bytes)} MB.\n",
+        "## Time against length\n", _TIME, time_table(ours), f"![time]({pictures}time.png)\n",
+        "## Memory against length\n", _MEMORY, memory_table(ours, benchmark.idle_bytes),
+        f"![memory]({pictures}memory.png)\n",
+        "## Stages\n", _STAGES, stages_table(ours), f"![stages]({pictures}stages.png)\n",
+        "## The floor\n", _FLOOR, floor_table(ours),
+    ]  # fmt: skip
+    if benchmark.peers:
+        commands = "".join(f"- {text}\n" for text in options["peer"])
+        parts += ["## Other programs\n", _PEERS, commands, peers_table(ours, benchmark.peers)]
+    parts += [
+        "## Many clients\n", clients, clients_table(benchmark.clients),
+        f"![clients]({pictures}clients.png)\n",
+        "### Batches\n", _BATCHES, batches_table(benchmark.clients),
+    ]  # fmt: skip
+    if benchmark.trade:
+        picture = f"![trade]({pictures}trade.png)\n"
+        parts += ["## Error against time\n", _TRADE, trade_table(benchmark.trade), picture]
+    if benchmark.failures:
+        parts += ["## Failed\n", "".join(f"- {each}\n" for each in benchmark.failures)]
     return "\n".join(parts)
 
 
-def _origin(report: Mapping[str, Any]) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
-    memory = f"- {report['machine']['memory_gb']:g} GB of memory, {report['machine']['system']}\n"
-    return f"{origin_text(report)}{memory}- {versions}\n"
+def time_table(results: Sequence[LengthResult]) -> str:
+    """Wall time and speed."""
+    header = ["audio", "mode", "runs", "wall s", "least – most", "real-time factor",
+              "times real time"]  # fmt: skip
+    rows = []
+    for each in results:
+        median_s = each.median_s
+        row = [length_text(each.audio_s), each.subject, str(len(each.good))]
+        if median_s is None:
+            rows.append([*row, "failed", *[ABSENT] * 3])
+        else:
+            factor = median_s / each.audio_s
+            row += [seconds(median_s), _range(each), f"{factor:.4f}", f"{1 / factor:.0f}"]
+            rows.append(row)
+    return markdown_table(header, rows)
 
 
-def _lengths(benchmark: Benchmark, pictures: str) -> list[str]:
-    ours = benchmark.ours
-    return [
-        "## Time against length\n", _TIME, time_table(ours), _picture(pictures, TIME),
-        "## Memory against length\n", _MEMORY, memory_table(ours, benchmark.idle_bytes),
-        _picture(pictures, MEMORY),
-        "## Stages\n", _STAGES, stages_table(ours), _picture(pictures, STAGES),
-        "## The floor\n", _FLOOR, floor_table(ours),
-    ]  # fmt: skip
+def memory_table(results: Sequence[LengthResult], idle_bytes: int) -> str:
+    """Peak memory of all processes of the server."""
+    rows = [["idle", ABSENT, ABSENT, megabytes(idle_bytes), ABSENT]]
+    for each in results:
+        peak = each.peak_bytes
+        above = ABSENT if peak is None else megabytes(peak - idle_bytes)
+        upload = f"{each.upload_bytes / MEGA:.1f}"
+        rows.append([length_text(each.audio_s), each.subject, upload, megabytes(peak), above])
+    return markdown_table(["audio", "mode", "FLAC MB", "peak MB", "above idle MB"], rows)
 
 
-def _peers(benchmark: Benchmark, report: Mapping[str, Any]) -> list[str]:
-    if not benchmark.peers:
-        return []
-    commands = "".join(f"- {text}\n" for text in report["options"]["peer"])
-    return ["## Other programs\n", _PEERS, commands, peers_table(benchmark.ours, benchmark.peers)]
+def stage_names(results: Sequence[LengthResult]) -> list[str]:
+    """Names of the server's stages; the mode with the most has them all, in order."""
+    runs = [each.middle.stage_s for each in results if each.middle]
+    names = [name for run in sorted(runs, key=len, reverse=True) for name in run]
+    return list(dict.fromkeys(name for name in names if name != TOTAL))
 
 
-def _clients(benchmark: Benchmark, report: Mapping[str, Any], pictures: str) -> list[str]:
-    options = report["options"]
-    length = length_text(options["client_audio_s"])
-    told = _CLIENTS.format(length=length, requests=options["requests"])
-    return [
-        "## Many clients\n", told, clients_table(benchmark.clients), _picture(pictures, CLIENTS),
-        "### Batches\n", _BATCHES, batches_table(benchmark.clients),
-    ]  # fmt: skip
+def stages_table(results: Sequence[LengthResult]) -> str:
+    """Seconds by stage of the median run."""
+    stages = [*stage_names(results), OTHER, TRANSPORT]
+    rows = []
+    for each in results:
+        if each.middle is not None:
+            spent_s = each.middle.all_stages()
+            cells = [seconds(spent_s.get(stage, 0.0)) for stage in stages]
+            wall = seconds(each.middle.wall_s)
+            rows.append([length_text(each.audio_s), each.subject, *cells, wall])
+    return markdown_table(["audio", "mode", *stages, "wall"], rows)
 
 
-def _trade(benchmark: Benchmark, pictures: str) -> list[str]:
-    if not benchmark.trade:
-        return []
-    return ["## Error against time\n", _TRADE, trade_table(benchmark.trade),
-            _picture(pictures, TRADE)]  # fmt: skip
+def floor_table(results: Sequence[LengthResult]) -> str:
+    """The nets alone, and how much more the service takes."""
+    header = ["audio", "mode", "windows", "chunks", "speaker s", "segmentation s", "floor s",
+              "wall s", "overhead"]  # fmt: skip
+    rows = []
+    for each in results:
+        if (run := each.middle) and (floor := run.floor):
+            counts = [str(floor.n_windows), str(floor.n_chunks or ABSENT)]
+            times_s = floor.speaker_s, floor.segmentation_s, floor.total_s, run.wall_s
+            cells = [*counts, *map(seconds, times_s), _times(each.overhead)]
+            rows.append([length_text(each.audio_s), each.subject, *cells])
+    return markdown_table(header, rows)
 
 
-def _failures(benchmark: Benchmark) -> list[str]:
-    if not benchmark.failures:
-        return []
-    return ["## Failed\n", "".join(f"- {each}\n" for each in benchmark.failures)]
+def peers_table(ours: Sequence[LengthResult], peers: Sequence[LengthResult]) -> str:
+    """Other programs, and their time and memory over ours in each mode."""
+    modes = list(dict.fromkeys(each.subject for each in ours))
+    header = ["audio", "program", "runs", "wall s", "least – most", "peak MB"]
+    header += [f"time / {mode}" for mode in modes] + [f"memory / {mode}" for mode in modes]
+    by_place = {(each.subject, each.audio_s): each for each in ours}
+    rows = []
+    for each in peers:
+        median = "failed" if each.median_s is None else seconds(each.median_s)
+        row = [length_text(each.audio_s), each.subject, str(len(each.good))]
+        row += [median, _range(each), megabytes(each.peak_bytes)]
+        same = [by_place[mode, each.audio_s] for mode in modes]
+        row += [_times(ratio(each.median_s, other.median_s)) for other in same]
+        row += [_times(ratio(each.peak_bytes, other.peak_bytes)) for other in same]
+        rows.append(row)
+    return markdown_table(header, rows)
 
 
-def _picture(pictures: str, name: str) -> str:
-    return f"![{name.removesuffix('.png')}]({pictures}{name})\n"
+def clients_table(results: Sequence[ClientsResult]) -> str:
+    """Throughput, latency and fairness."""
+    header = ["clients", "mode", "requests", "failed", "audio s per s", "of one client", "p50 s",
+              "p95 s", "slowest / fastest", "peak MB"]  # fmt: skip
+    alone = {each.mode: each.throughput for each in results if each.n_clients == 1}
+    rows = [
+        [
+            str(each.n_clients),
+            each.mode,
+            str(len(each.all_latencies_s) + len(each.failures)),
+            str(len(each.failures)),
+            f"{each.throughput:.1f}",
+            _times(ratio(each.throughput, alone.get(each.mode))),
+            seconds(each.latency_s(50)),
+            seconds(each.latency_s(95)),
+            _times(each.unfairness),
+            megabytes(each.peak_bytes),
+        ]
+        for each in results
+    ]
+    return markdown_table(header, rows)
+
+
+def batches_table(results: Sequence[ClientsResult]) -> str:
+    """Average batches by model: items, and requests merged."""
+    models = sorted({name for each in results for name in each.batches} - {"run", "sad"})
+    header = ["clients", "mode"]
+    header += [text for name in models for text in (f"{name}: items", "requests")]
+    rows = []
+    for each in results:
+        row = [str(each.n_clients), each.mode]
+        for name in models:
+            size = each.batches.get(name)
+            row += [f"{size.items:.1f}", f"{size.requests:.2f}"] if size else [ABSENT] * 2
+        rows.append(row)
+    return markdown_table(header, rows)
+
+
+def trade_table(points: Sequence[TradePoint]) -> str:
+    """Error rate against time."""
+    collars = list(dict.fromkeys(collar for point in points for collar in point.ders))
+    header = ["evaluation", *(f"DER % at {collar} s" for collar in collars), "s per hour", "jobs"]
+    rows = []
+    for point in points:
+        ders = [f"{point.ders[each]:.2f}" if each in point.ders else ABSENT for each in collars]
+        rows.append([point.label, *ders, f"{point.seconds_per_hour:.1f}", str(point.jobs)])
+    return markdown_table(header, rows)
+
+
+def length_text(audio_s: float) -> str:
+    """Write a length with its unit: 30 s, 10 min, 1 h."""
+    unit_s, unit = next(((s, unit) for s, unit in UNITS if audio_s >= s), UNITS[-1])
+    return f"{audio_s / unit_s:.4g} {unit}"
+
+
+def ratio(value: float | None, other: float | None) -> float | None:
+    """One over the other; None where either is missing, or the other is 0."""
+    return value / other if value is not None and other else None
+
+
+def seconds(value: float | None) -> str:
+    """Write seconds, with two decimals below 100."""
+    if value is None:
+        return ABSENT
+    return f"{value:.2f}" if abs(value) < WHOLE_FROM else f"{value:.0f}"
+
+
+def megabytes(n_bytes: int | None) -> str:
+    """Write megabytes (10^6 bytes)."""
+    return ABSENT if n_bytes is None else f"{n_bytes / MEGA:.0f}"
+
+
+def _times(value: float | None) -> str:
+    return ABSENT if value is None else f"{value:.2f} x"
+
+
+def _range(result: LengthResult) -> str:
+    walls_s = result.walls_s
+    return f"{seconds(walls_s[0])} – {seconds(walls_s[-1])}" if walls_s else ABSENT

@@ -1,15 +1,31 @@
-"""What one run of one recording through one system gave, and runs of the same kind together."""
+"""Recordings diarized one at a time, by the service in each mode and by other programs in turn."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import os
+import shlex
+import signal
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
-from diarization.measurements import STAGES_OF_MODE
-from measure.benchmarking.spread import Spread
+from console.run_report import log
+from inputs.recordings import Recording
+from measure.benchmarking.audio import InputError, Samples, write_recording
+from measure.benchmarking.floor import Floor, NetsAlone
+from measure.benchmarking.memory import PeakMemory, descendants
+from sending.in_flight import diarize_all, noted_interrupt
+from sending.outcome import Failure
+from sending.service import Service
 
 HOUR_S = 3600.0
-STAGES = STAGES_OF_MODE["full"]  # the classic mode has no others
+ONCE_FROM_S = HOUR_S  # a recording this long is its own average
 OTHER, TRANSPORT, TOTAL = "other", "transport", "total"
+AUDIO, OUTPUT = "{audio}", "{output}"
+LOG_TAIL = 200  # characters
 
 
 @dataclass(frozen=True)
@@ -18,30 +34,31 @@ class Material:
 
     Parameters
     ----------
-    audio_s : float
+    audio_s
         Its length.
-    flac, wav : Path
-        The same samples in two formats; the wav is there only where a peer needs it.
+    flac, wav
+        The same samples in two formats; the wav exists only where a peer needs it.
     """
 
     audio_s: float
     flac: Path
     wav: Path
 
+    @classmethod
+    def write(
+        cls, folder: Path, sources: Sequence[Samples], audio_s: float, with_wav: bool
+    ) -> "Material":
+        """Write a recording of this length."""
+        stem = folder / f"audio_{audio_s:g}s"
+        material = cls(audio_s, Path(f"{stem}.flac"), Path(f"{stem}.wav"))
+        for path in (material.flac, material.wav) if with_wav else (material.flac,):
+            write_recording(path, sources, audio_s)
+        return material
 
-@dataclass(frozen=True)
-class Floor:
-    """Seconds that ONNX Runtime alone needs for the same numbers of windows and chunks."""
-
-    n_windows: int
-    n_chunks: int
-    speaker_s: float
-    segmentation_s: float
-
-    @property
-    def total_s(self) -> float:
-        """Both nets, one after the other."""
-        return self.speaker_s + self.segmentation_s
+    def delete(self) -> None:
+        """Delete both files."""
+        for path in (self.flac, self.wav):
+            path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -50,15 +67,15 @@ class Run:
 
     Parameters
     ----------
-    wall_s : float
-        From before sending, or starting, until the answer is there.
-    peak_bytes : int
-        Most PSS of all its processes.
-    stage_s : Mapping[str, float]
+    wall_s
+        From before sending, or starting, until the answer.
+    peak_bytes
+        Highest PSS of all its processes.
+    stage_s
         The server's stages, with `total`; empty for a peer.
-    floor : Floor | None
+    floor
         None for a peer.
-    failure : str | None
+    failure
         Why there is no answer; the other values mean nothing then.
     """
 
@@ -67,6 +84,17 @@ class Run:
     stage_s: Mapping[str, float] = field(default_factory=dict)
     floor: Floor | None = None
     failure: str | None = None
+
+    def all_stages(self) -> dict[str, float]:
+        """Seconds by stage: the server's, `other`, `transport`.
+
+        `other` is the rest of the server's total; 0 where stages that ran side by side (decoding
+        and speech detection ahead of the nets) add up to more.
+        """
+        stages = {name: spent_s for name, spent_s in self.stage_s.items() if name != TOTAL}
+        total_s = self.stage_s.get(TOTAL, 0.0)
+        other_s = max(0.0, total_s - sum(stages.values()))
+        return {**stages, OTHER: other_s, TRANSPORT: self.wall_s - total_s}
 
 
 @dataclass(frozen=True)
@@ -85,18 +113,18 @@ class LengthResult:
         return [run for run in self.runs if run.failure is None]
 
     @property
-    def wall_s(self) -> Spread | None:
-        """Of the runs that were answered; None if none was."""
-        return Spread.of([run.wall_s for run in self.good]) if self.good else None
+    def walls_s(self) -> list[float]:
+        """Times of the runs that were answered, sorted."""
+        return sorted(run.wall_s for run in self.good)
 
     @property
     def median_s(self) -> float | None:
         """Median time; None if no run was answered."""
-        return None if self.wall_s is None else self.wall_s.median
+        return statistics.median(self.walls_s) if self.walls_s else None
 
     @property
     def peak_bytes(self) -> int | None:
-        """Most that any run took; None if none was answered."""
+        """The highest peak of all runs; None if none was answered."""
         return max((run.peak_bytes for run in self.good), default=None)
 
     @property
@@ -108,22 +136,160 @@ class LengthResult:
     @property
     def overhead(self) -> float | None:
         """Median time over the median floor; None where there is no floor."""
-        floors = [run.floor.total_s for run in self.good if run.floor]
-        if not floors or not self.wall_s or not min(floors):
+        floors_s = [run.floor.total_s for run in self.good if run.floor]
+        if not floors_s or self.median_s is None or not min(floors_s):
             return None
-        return self.wall_s.median / Spread.of(floors).median
+        return self.median_s / statistics.median(floors_s)
 
 
-def all_stages(run: Run) -> dict[str, float]:
-    """Seconds by stage: the server's, `other`, `transport`.
+class Subject(Protocol):
+    """Something that diarizes: a mode of the service, or a peer."""
 
-    `other` is what the server's total has beyond its stages; nothing where stages that ran side by
-    side (decoding and speech detection ahead of the nets) add up to more.
+    @property
+    def name(self) -> str:
+        """Its name in the report."""
+
+    @property
+    def is_peer(self) -> bool:
+        """Whether it is another program."""
+
+    def run(self, material: Material) -> Run:
+        """Diarize one recording."""
+
+
+def run_in_turn(
+    subjects: Sequence[Subject],
+    material: Material,
+    repeats: int,
+    report: Callable[[str], None] = log.info,
+) -> list[LengthResult]:
+    """Run all subjects in turn, `repeats` times, on one recording."""
+    runs: dict[str, list[Run]] = {subject.name: [] for subject in subjects}
+    for _ in range(repeats if material.audio_s < ONCE_FROM_S else 1):
+        for subject in subjects:
+            run = subject.run(material)
+            runs[subject.name].append(run)
+            result = f"{run.wall_s:.2f} s" if run.failure is None else run.failure
+            report(f"{material.audio_s:g} s of audio, {subject.name}: {result}")
+    upload_bytes = material.flac.stat().st_size
+    return [
+        LengthResult(each.name, each.is_peer, material.audio_s, upload_bytes, runs[each.name])
+        for each in subjects
+    ]
+
+
+class ModeOfService:
+    """The service in one mode: recordings sent one at a time.
+
+    Parameters
+    ----------
+    mode
+        The request parameter.
+    service
+        A connection that sends this mode.
+    nets
+        Measures the floor right after each run, while the machine is in the same state.
     """
-    known = {stage: run.stage_s.get(stage, 0.0) for stage in STAGES}
-    total_s = run.stage_s.get(TOTAL, 0.0)
-    return {
-        **known,
-        OTHER: max(0.0, total_s - sum(known.values())),
-        TRANSPORT: run.wall_s - total_s,
-    }
+
+    is_peer = False
+
+    def __init__(self, mode: str, service: Service, nets: NetsAlone) -> None:
+        self.name = mode
+        self._service = service
+        self._nets = nets
+
+    def run(self, material: Material) -> Run:
+        """Send a recording and wait for the answer; KeyboardInterrupt soon after Ctrl-C."""
+        audio = material.flac.read_bytes()
+        recording = Recording(material.flac.stem, material.flac)
+        server = descendants()
+        with PeakMemory(lambda: server) as memory, noted_interrupt() as interrupted:
+            started_s = time.monotonic()
+            (outcome,) = diarize_all(self._service, [recording], lambda _: audio, 1, interrupted)
+            wall_s = time.monotonic() - started_s
+        if isinstance(outcome, Failure):
+            return Run(wall_s, memory.peak_bytes, failure=outcome.reason)
+        stages = outcome.info.get("stage_s")
+        stage_s = {k: float(v) for k, v in stages.items()} if isinstance(stages, dict) else {}
+        n_windows = int(outcome.info.get("n_windows", 0))
+        floor = self._nets.floor(self.name, n_windows, outcome.audio_s or 0.0)
+        return Run(wall_s, memory.peak_bytes, stage_s, floor)
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A name, and a shell command in which {audio} and {output} stand for files."""
+
+    name: str
+    command: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Peer":
+        """Read NAME=COMMAND; InputError if the command has no place for the audio."""
+        name, _, command = text.partition("=")
+        if not name.strip() or not command.strip():
+            raise InputError(f"expected NAME=COMMAND, got {text!r}")
+        if AUDIO not in command:
+            raise InputError(f"expected {AUDIO} in the command of {name!r}, got {command!r}")
+        return cls(name.strip(), command)
+
+    def line(self, audio: Path, output: Path) -> str:
+        """The shell command with the files in it, quoted."""
+        line = self.command.replace(AUDIO, shlex.quote(str(audio)))
+        return line.replace(OUTPUT, shlex.quote(str(output)))
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.command}"
+
+
+class PeerProgram:
+    """Another diarization program, started for each recording.
+
+    Parameters
+    ----------
+    peer
+        What to run.
+    folder
+        Where its output and its log go.
+    timeout_s
+        Maximum time for one recording.
+    """
+
+    is_peer = True
+
+    def __init__(self, peer: Peer, folder: Path, timeout_s: float) -> None:
+        self.name = peer.name
+        self._peer = peer
+        self._folder = folder
+        self._timeout_s = timeout_s
+
+    def run(self, material: Material) -> Run:
+        """Run the command from start to end."""
+        line = self._peer.line(material.wav, self._folder / "peer_output")
+        peer_log = self._folder / "peer.log"
+        started_s = time.monotonic()
+        with peer_log.open("wb") as file:
+            process = subprocess.Popen(
+                line, shell=True, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+                start_new_session=True,
+            )  # fmt: skip
+            try:
+                with PeakMemory(lambda: {process.pid, *descendants(process.pid)}) as memory:
+                    failure = self._wait(process, peer_log)
+                    wall_s = time.monotonic() - started_s
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        return Run(wall_s, memory.peak_bytes, failure=failure)
+
+    def _wait(self, process: "subprocess.Popen[bytes]", peer_log: Path) -> str | None:
+        """Wait for the end; return what went wrong, in a sentence."""
+        try:
+            status = process.wait(self._timeout_s)
+        except subprocess.TimeoutExpired:
+            return f"no end within {self._timeout_s:g} s (--timeout)"
+        if not status:
+            return None
+        last_line = peer_log.read_text(errors="replace").strip()[-LOG_TAIL:].splitlines()[-1:]
+        return ": ".join([f"ended with status {status}", *last_line])

@@ -1,27 +1,128 @@
-"""Processes killed one after another while a client works through a list: none may miss."""
+"""Processes killed one by one while client.py works through a list: no answer may be lost."""
 
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from measure.evaluation.rttm_turns import Turn
+from formats.answer_texts import RTTM_PREFIX
+from formats.output import JOINED
+from measure.benchmarking.audio import Samples, write_recording
+from measure.kit import ROOT
 from measure.serve_process import TRITON, ServeProcess, serving
-from measure.soaking.alone import SoakError, turns_alone
-from measure.soaking.asking import Asker, audio_request
-from measure.soaking.audio import Speech
-from measure.soaking.errand import Errand
-from measure.soaking.files import as_floats
-from server.triton_server import ServerError
+from measure.soaking.checks import baseline_turns
+from measure.soaking.files import Speech, as_floats
+from measure.soaking.judging import Turns, not_answered, not_same, turns_of
+from measure.soaking.requests import OK, Client, Outcome, SoakError, file_request
+from server.server_log import ServerError
 
 CLIENT = "client.py"
 VICTIMS = ("run", "sad", CLIENT, "speaker_model", "segmentation", TRITON)
 QUICK_VICTIMS = ("run", CLIENT, TRITON)
 LENGTH_S = 15.0
+RETRY_FOR_S, JOBS = 600, 4
+POLL_S = 0.05
+ANSWERED_WITHIN_S = 1200.0
+
+
+class ClientRun:
+    """client.py with a list of recordings, and what it leaves.
+
+    Parameters
+    ----------
+    folder
+        An empty folder for the recordings, the list and the answers.
+    source
+        What the recordings are made of; no two are alike.
+    n_recordings
+        How many.
+    length_s
+        Of each.
+    """
+
+    def __init__(self, folder: Path, source: Samples, n_recordings: int, length_s: float) -> None:
+        self.files = {f"recording_{n:02d}": folder / f"{n:02d}.flac" for n in range(n_recordings)}
+        for number, path in enumerate(self.files.values()):
+            write_recording(path, [source], length_s, first=number)
+        self.output = folder / "output"
+        self._log = folder / "client.log"
+        self._list = folder / "wav.scp"
+        self._list.write_text("".join(f"{name} {path}\n" for name, path in self.files.items()))
+
+    def start(self, url: str) -> "subprocess.Popen[bytes]":
+        """Start the client on all recordings that have no answer yet."""
+        command = [
+            sys.executable, str(ROOT / "client" / CLIENT), f"--url={url}",
+            f"--wavscp={self._list}", "--resume", f"--output_directory={self.output}",
+            f"--retry_for={RETRY_FOR_S}", f"--jobs={JOBS}",
+        ]  # fmt: skip
+        with self._log.open("ab") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log)
+
+    def n_answered(self) -> int:
+        """Number of recordings that have their answer."""
+        return len(list(self.output.glob(f"{RTTM_PREFIX}*")))
+
+    def wait_for(self, n_answered: int, client: "subprocess.Popen[bytes]") -> None:
+        """Wait for some answers.
+
+        Raises
+        ------
+        SoakError
+            If the client ends before, or they take too long.
+        """
+        deadline_s = time.monotonic() + ANSWERED_WITHIN_S
+        while self.n_answered() < n_answered:
+            if client.poll() is not None and self.n_answered() < n_answered:
+                raise SoakError(*self.exit_problem(client.returncode, expected=None))
+            if time.monotonic() > deadline_s:
+                raise SoakError(
+                    f"{self.n_answered()} of {n_answered} answers after {ANSWERED_WITHIN_S:g} s"
+                )
+            time.sleep(POLL_S)
+
+    def wrong_answers(self, expected: Mapping[str, Turns]) -> list[str]:
+        """One sentence for every recording whose answer is missing or has other turns."""
+        problems = []
+        for name, turns in expected.items():
+            path = self.output / f"{RTTM_PREFIX}{name}"
+            if not path.is_file():
+                problems.append(f"{name}: there is no answer")
+                continue
+            outcome = Outcome(name, OK, path.read_text(), 0.0)
+            if problem := not_answered(outcome) or not_same(turns_of(outcome), turns):
+                problems.append(f"{name}: {problem}")
+        return problems
+
+    def exit_problem(self, status: int, expected: int | None = 0) -> list[str]:
+        """The end of the client's log, if it exited with another status than expected."""
+        last = " / ".join(self._log.read_text().splitlines()[-3:])
+        return [] if status == expected else [f"client.py ended with status {status}: {last}"]
+
+    def unexpected_files(self, expected: Mapping[str, object]) -> list[str]:
+        """Files that do not belong in the output; a joined file that is not every answer once.
+
+        Names that start with a dot are the client's own: its notes, and a `.part-` file where it
+        was killed while it wrote.
+        """
+        names = {f"{RTTM_PREFIX}{name}" for name in expected}
+        problems = [
+            f"{path.name} is left in the output folder"
+            for path in sorted(self.output.glob("[!.]*"))
+            if path.name not in {*names, JOINED}
+        ]
+        joined = self.output / JOINED
+        parts = [self.output / name for name in sorted(names)]
+        if not joined.is_file() or not all(part.is_file() for part in parts):
+            return [*problems, "there is no joined rttm of all recordings"]
+        if joined.read_bytes() != b"".join(part.read_bytes() for part in parts):
+            problems.append("the joined rttm is not every recording's answer once")
+        return problems
 
 
 @dataclass(frozen=True)
@@ -30,25 +131,25 @@ class Fault:
 
     Parameters
     ----------
-    victim : str
+    victim
         What it ran.
-    n_done : int
+    n_answered
         Recordings that had their answer by then.
-    back_after_s : float
-        From the kill until serve.py said `ready again`, or the client was started again.
-    said : str
-        What serve.py said then.
+    back_after_s
+        From the kill until serve.py was ready again, or the client was started again.
+    message
+        What serve.py printed then.
     """
 
     victim: str
-    n_done: int
+    n_answered: int
     back_after_s: float
-    said: str
+    message: str
 
 
 @dataclass(frozen=True)
 class FaultsResult:
-    """What came of a list of recordings in spite of all faults."""
+    """What the client had in the end."""
 
     n_recordings: int
     n_right: int
@@ -62,60 +163,54 @@ def run_faults(
     n_recordings: int,
     victims: Sequence[str],
     log: Path,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> FaultsResult:
-    """Start serve.py and client.py, kill every victim in turn, and look at what the client has.
+    """Start serve.py and client.py, kill every victim in turn, and check the client's output.
 
     Raises
     ------
-    ServerError
-        If the server does not start.
-    SoakError
-        If a recording gets no answer even before the first fault.
+    SoakError, ServerError
+        If the server does not start or stop, or a recording gets no answer before the first fault.
     """
     with tempfile.TemporaryDirectory(prefix="soak-") as name, serving(log) as server:
-        errand = Errand(Path(name), as_floats(speech), n_recordings, LENGTH_S)
+        run = ClientRun(Path(name), as_floats(speech), n_recordings, LENGTH_S)
         server.wait_until_ready()
-        expected = _alone(server.url, errand)
+        with Client(server.url) as client:
+            expected = {
+                name: baseline_turns(client, file_request(path.read_bytes(), recording_id=name))
+                for name, path in run.files.items()
+            }
         started_s = time.monotonic()
         faults: list[Fault] = []
-        client, broken = errand.start(server.url), []
+        process, problems = run.start(server.url), []
         try:
             for number, victim in enumerate(victims, start=1):
-                errand.wait_for(number * n_recordings // (len(victims) + 1), client)
-                fault, client = _inflict(victim, server, errand, client)
+                run.wait_for(number * n_recordings // (len(victims) + 1), process)
+                fault, process = _kill(victim, server, run, process)
                 faults.append(fault)
-                tell(f"killed {victim} after {fault.n_done} answers: {fault.said}")
-            client.wait()
+                report(f"killed {victim} after {fault.n_answered} answers: {fault.message}")
+            process.wait()
         except (SoakError, ServerError) as error:
-            broken = [f"broken off at {victim}: {error}"]
+            problems = [f"broken off at {victim}: {error}"]
         finally:
-            client.kill()
-        missing = errand.wrong_answers(expected)
-        problems = [*broken, *missing, *errand.litter(expected), *errand.complaint(client.wait())]
+            process.kill()
+        wrong = run.wrong_answers(expected)
+        problems += [*wrong, *run.unexpected_files(expected), *run.exit_problem(process.wait())]
         wall_s = time.monotonic() - started_s
-    return FaultsResult(n_recordings, n_recordings - len(missing), wall_s, faults, problems)
+    return FaultsResult(n_recordings, n_recordings - len(wrong), wall_s, faults, problems)
 
 
-def _alone(url: str, errand: Errand) -> dict[str, list[Turn]]:
-    with Asker(url) as asker:
-        return {
-            name: turns_alone(asker, audio_request(path.read_bytes(), recording_id=name))
-            for name, path in errand.files.items()
-        }
-
-
-def _inflict(
-    victim: str, server: ServeProcess, errand: Errand, client: "subprocess.Popen[bytes]"
+def _kill(
+    victim: str, server: ServeProcess, run: ClientRun, client: "subprocess.Popen[bytes]"
 ) -> "tuple[Fault, subprocess.Popen[bytes]]":
-    """Kill a process and wait until all is well again; the client that works from now on."""
-    n_done, killed_s = errand.n_done(), time.monotonic()
+    """Kill a process and wait until it is back; also returns the client that runs from now on."""
+    n_answered, killed_s = run.n_answered(), time.monotonic()
     if victim == CLIENT:
         client.kill()
         client.wait()
-        client = errand.start(server.url)
-        said = "started again with --resume"
+        client = run.start(server.url)
+        message = "started again with --resume"
     else:
         os.kill(server.pid_of(victim), signal.SIGKILL)
-        said = server.wait_until_ready()
-    return Fault(victim, n_done, time.monotonic() - killed_s, said), client
+        message = server.wait_until_ready()
+    return Fault(victim, n_answered, time.monotonic() - killed_s, message), client

@@ -1,39 +1,318 @@
-"""Minutes of a crowd: every outcome as alone, none lost; how long it took, and memory over it."""
+"""Many clients at once: every outcome as alone, exactly one each; and the server's memory."""
 
 import contextlib
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from measure.benchmarking.spread import percentile
-from measure.soaking.asking import Asker
-from measure.soaking.crowd import Ledger, let_loose
-from measure.soaking.mix import GOOD, LONG, Mix, Planned
-from measure.soaking.watching import MemoryCurve, MemorySample, ended
+import numpy as np
+import psutil
 
+from measure.benchmarking.audio import SAMPLE_RATE_HZ
+from measure.benchmarking.memory import pss_bytes
+from measure.soaking.cases import ANSWERED, REFUSED
+from measure.soaking.files import Speech, encoded
+from measure.soaking.judging import unlike
+from measure.soaking.requests import (
+    CANCELLED,
+    OK,
+    TIMEOUT_S,
+    Client,
+    Outcome,
+    Request,
+    file_request,
+)
+
+GOOD, LONG, BAD, GONE = "good", "long", "bad", "cancelled"
+SHARES = {GOOD: 0.65, LONG: 0.05, BAD: 0.2, GONE: 0.1}
+LONG_S, LARGEST_S = 60, 300
+MAX_PATIENCE_S = 3.0  # before a client cancels
+GRACE_S = 30.0  # beyond gRPC's own deadline; an outcome that has not come by then is lost
+N_GROWTH_CLIENTS = 4  # as many requests as the service works on at once
+MAX_GROWTH = 0.15  # of the PSS after the largest request
+MAX_SHARED_GROWTH_BYTES = 64_000_000
 PERCENTS = (50, 95, 99)
+SHARED_MEMORY = "/dev/shm/"
+SAMPLE_EVERY_S = 5.0
+BLOCK_BYTES = 512  # of st_blocks
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A request, and its outcome when it was sent alone."""
+
+    name: str
+    request: Request
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A request that a client is to send.
+
+    Parameters
+    ----------
+    kind
+        One of `SHARES`.
+    baseline
+        What to send, and what has to come back.
+    patience_s
+        When the client cancels, if it does.
+    """
+
+    kind: str
+    baseline: Baseline
+    patience_s: float | None = None
+
+    def problem(self, outcome: Outcome) -> str | None:
+        """How an outcome differs from the baseline; a cancelled request may have none."""
+        if self.kind == GONE and outcome.status == CANCELLED:
+            return None
+        return unlike(outcome, self.baseline.outcome)
+
+
+NextRequest = Callable[[], Planned | None]
+"""The next request for any client, None at the end; called from several threads."""
+
+
+class Mix:
+    """Draws requests at random.
+
+    Parameters
+    ----------
+    client
+        Sends every request once, alone, at the start.
+    speech, whole
+        The excerpt that the cases are made of, and the recording that long requests are made of.
+    seed
+        The same seed draws the same requests in the same order.
+    n_good
+        Number of different good requests; all by default.
+    """
+
+    def __init__(
+        self, client: Client, speech: Speech, whole: Speech, seed: int, n_good: int | None = None
+    ) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._lock = threading.Lock()
+        chosen = [ANSWERED[each] for each in sorted(self._rng.permutation(len(ANSWERED))[:n_good])]
+        long = file_request(repeated_flac(whole, LONG_S))
+
+        def baselines(requests: Iterator[tuple[str, Request]]) -> list[Baseline]:
+            return [Baseline(name, request, client.infer(request)) for name, request in requests]
+
+        good = baselines((case.name, case.make(speech)) for case in chosen)
+        refused = [each for each in good if each.outcome.status != OK]  # such as half a file
+        bad = baselines((case.name, case.make(speech)) for case in REFUSED)
+        self.baselines = {
+            GOOD: [each for each in good if each.outcome.status == OK],
+            LONG: baselines(iter([(f"{LONG_S} s", long)])),
+            BAD: [*bad, *refused],
+        }
+        self.baselines[GONE] = [*self.baselines[LONG], *self.baselines[GOOD]]
+
+    def draw(self) -> Planned:
+        """Draw the next request."""
+        with self._lock:
+            kind = str(self._rng.choice(list(SHARES), p=list(SHARES.values())))
+            of_kind = self.baselines[kind]
+            baseline = of_kind[int(self._rng.integers(len(of_kind)))]
+            patience_s = self._rng.uniform(0, MAX_PATIENCE_S)
+        return Planned(kind, baseline, patience_s if kind == GONE else None)
+
+    def for_seconds(self, duration_s: float) -> NextRequest:
+        """Requests for some time from now on."""
+        until_s = time.monotonic() + duration_s
+        return lambda: self.draw() if time.monotonic() < until_s else None
+
+    def for_count(self, n_requests: int) -> NextRequest:
+        """A number of requests."""
+        left = iter(range(n_requests))  # `next` is atomic
+        return lambda: None if next(left, None) is None else self.draw()
+
+
+def repeated_flac(speech: Speech, length_s: int) -> bytes:
+    """Repeat speech up to a length."""
+    return encoded(np.resize(speech, length_s * SAMPLE_RATE_HZ), kind="FLAC")
+
+
+@dataclass
+class Sent:
+    """A request that was sent, and every outcome that came back for it."""
+
+    planned: Planned
+    outcomes: list[Outcome] = field(default_factory=list)
+    arrived: threading.Event = field(default_factory=threading.Event)
+
+    def add(self, outcome: Outcome) -> None:
+        """Add an outcome."""
+        self.outcomes.append(outcome)
+        self.arrived.set()
+
+    def __str__(self) -> str:
+        return f"{self.planned.kind}, {self.planned.baseline.name}"
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All requests of some clients."""
+
+    sent: Sequence[Sent]
+
+    @property
+    def wrong(self) -> list[str]:
+        """One sentence for every outcome that is not as alone."""
+        return [
+            f"{each}: {problem}"
+            for each in self.sent
+            if len(each.outcomes) == 1
+            and (problem := each.planned.problem(each.outcomes[0])) is not None
+        ]
+
+    @property
+    def lost(self) -> list[str]:
+        """One sentence for every request without exactly one outcome."""
+        return [
+            f"{each}: {len(each.outcomes)} outcomes"
+            for each in self.sent
+            if len(each.outcomes) != 1
+        ]
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Number of outcomes by kind of request and status."""
+        counts: dict[str, Counter[str]] = {}
+        for each in self.sent:
+            of_kind = counts.setdefault(each.planned.kind, Counter())
+            of_kind.update(outcome.status for outcome in each.outcomes)
+        return {kind: dict(counts[kind]) for kind in sorted(counts)}
+
+    def n_different(self, kind: str) -> int:
+        """Number of different requests of a kind."""
+        return len({each.planned.baseline.name for each in self.sent if each.planned.kind == kind})
+
+    def latencies_s(self, kind: str) -> list[float]:
+        """Latencies of the requests of a kind that were answered."""
+        return [
+            outcome.latency_s
+            for each in self.sent
+            for outcome in each.outcomes
+            if each.planned.kind == kind and outcome.status == OK
+        ]
+
+
+def run_clients(clients: Sequence[Client], next_request: NextRequest) -> Ledger:
+    """Let every client send a request as soon as it has an outcome, until there is no next one."""
+    sent: list[Sent] = []
+    threads = [
+        threading.Thread(target=_send_until_end, args=(client, next_request, sent), daemon=True)
+        for client in clients
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return Ledger(sent)
+
+
+def _send_until_end(client: Client, next_request: NextRequest, sent: list[Sent]) -> None:
+    while (planned := next_request()) is not None:
+        entry = Sent(planned)
+        sent.append(entry)  # atomic
+        call = client.start(planned.baseline.request, entry.add)
+        if planned.patience_s is not None and not entry.arrived.wait(planned.patience_s):
+            call.cancel()
+        entry.arrived.wait(TIMEOUT_S + GRACE_S)
+
+
+@dataclass(frozen=True)
+class MemorySample:
+    """Memory of all processes of the server.
+
+    Parameters
+    ----------
+    at_s
+        Since the first sample.
+    pss_bytes
+        Proportional set size; shared pages count once.
+    shared_bytes
+        The files in /dev/shm among it.
+    """
+
+    at_s: float
+    pss_bytes: int
+    shared_bytes: int
+
+    @classmethod
+    def of(cls, pids: AbstractSet[int], at_s: float = 0.0) -> "MemorySample":
+        """Measure now."""
+        return cls(at_s, pss_bytes(pids), shared_memory_bytes(pids))
+
+
+def shared_memory_bytes(pids: AbstractSet[int]) -> int:
+    """Allocated size of the files in /dev/shm that the processes have mapped, each once."""
+    paths: set[str] = set()
+    for pid in pids:
+        with contextlib.suppress(psutil.Error):
+            paths |= {region.path for region in psutil.Process(pid).memory_maps()}
+    total = 0
+    for path in paths:
+        if path.startswith(SHARED_MEMORY):
+            with contextlib.suppress(OSError):
+                total += Path(path).stat().st_blocks * BLOCK_BYTES
+    return total
+
+
+class MemoryCurve(contextlib.AbstractContextManager["MemoryCurve"]):
+    """Samples the memory of processes every few seconds while the block runs."""
+
+    def __init__(self, pids: AbstractSet[int], every_s: float = SAMPLE_EVERY_S) -> None:
+        self.samples: list[MemorySample] = []
+        self._pids, self._every_s = pids, every_s
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._started_s = time.monotonic()
+
+    def __enter__(self) -> "MemoryCurve":
+        self._sample()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        self._sample()
+
+    def _sample(self) -> None:
+        self.samples.append(MemorySample.of(self._pids, time.monotonic() - self._started_s))
+
+    def _run(self) -> None:
+        while not self._over.wait(self._every_s):
+            self._sample()
 
 
 @dataclass(frozen=True)
 class LoadResult:
-    """What came of it.
+    """What came back under load.
 
     Parameters
     ----------
-    n_good : int
-        How many different good requests there were.
-    wall_s : float
+    n_good
+        Number of different good requests.
+    wall_s
         Until the last outcome.
-    counts : Mapping[str, Mapping[str, int]]
+    counts
         Outcomes by kind of request and status.
-    wrong, lost : Sequence[str]
+    wrong, lost
         One sentence each.
-    server : Sequence[str]
+    server
         What the server lost meanwhile.
-    latency_s : Mapping[str, Mapping[str, float]]
+    latency_s
         Percentiles, p50 and so on, by kind of request.
-    memory : Sequence[MemorySample]
+    memory
         Over the time.
     """
 
@@ -55,38 +334,82 @@ class LoadResult:
 
 
 def run_load(
-    url: str, n_clients: int, following: Callable[[], Planned | None], pids: AbstractSet[int]
+    url: str, n_clients: int, next_request: NextRequest, pids: AbstractSet[int]
 ) -> LoadResult:
-    """Let clients loose on the server at `url`, whose processes are `pids`."""
+    """Put load on the server at `url`, whose processes are `pids`."""
     with contextlib.ExitStack() as stack:
-        askers = [stack.enter_context(Asker(url)) for _ in range(n_clients)]
+        clients = [stack.enter_context(Client(url)) for _ in range(n_clients)]
         started_s = time.monotonic()
         with MemoryCurve(pids) as curve:
-            ledger = let_loose(askers, following)
+            ledger = run_clients(clients, next_request)
         wall_s = time.monotonic() - started_s
-        gone = [] if askers[0].ready() else ["the server was not ready afterwards"]
-    return LoadResult(
-        n_clients, ledger.n_different(GOOD), wall_s, len(ledger.entries), ledger.counts(),
-        ledger.wrong, ledger.lost, [*ended(pids), *gone], _percentiles(ledger), curve.samples,
-    )  # fmt: skip
-
-
-def for_seconds(mix: Mix, duration_s: float) -> Callable[[], Planned | None]:
-    """Requests until the time is over."""
-    until_s = time.monotonic() + duration_s
-    return lambda: mix.draw() if time.monotonic() < until_s else None
-
-
-def so_many(mix: Mix, n_requests: int) -> Callable[[], Planned | None]:
-    """A number of requests."""
-    left = iter(range(n_requests))  # one step of it is one step for all threads
-    return lambda: None if next(left, None) is None else mix.draw()
-
-
-def _percentiles(ledger: Ledger) -> dict[str, dict[str, float]]:
+        server = [] if clients[0].is_ready() else ["the server was not ready afterwards"]
+    if n_ended := sum(not is_running(pid) for pid in pids):
+        server.append(f"{n_ended} process(es) of the server ended")
     latencies_s = {kind: ledger.latencies_s(kind) for kind in (GOOD, LONG)}
-    return {
-        kind: {f"p{percent}": percentile(values, percent) for percent in PERCENTS}
+    percentiles = {
+        kind: {f"p{percent}": float(np.percentile(values, percent)) for percent in PERCENTS}
         for kind, values in latencies_s.items()
         if values
     }
+    return LoadResult(
+        n_clients, ledger.n_different(GOOD), wall_s, len(ledger.sent), ledger.counts(),
+        ledger.wrong, ledger.lost, server, percentiles, curve.samples,
+    )  # fmt: skip
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process runs; a zombie does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@dataclass(frozen=True)
+class GrowthResult:
+    """Memory right after the largest request, and after many others; `load` is their result.
+
+    What the largest one took is no growth: Python, ONNX Runtime and the shared memory grow to the
+    largest request they have seen, and keep that.
+    """
+
+    largest_s: float
+    before: MemorySample
+    after: MemorySample
+    load: LoadResult
+
+    @property
+    def growth_bytes(self) -> int:
+        """Of the PSS of all processes."""
+        return self.after.pss_bytes - self.before.pss_bytes
+
+    @property
+    def shared_growth_bytes(self) -> int:
+        """Of the files in /dev/shm."""
+        return self.after.shared_bytes - self.before.shared_bytes
+
+    @property
+    def problems(self) -> list[str]:
+        """All that is wrong."""
+        problems = self.load.problems
+        limit = round(MAX_GROWTH * self.before.pss_bytes)
+        for name, growth, most in (
+            ("memory", self.growth_bytes, limit),
+            ("shared memory", self.shared_growth_bytes, MAX_SHARED_GROWTH_BYTES),
+        ):
+            if growth > most:
+                problems.append(f"{name} grew by {growth} bytes, expected at most {most}")
+        return problems
+
+
+def run_growth(
+    url: str, mix: Mix, whole: Speech, n_requests: int, pids: AbstractSet[int]
+) -> GrowthResult:
+    """Send the largest request from every client at once, then `n_requests` others."""
+    largest = file_request(repeated_flac(whole, LARGEST_S))
+    with Client(url) as client:
+        client.infer_all([largest] * N_GROWTH_CLIENTS)
+    before = MemorySample.of(pids)
+    load = run_load(url, N_GROWTH_CLIENTS, mix.for_count(n_requests), pids)
+    return GrowthResult(LARGEST_S, before, MemorySample.of(pids), load)

@@ -1,29 +1,27 @@
-"""The page of a soak: what was tried, what came back, and what each table means."""
+"""The report of a soak: its page with tables and a picture, and its JSON document."""
 
-from collections.abc import Mapping
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from measure.kit.report import origin_text
-from measure.soaking.attacks import N_CLIENTS
-from measure.soaking.results import Soak
-from measure.soaking.tables import (
-    attacks_table,
-    cases_table,
-    counts_table,
-    faults_table,
-    growth_table,
-    inputs_table,
-    latency_table,
-    repeats_table,
-    summary_table,
-)
+from formats.atomic_file import write_atomically
+from measure.benchmarking.report import MEGA, megabytes, rounded
+from measure.kit.program import reported_options
+from measure.kit.report import markdown_table, origin_text, output_errors, write_json
+from measure.soaking.attacks import ATTACKS, N_CLIENTS, AttacksResult
+from measure.soaking.checks import CaseResult, RepeatsResult
+from measure.soaking.faults import FaultsResult
+from measure.soaking.load import GrowthResult, LoadResult, MemorySample
 
-PICTURE = "memory.png"
+FORMAT = "diarization-soak-2"
+NAME, PICTURE = "reliability", "memory.png"
 MINUTE_S = 60.0
 
 _INTRODUCTION = """\
-Written by `python scripts/measure/soak.py`; do not edit. It starts the real server and tries
-to break it. A request is *wrong* if it got another answer than the same request sent alone:
+Written by `python scripts/measure/soak.py`; do not edit. It starts the real server and tries to
+break it. A request is *wrong* if its answer differs from that to the same request sent alone:
 another status, another text of the error, other speakers, or a boundary moved by more than 20 ms.
 (Not byte by byte: the nets work on batches that mix the requests of all clients, which changes the
 last bits of their results.) It is *lost* if it did not get exactly one outcome.
@@ -31,8 +29,8 @@ last bits of their results.) It is *lost* if it did not get exactly one outcome.
 _INPUTS = """\
 Every request below was sent together with a good one over the same connection. The good one had to
 get the turns that it gets alone, and the server had to be ready afterwards. Answers had to be RTTM
-that reads back; refusals had to be `INVALID_ARGUMENT`, to say what, got and expected, and to show
-no path or traceback of the server.
+that reads back; refusals had to be `INVALID_ARGUMENT`, to say what was wrong, what they got and
+expected, and to show no path or traceback of the server.
 """
 _REPEATS = """\
 The same bytes sent one after another to a server that does nothing else, their RTTM compared byte
@@ -42,11 +40,11 @@ _LOAD = """\
 {n_clients} clients, each sending its next request as soon as it has its last outcome, for
 {minutes:.1f} minutes: a seeded mix of `good` requests ({n_good} different ones that are answered),
 `long` ones of a minute of audio, `bad` ones (everything that has to be refused), and `cancelled`
-ones that the client gives up after up to 3 seconds (some are answered before). The server's queue
-is longer than that, so nothing was to be turned away.
+ones that the client cancels after up to 3 seconds (some are answered before). The server's queue
+is longer than that, so no request had to be turned away.
 """
 _LATENCY = """\
-Seconds from sending to the answer, its wait behind the other clients' requests included:
+Seconds from sending to the answer, including the wait behind the other clients' requests:
 """
 _FAULTS = """\
 `python client/client.py --wavscp ... --resume --retry_for=600` sends {n} recordings to a server
@@ -57,88 +55,216 @@ first fault, each once in the joined `rttm`, after {wall_s:.0f} s.
 """
 _ATTACKS = """\
 {n_clients} clients with good requests, each sent again while the server is away, beside an attacker
-of the server and of a gateway before it, for {minutes:.1f} minutes; a process with a name that is
-no text runs meanwhile. {n_stopped} times a process of a model was stopped (SIGSTOP), and
-`serve.py` started the server again. {n_answered} good requests had their answers, {n_again} times
-one was sent again. Where the server starts again, an attack gets `UNAVAILABLE` or 503.
+of the server and of a gateway before it, for {minutes:.1f} minutes; a process whose name is not
+valid text runs meanwhile. {n_stopped} times a process of a model was stopped (SIGSTOP), and
+`serve.py` restarted the server. {n_answered} good requests had their answers, {n_again} times
+one was sent again. While the server restarts, an attack gets `UNAVAILABLE` or 503.
 """
 _GROWTH = """\
 Memory of all processes of the server (PSS: shared pages count once) and of the files in /dev/shm
 through which its processes pass tensors: after {largest:g} minutes of audio in every instance of
 `run` at once, and again after {n_requests} requests of the mix above. Python, ONNX Runtime and the
-shared memory keep what the largest request took; what may not happen is that others add to it.
-One MB is 10^6 bytes.
+shared memory keep what the largest request took; other requests must not add to it. One MB is 10^6
+bytes.
 """
 
 
+@dataclass
+class Soak:
+    """A whole run; None for a phase that was left out."""
+
+    inputs: Sequence[CaseResult] | None = None
+    repeats: Sequence[RepeatsResult] | None = None
+    growth: GrowthResult | None = None
+    load: LoadResult | None = None
+    faults: FaultsResult | None = None
+    attacks: AttacksResult | None = None
+
+    @property
+    def problems(self) -> list[str]:
+        """One sentence for all that was wrong or lost, starting with its phase."""
+        inputs = [
+            f"inputs: {each.kind}, {each.name}: {problem}"
+            for each in self.inputs or ()
+            for problem in each.problems
+        ]
+        repeats = [f"repeats: {each}" for result in self.repeats or () for each in result.problems]
+        others = {
+            "growth": self.growth, "load": self.load, "faults": self.faults,
+            "attacks": self.attacks,
+        }  # fmt: skip
+        return [
+            *inputs, *repeats,
+            *(f"{phase}: {each}" for phase, result in others.items() if result
+              for each in result.problems),
+        ]  # fmt: skip
+
+
+def report_of(
+    soak: Soak, options: argparse.Namespace, provenance: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Make the JSON document."""
+    shown = {**reported_options(options, ("output", "docs")), "audio": options.audio.name}
+    found = rounded(asdict(soak))
+    return {"format": FORMAT, **provenance, "options": shown, "problems": soak.problems, **found}
+
+
+def write_folder(folder: Path, soak: Soak, report: Mapping[str, Any]) -> str:
+    """Write soak.json, reliability.md and the picture; return the page. May raise OutputError."""
+    page = markdown_page(soak, report, "")
+    write_json(folder / "soak.json", report)
+    write_atomically(folder / f"{NAME}.md", page)
+    with output_errors(folder):
+        _draw(folder / PICTURE, soak)
+    return page
+
+
+def write_docs(docs: Path, soak: Soak, report: Mapping[str, Any]) -> None:
+    """Write docs/reliability.md, and its picture in docs/reliability/. May raise OutputError."""
+    with output_errors(docs):
+        (docs / NAME).mkdir(parents=True, exist_ok=True)
+        write_atomically(docs / f"{NAME}.md", markdown_page(soak, report, f"{NAME}/"))
+        _draw(docs / NAME / PICTURE, soak)
+
+
+def _draw(path: Path, soak: Soak) -> None:
+    """Draw the memory under load; without load remove the picture of an earlier run."""
+    if soak.load is None:
+        path.unlink(missing_ok=True)
+        return
+    from measure.benchmarking.plots import draw_soak_memory  # only this needs matplotlib
+
+    minutes = [each.at_s / MINUTE_S for each in soak.load.memory]
+    pss = [each.pss_bytes / MEGA for each in soak.load.memory]
+    shared = [each.shared_bytes / MEGA for each in soak.load.memory]
+    draw_soak_memory(minutes, {"all processes (PSS)": pss, "files in /dev/shm": shared}, path)
+
+
 def markdown_page(soak: Soak, report: Mapping[str, Any], pictures: str) -> str:
-    """Tell all of a run; `pictures` stands before the file name of the picture."""
-    parts = [
-        "# Reliability\n",
-        _INTRODUCTION,
-        origin_text(report),
-        "## Summary\n",
-        summary_table(soak),
-        *_problems(soak),
-        *_load(soak, pictures),
-        *_faults(soak),
-        *_attacks(soak),
-        *_growth(soak),
-        *_repeats(soak),
-        *_inputs(soak),
-    ]
+    """Write the page; `pictures` precedes the file name of the picture."""
+    parts = ["# Reliability\n", _INTRODUCTION, origin_text(report)]
+    parts += ["## Summary\n", markdown_table(["", "found"], _summary(soak))]
+    if soak.problems:
+        parts += ["## Wrong or lost\n", "".join(f"- {each}\n" for each in soak.problems)]
+    else:
+        parts.append("Nothing was wrong, nothing was lost.\n")
+    if soak.load:
+        parts += [*_load(soak.load), f"![memory]({pictures}{PICTURE})\n"]
+    if soak.faults:
+        parts += _faults(soak.faults)
+    if soak.attacks:
+        parts += _attacks(soak.attacks)
+    if soak.growth:
+        parts += _growth(soak.growth)
+    if soak.repeats is not None:
+        rows = [[each.mode, str(each.n_runs), str(each.n_different)] for each in soak.repeats]
+        table = markdown_table(["mode", "runs", "different answers"], rows)
+        parts += ["## Repeats\n", _REPEATS, table]
+    if soak.inputs is not None:
+        parts += _inputs(soak.inputs)
     return "\n".join(parts)
 
 
-def _problems(soak: Soak) -> list[str]:
-    if not soak.problems:
-        return ["Nothing was wrong, nothing was lost.\n"]
-    return ["## Wrong or lost\n", "".join(f"- {each}\n" for each in soak.problems)]
+def _summary(soak: Soak) -> Iterator[tuple[str, str]]:
+    """One line per finding."""
+    if soak.inputs is not None:
+        yield "unusual and invalid requests tried", str(len(soak.inputs))
+        n_bad = sum(bool(each.problems) for each in soak.inputs)
+        yield "of these not as expected, or affecting the request beside them", str(n_bad)
+    if soak.repeats is not None:
+        n_runs = sum(each.n_runs for each in soak.repeats)
+        n_other = sum(each.n_different - 1 for each in soak.repeats)
+        yield f"different answers in {n_runs} repeats", str(n_other)
+    if growth := soak.growth:
+        size = f"{megabytes(growth.growth_bytes)} MB"
+        yield f"growth of memory over {growth.load.n_sent} requests", size
+    if load := soak.load:
+        minutes = load.wall_s / MINUTE_S
+        held = f"{load.n_sent} requests of {load.n_clients} clients in {minutes:.1f} min"
+        yield "load held", held
+        yield "wrong answers under load", str(len(load.wrong))
+        yield "lost requests under load", str(len(load.lost))
+    if faults := soak.faults:
+        yield "processes killed while a client works", str(len(faults.faults))
+        yield f"of its {faults.n_recordings} recordings right", str(faults.n_right)
+    if attacks := soak.attacks:
+        n_attacks = sum(sum(counts.values()) for counts in attacks.attacks.values())
+        yield f"attacks in {attacks.wall_s / MINUTE_S:.1f} min", str(n_attacks)
+        yield "good requests answered meanwhile", str(attacks.n_answered)
+        yield "wrong or lost meanwhile", str(len(attacks.problems))
 
 
-def _load(soak: Soak, pictures: str) -> list[str]:
-    load = soak.load
-    if load is None:
-        return []
-    told = _LOAD.format(
+def _load(load: LoadResult) -> list[str]:
+    text = _LOAD.format(
         n_clients=load.n_clients, minutes=load.wall_s / MINUTE_S, n_good=load.n_good
     )
-    picture = f"![memory]({pictures}{PICTURE})\n"
-    return ["## Load\n", told, counts_table(load), _LATENCY, latency_table(load), picture]
+    statuses = sorted({status for counts in load.counts.values() for status in counts})
+    counts = [
+        [kind, str(sum(counts.values())), *(str(counts.get(status, 0)) for status in statuses)]
+        for kind, counts in load.counts.items()
+    ]
+    header = ["requests", "sent", *(f"`{each}`" for each in statuses)]
+    names = list(dict.fromkeys(name for values in load.latency_s.values() for name in values))
+    latencies = [
+        [kind, *(f"{values[name]:.1f}" for name in names)]
+        for kind, values in load.latency_s.items()
+    ]
+    latency_table = markdown_table(["requests", *names], latencies)
+    return ["## Load\n", text, markdown_table(header, counts), _LATENCY, latency_table]
 
 
-def _faults(soak: Soak) -> list[str]:
-    faults = soak.faults
-    if faults is None:
-        return []
-    told = _FAULTS.format(n=faults.n_recordings, right=faults.n_right, wall_s=faults.wall_s)
-    return ["## Faults\n", told, faults_table(faults)]
+def _faults(faults: FaultsResult) -> list[str]:
+    text = _FAULTS.format(n=faults.n_recordings, right=faults.n_right, wall_s=faults.wall_s)
+    rows = [
+        [each.victim, str(each.n_answered), f"{each.back_after_s:.1f}", each.message]
+        for each in faults.faults
+    ]
+    table = markdown_table(["killed", "answers before", "back after s", "message"], rows)
+    return ["## Faults\n", text, table]
 
 
-def _attacks(soak: Soak) -> list[str]:
-    attacks = soak.attacks
-    if attacks is None:
-        return []
-    told = _ATTACKS.format(
+def _attacks(attacks: AttacksResult) -> list[str]:
+    text = _ATTACKS.format(
         n_clients=N_CLIENTS, minutes=attacks.wall_s / MINUTE_S, n_stopped=len(attacks.restarts),
         n_answered=attacks.n_answered, n_again=attacks.n_again,
     )  # fmt: skip
-    return ["## Attacks\n", told, attacks_table(attacks)]
+    rows = [
+        [name, str(sum(counts.values())), ", ".join(sorted(counts)), ATTACKS[name][1]]
+        for name, counts in attacks.attacks.items()
+    ]
+    table = markdown_table(["attack", "times", "came back", "expected"], rows)
+    return ["## Attacks\n", text, table]
 
 
-def _growth(soak: Soak) -> list[str]:
-    growth = soak.growth
-    if growth is None:
-        return []
-    told = _GROWTH.format(largest=growth.largest_s / MINUTE_S, n_requests=growth.load.n_sent)
-    return ["## Memory\n", told, growth_table(growth)]
+def _growth(growth: GrowthResult) -> list[str]:
+    n_requests = growth.load.n_sent
+    text = _GROWTH.format(largest=growth.largest_s / MINUTE_S, n_requests=n_requests)
+    change = MemorySample(0.0, growth.growth_bytes, growth.shared_growth_bytes)
+    rows = [
+        [name, megabytes(sample.pss_bytes), megabytes(sample.shared_bytes)]
+        for name, sample in (
+            ("after the largest request", growth.before),
+            (f"after {n_requests} more", growth.after),
+            ("growth", change),
+        )
+    ]
+    table = markdown_table(["", "all processes MB", "of it in /dev/shm MB"], rows)
+    return ["## Memory\n", text, table]
 
 
-def _repeats(soak: Soak) -> list[str]:
-    return [] if soak.repeats is None else ["## Repeats\n", _REPEATS, repeats_table(soak.repeats)]
-
-
-def _inputs(soak: Soak) -> list[str]:
-    if soak.inputs is None:
-        return []
-    return ["## Inputs\n", _INPUTS, inputs_table(soak.inputs), cases_table(soak.inputs)]
+def _inputs(results: Sequence[CaseResult]) -> list[str]:
+    rows = []
+    for kind in dict.fromkeys(each.kind for each in results):
+        of_kind = [each for each in results if each.kind == kind]
+        n_answered = sum(each.status == "OK" for each in of_kind)
+        n_refused = sum(each.status == "INVALID_ARGUMENT" for each in of_kind)
+        n_bad = sum(bool(each.problems) for each in of_kind)
+        rows.append([kind, *map(str, (len(of_kind), n_answered, n_refused, n_bad))])
+    kinds = markdown_table(["kind", "tried", "answered", "refused", "not as expected"], rows)
+    cases = "| kind | request | expected | came back | as expected |\n"
+    cases += "| --- | --- | --- | --- | --- |\n"
+    for each in results:
+        cells = [each.name, each.got, "; ".join(each.problems) or "yes"]
+        name, got, verdict = (cell.replace("|", "\\|").replace("<", "&lt;") for cell in cells)
+        cases += f"| {each.kind} | {name} | {each.expected} | {got} | {verdict} |\n"
+    return ["## Inputs\n", _INPUTS, kinds, cases]

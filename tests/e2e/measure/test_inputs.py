@@ -1,21 +1,21 @@
-"""Every odd and every bad request to the real server, each beside a good one."""
+"""Every unusual and every invalid request to the real server, each beside a good one."""
 
 import pytest
 
-from measure.soaking.asking import Asker
-from measure.soaking.audio import excerpt, whole
 from measure.soaking.cases import CASES
-from measure.soaking.inputs import Together
+from measure.soaking.checks import CaseRunner
+from measure.soaking.files import excerpt, load_speech
+from measure.soaking.requests import Client
 
 pytestmark = pytest.mark.triton
 
 
 @pytest.fixture(scope="module")
-def together(server, sample):
-    with Asker(server.url) as asker:
-        yield Together(asker, excerpt(whole(sample)))
+def runner(server, sample):
+    with Client(server.url) as client:
+        yield CaseRunner(client, excerpt(load_speech(sample)))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.kind}: {case.name}")
-def test_it_gets_what_it_deserves_and_hurts_nobody(together, case):
-    assert together.result(case).problems == []
+def test_request_gets_what_is_expected_and_affects_no_other(runner, case):
+    assert runner.run(case).problems == []

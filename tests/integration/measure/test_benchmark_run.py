@@ -10,7 +10,7 @@ from tritonclient.grpc import service_pb2
 
 from integration.client_fake_server import FakeTriton, RefusalError
 from measure import benchmark
-from measure.benchmarking.runs import Floor
+from measure.benchmarking.floor import Floor
 from server.triton_server import MODEL_REPOSITORY, ServerError
 
 SHORT = ["--lengths", "1", "2", "--repeats", "2", "--clients", "1", "3", "--requests", "2",
@@ -18,7 +18,7 @@ SHORT = ["--lengths", "1", "2", "--repeats", "2", "--clients", "1", "3", "--requ
 
 
 class OwnServer(FakeTriton):
-    """Stands where TritonServer stands, and counts as Triton does."""
+    """Replaces TritonServer, and counts as Triton does."""
 
     seen = SimpleNamespace()
 
@@ -42,7 +42,7 @@ class OwnServer(FakeTriton):
 class PlantedNets:
     def __init__(self, repository, options):
         assert repository == MODEL_REPOSITORY
-        self.hop_s = options.frames.chunk_hop_s
+        PlantedNets.hop_s = options["frames.chunk_hop_s"]
 
     def floor(self, mode, n_windows, audio_s):
         return Floor(n_windows, 5 if mode == "full" else 0, 0.001, 0.002)
@@ -65,7 +65,7 @@ def run(folder, *arguments):
     return benchmark.main(["--output", str(folder), *SHORT, *map(str, arguments)])
 
 
-def test_everything_is_measured_told_and_drawn(tmp_path, own_server, capfd):
+def test_everything_is_measured_reported_and_drawn(tmp_path, own_server, capfd):
     code = run(tmp_path)
 
     report = json.loads((tmp_path / "benchmark.json").read_text())
@@ -85,7 +85,7 @@ def test_everything_is_measured_told_and_drawn(tmp_path, own_server, capfd):
     assert pictures == ["clients.png", "memory.png", "stages.png", "time.png"]
 
 
-def test_modes_take_turns_after_one_recording_each_that_does_not_count(tmp_path, own_server):
+def test_modes_take_turns_after_a_warm_up(tmp_path, own_server):
     run(tmp_path)
 
     modes = [call.parameters["mode"] for call in own_server.server.calls]
@@ -113,14 +113,14 @@ def test_peers_are_run_on_the_same_audio(tmp_path, capfd):
     assert "| other" in capfd.readouterr().out
 
 
-def test_peers_are_spared_longer_recordings(tmp_path):
+def test_peers_get_no_longer_recordings(tmp_path):
     assert run(tmp_path, "--peer", "other=: {audio}", "--peer_longest", "1") == 0
 
     lengths = json.loads((tmp_path / "benchmark.json").read_text())["lengths"]
     assert [each["audio_s"] for each in lengths if each["is_peer"]] == [1.0]
 
 
-def test_a_peer_that_fails_is_told_and_the_rest_is_written(tmp_path, capfd):
+def test_failed_peer_is_reported_and_the_rest_is_written(tmp_path, capfd):
     code = run(tmp_path, "--peer", "other=exit 7 # {audio}")
 
     assert code == 1
@@ -128,7 +128,7 @@ def test_a_peer_that_fails_is_told_and_the_rest_is_written(tmp_path, capfd):
     assert "## Failed" in (tmp_path / "benchmark.md").read_text()
 
 
-def test_a_refused_recording_is_told_and_the_rest_is_written(tmp_path, monkeypatch, capfd):
+def test_refused_recording_is_reported_and_the_rest_is_written(tmp_path, monkeypatch, capfd):
     answer = reply
 
     def refusing(call):
@@ -144,7 +144,7 @@ def test_a_refused_recording_is_told_and_the_rest_is_written(tmp_path, monkeypat
     assert refused in (tmp_path / "benchmark.md").read_text()
 
 
-def test_pictures_of_an_earlier_run_go(tmp_path):
+def test_pictures_of_an_earlier_run_are_deleted(tmp_path):
     (tmp_path / "trade.png").write_bytes(b"of an earlier run")
 
     run(tmp_path)
@@ -166,17 +166,18 @@ def test_the_page_of_the_project_names_its_pictures(tmp_path, monkeypatch):
 def test_options_reach_server_and_floor(tmp_path, own_server):
     assert run(tmp_path, "--option", "frames.chunk_hop_s=2.5") == 0
     assert own_server.server.flags != [f"--model-repository={MODEL_REPOSITORY}"]
+    assert PlantedNets.hop_s == 2.5
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--audio_dir", "absent"], "there is no folder absent"),
+        (["--audio_dir", "absent"], "folder not found: absent"),
         (["--trade", "absent.json"], "cannot read absent.json"),
-        (["--option", "no.such=1"], "unknown parameter 'no.such'"),
+        (["--option", "calls.chunks=many"], "could not convert string to float: 'many'"),
     ],
 )
-def test_what_cannot_work_is_one_sentence_and_nothing_is_started(
+def test_wrong_usage_is_one_sentence_and_nothing_is_started(
     tmp_path, monkeypatch, arguments, words, capfd
 ):
     monkeypatch.setattr("measure.kit.own_server.TritonServer", None)
@@ -189,7 +190,7 @@ def test_what_cannot_work_is_one_sentence_and_nothing_is_started(
     assert len(err.splitlines()) == 1
 
 
-def test_a_server_that_does_not_start_is_told(tmp_path, monkeypatch, capfd):
+def test_server_that_does_not_start_is_reported(tmp_path, monkeypatch, capfd):
     def unstartable(log, flags):
         raise ServerError("no server today")
 

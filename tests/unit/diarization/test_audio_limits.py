@@ -14,7 +14,7 @@ from diarization.config import LimitOptions
 from diarization.errors import InvalidAudioError, InvalidRequestError, OverLimitError
 from diarization.limits import MOST_SAMPLES_PER_BYTE
 from diarization.waveform import waveform_blocks
-from measure.soaking.files import flac_saying, ogg_saying
+from measure.soaking.files import flac_declaring, ogg_declaring
 from unit.made_audio import decoded, encoded, tone
 
 FLAC = ("FLAC", "PCM_16")
@@ -24,7 +24,7 @@ HOUR_S = 3600
 
 def flac_of_declared_length(n_samples, seconds=1.0):
     """A FLAC file whose header tells another number of samples; 0 stands for unknown."""
-    return flac_saying(encoded(tone(seconds), kind=FLAC), n_samples)
+    return flac_declaring(encoded(tone(seconds), kind=FLAC), n_samples)
 
 
 def silent_flac(seconds, rate_hz=16_000):
@@ -70,7 +70,7 @@ def test_a_small_file_that_declares_hours_is_refused_before_it_is_decoded():
 
 def test_an_ogg_file_that_declares_hours_gives_what_it_holds():
     assert len(
-        decoded(ogg_saying(encoded(tone(1), kind=OGG), 16_000 * 11 * HOUR_S))
+        decoded(ogg_declaring(encoded(tone(1), kind=OGG), 16_000 * 11 * HOUR_S))
     ) == pytest.approx(16_000, abs=1000)
 
 
@@ -89,7 +89,7 @@ def test_an_ogg_file_that_declares_hours_gives_what_it_holds():
 )
 def test_an_ogg_file_whose_pages_lie_of_their_place_gives_no_more_than_it_holds(kind, place):
     pages = [b"OggS" + rest for rest in encoded(tone(3), kind=kind).split(b"OggS")[1:]]
-    lying = [ogg_saying(page, place(number)) for number, page in enumerate(pages[2:])]
+    lying = [ogg_declaring(page, place(number)) for number, page in enumerate(pages[2:])]
     try:
         n_samples = len(decoded(b"".join([*pages[:2], *lying])))
     except InvalidRequestError:

@@ -1,12 +1,16 @@
-"""The tables of a benchmark, with every figure planted; the command line."""
+"""The tables of a benchmark, with planted figures; evaluations as points; the command line."""
+
+from pathlib import Path
 
 import pytest
 
-from measure.benchmarking.batch_sizes import BatchSize
-from measure.benchmarking.clients import ClientsResult
-from measure.benchmarking.command_line import parsed_options
-from measure.benchmarking.runs import Floor, LengthResult, Run
-from measure.benchmarking.tables import (
+from diarization.config import RequestDefaults
+from measure.benchmark import parse_options
+from measure.benchmarking.audio import InputError
+from measure.benchmarking.clients import BatchSize, ClientsResult
+from measure.benchmarking.floor import Floor
+from measure.benchmarking.report import (
+    TradePoint,
     batches_table,
     clients_table,
     floor_table,
@@ -16,6 +20,7 @@ from measure.benchmarking.tables import (
     stages_table,
     time_table,
 )
+from measure.benchmarking.runs import LengthResult, Run
 
 FULL = LengthResult(
     "full", False, 600.0, 9_000_000,
@@ -36,7 +41,7 @@ def rows(table):
     ("audio_s", "text"),
     [(30.0, "30 s"), (600.0, "10 min"), (90.0, "1.5 min"), (36000.0, "10 h"), (0.5, "0.5 s")],
 )
-def test_lengths_are_said_as_people_do(audio_s, text):
+def test_length_has_a_readable_unit(audio_s, text):
     assert length_text(audio_s) == text
 
 
@@ -56,19 +61,12 @@ def test_memory_table():
 
 
 def test_stages_table():
-    (row,) = rows(stages_table([FULL, FAILED]))
+    classic = LengthResult("classic", False, 600.0, 9_000_000, [Run(2.0, 1, {"sad": 1.5})])
+    table = stages_table([classic, FULL, FAILED])
 
-    assert row[2:] == [
-        "0.00",
-        "1.00",
-        "0.00",
-        "0.00",
-        "5.00",
-        "0.00",
-        "0.00",
-        "1.50",
-        "0.50",
-        "8.00",
+    assert [row[2:] for row in rows(table)] == [
+        ["1.50", "0.00", "0.00", "2.00", "2.00"],
+        ["1.00", "5.00", "1.50", "0.50", "8.00"],
     ]
 
 
@@ -102,9 +100,38 @@ def test_batches_of_the_nets():
     assert rows(table) == [["1", "full", "57.2", "1.50"]]
 
 
-def test_quick_and_long_choose_what_is_not_given():
-    quick = parsed_options(["--quick"])
-    long = parsed_options(["--long", "--clients", "4", "2", "4"])
+def evaluation(**options):
+    return {
+        "options": {"mode": None, "jobs": 4, **options},
+        "mean": {"scores": [{"collar_s": 0.25, "der": 5.2}, {"collar_s": 0.0, "der": 11.6}]},
+        "sets": [{"wall_s": 10.0, "audio_s": 500.0}, {"wall_s": 20.0, "audio_s": 700.0}],
+    }
+
+
+def test_evaluation_is_a_point_of_error_and_time():
+    point = TradePoint.of(evaluation(mode="classic", option=["window.hop_s=0.5"]))
+
+    ders = {"0.25": 5.2, "0": 11.6}
+    assert point == TradePoint("classic, window.hop_s=0.5", ders, 90.0, 4)
+
+
+def test_default_mode_is_named():
+    assert TradePoint.of(evaluation()).label == RequestDefaults().mode
+
+
+def test_other_files_are_not_evaluations(tmp_path):
+    empty = tmp_path / "empty.json"
+    empty.write_text('{"format": "diarization-evaluation-1"}')
+
+    with pytest.raises(InputError, match=r"empty\.json has no error rate"):
+        TradePoint.read(empty)
+    with pytest.raises(InputError, match="cannot read absent"):
+        TradePoint.read(Path("absent.json"))
+
+
+def test_quick_and_long_change_the_defaults():
+    quick = parse_options(["--quick"])
+    long = parse_options(["--long", "--clients", "4", "2", "4"])
 
     assert (quick.lengths, quick.clients, quick.repeats) == ([30.0, 600.0], [1, 4, 8], 1)
     assert long.lengths == [30.0, 600.0, 3600.0, 36000.0]
@@ -120,7 +147,7 @@ def test_quick_and_long_choose_what_is_not_given():
 )  # fmt: skip
 def test_wrong_usage_ends_with_2(wrong, capsys):
     with pytest.raises(SystemExit) as ended:
-        parsed_options(wrong)
+        parse_options(wrong)
 
     assert ended.value.code == 2
     assert "benchmark.py: error: " in capsys.readouterr().err

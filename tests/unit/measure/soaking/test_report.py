@@ -1,22 +1,19 @@
-"""The findings of a soak on its page and in its JSON; memory read from planted /proc files."""
+"""The findings of a soak on its page and in its JSON; repeats; wrong usage."""
 
 import json
 
 import pytest
 
+from formats.result import Turn
 from measure import soak
 from measure.soaking.attacks import AttacksResult
+from measure.soaking.checks import CaseResult, RepeatsResult, run_repeats
 from measure.soaking.faults import Fault, FaultsResult
 from measure.soaking.files import encoded
-from measure.soaking.growth import GrowthResult
-from measure.soaking.inputs import CaseResult
-from measure.soaking.load import LoadResult
-from measure.soaking.output import write_docs, write_folder
-from measure.soaking.repeats import RepeatsResult, run_repeats
-from measure.soaking.results import Soak, report_of
-from measure.soaking.watching import MemorySample, shared_memory_bytes
-from unit.measure.test_soak_crowd import WHOLE, PlantedAsker
-from unit.measure.test_soak_verdicts import answer, refusal
+from measure.soaking.load import GrowthResult, LoadResult, MemorySample
+from measure.soaking.report import Soak, report_of, write_docs, write_folder
+from unit.measure.soaking.test_judging import answer, refusal
+from unit.measure.soaking.test_load import WHOLE, PlantedClient
 
 ORIGIN = {
     "date": "2026-01-01", "git": {"commit": "abc", "changed_files": 0},
@@ -45,7 +42,7 @@ def faults(problems=()):
 
 
 def attacks(problems=()):
-    counts = {"film that is a bomb": {"422": 9, "503": 1}}
+    counts = {"film that decompresses to hours": {"422": 9, "503": 1}}
     return AttacksResult(600.0, 321, 4, counts, ["ready again after 7.0 s"], problems)
 
 
@@ -62,10 +59,10 @@ def everything(**changed):
 
 
 def report(found):
-    return report_of(found, {"phases": ["load"]}, ORIGIN)
+    return report_of(found, soak.parse_options(["--phases", "load"]), ORIGIN)
 
 
-def test_a_clean_soak_says_so_and_tells_all_counts(tmp_path):
+def test_clean_soak_says_so_and_shows_all_counts(tmp_path):
     page = write_folder(tmp_path, everything(), report(everything()))
     assert "Nothing was wrong, nothing was lost." in page
     assert "50 requests of 16 clients in 1.0 min" in page
@@ -74,12 +71,12 @@ def test_a_clean_soak_says_so_and_tells_all_counts(tmp_path):
     assert "| coding | mp3 | nearly | 2 speaker(s) | yes |" in page
     assert "| run    |              8 |         12.5 | ready again after 12.0 s |" in page
     assert "In the end 50 of 50 recordings had their RTTM" in page
-    assert "| film that is a bomb |    10 |  422, 503 |      422 |" in page
+    assert "| film that decompresses to hours |    10 |  422, 503 |      422 |" in page
     assert "321 good requests had their answers" in page
     assert (tmp_path / "memory.png").is_file()
-    told = json.loads((tmp_path / "soak.json").read_text())
-    assert told["problems"] == []
-    assert told["load"]["memory"][1]["pss_bytes"] == 810_000_000
+    document = json.loads((tmp_path / "soak.json").read_text())
+    assert document["problems"] == []
+    assert document["load"]["memory"][1]["pss_bytes"] == 810_000_000
 
 
 def test_all_that_is_wrong_or_lost_is_listed():
@@ -105,12 +102,12 @@ def test_all_that_is_wrong_or_lost_is_listed():
     assert report(found)["problems"] == found.problems
 
 
-def test_no_cell_ends_its_table(tmp_path):
+def test_bar_in_a_cell_does_not_end_it(tmp_path):
     page = write_folder(tmp_path, everything(inputs=[BAD_CASE]), report(everything()))
     assert "| bomb | a \\| b | refused | &lt;1> | got an answer |" in page
 
 
-def test_a_phase_that_was_left_out_has_no_section_and_no_picture(tmp_path):
+def test_phase_that_was_left_out_has_no_section_and_no_picture(tmp_path):
     write_docs(tmp_path, everything(), report(everything()))
     assert (tmp_path / "reliability" / "memory.png").is_file()
     few = Soak(repeats=[RepeatsResult("full", 10, 1, [])])
@@ -123,31 +120,19 @@ def test_a_phase_that_was_left_out_has_no_section_and_no_picture(tmp_path):
 
 def test_repeats_count_different_answers():
     texts = iter("aabab")
-    asker = PlantedAsker(lambda _: [answer((0, 1, f"SPEAKER_0{int(next(texts) == 'b')}"))])
-    assert [each.n_different for each in run_repeats(asker, WHOLE[:100], 2)] == [1, 2]
-    (failed, _) = run_repeats(PlantedAsker(lambda _: [refusal()]), WHOLE[:100], 2)
+    speakers = (f"SPEAKER_0{int(text == 'b')}" for text in texts)
+    client = PlantedClient(lambda _: [answer(Turn(0, 1000, next(speakers)))])
+    assert [each.n_different for each in run_repeats(client, WHOLE[:100], 2)] == [1, 2]
+    (failed, _) = run_repeats(PlantedClient(lambda _: [refusal()]), WHOLE[:100], 2)
     assert len(failed.problems) == 2
 
 
-def test_shared_memory_counts_every_mapped_file_once(tmp_path, monkeypatch):
-    shared = tmp_path / "shm"
-    shared.mkdir()
-    (shared / "region").write_bytes(bytes(8192))
-    monkeypatch.setattr("measure.soaking.watching.SHARED", f"{shared}/")
-    for pid in (1, 2):
-        (tmp_path / str(pid)).mkdir()
-        line = f"7f00-7f01 rw-s 00000000 00:1a 5 {shared}/region\n"
-        other = b"7f02-7f03 r-xp 0 08:01 6 /bin/\xe4\n"
-        (tmp_path / str(pid) / "maps").write_bytes(line.encode() * 2 + other)
-    assert shared_memory_bytes({1, 2, 3}, tmp_path) == 8192
-
-
 @pytest.mark.parametrize(
-    ("audio", "told"), [("none.wav", "none.wav is missing"), ("short.wav", "expected 30 s")]
+    ("audio", "message"), [("none.wav", "none.wav is missing"), ("short.wav", "expected 30 s")]
 )
-def test_without_audio_nothing_is_started(tmp_path, audio, told, monkeypatch, capfd):
+def test_without_audio_nothing_is_started(tmp_path, audio, message, monkeypatch, capfd):
     monkeypatch.setattr(soak, "own_server", None)  # it would fail
     (tmp_path / "short.wav").write_bytes(encoded(WHOLE[:16_000]))
     code = soak.main(["--audio", str(tmp_path / audio), "--output", str(tmp_path / "out")])
     assert code == 2
-    assert told in capfd.readouterr().err
+    assert message in capfd.readouterr().err

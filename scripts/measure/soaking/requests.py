@@ -1,4 +1,4 @@
-"""Requests as any client may send them, wrong ones too, and what comes back.
+"""Requests as any client may send them, invalid ones too, and what comes back.
 
 They are built as gRPC messages, since Triton's own client library refuses to build some of them.
 """
@@ -17,19 +17,23 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 from sending.service import MAX_MESSAGE_BYTES
 
 MODEL = "run"
-OK, REFUSED, CANCELLED = "OK", "INVALID_ARGUMENT", "CANCELLED"
+OK, REFUSED, CANCELLED, UNAVAILABLE = "OK", "INVALID_ARGUMENT", "CANCELLED", "UNAVAILABLE"
 DEFAULT_ID = "recording"
 TIMEOUT_S = 240.0
 READY_TIMEOUT_S = 20.0
-_LENGTH_BYTES = 4  # before every string of a tensor
+LENGTH_BYTES = 4  # before every string of a tensor
 _CHOICE = {str: "string_param", bool: "bool_param", int: "int64_param", float: "double_param"}
 
-Parameters = Mapping[str, str | bool | int | float]
+Parameter = str | bool | int | float
+
+
+class SoakError(RuntimeError):
+    """Nothing can be tested; the message is one sentence."""
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """An input as it is sent; nothing keeps its parts from contradicting each other."""
+    """An input as it is sent; its parts may contradict each other."""
 
     name: str
     datatype: str
@@ -42,16 +46,16 @@ class Request:
     """Everything that a client chooses."""
 
     tensors: Sequence[Tensor]
-    parameters: Parameters = field(default_factory=dict)
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
     model: str = MODEL
 
     @property
     def recording_id(self) -> str:
-        """What an RTTM file has to name."""
+        """The id that the RTTM has to carry."""
         return str(self.parameters.get("recording_id", DEFAULT_ID))
 
     def message(self) -> Any:  # noqa: ANN401 - a generated class
-        """The gRPC message."""
+        """Build the gRPC message."""
         message = service_pb2.ModelInferRequest(model_name=self.model)
         for tensor in self.tensors:
             message.inputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
@@ -64,18 +68,18 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a request.
+    """What came back for a request.
 
     Parameters
     ----------
-    recording_id : str
+    recording_id
         Of the request.
-    status : str
+    status
         Name of gRPC's status code.
-    text : str
+    text
         RTTM, or the error's text.
-    latency_s : float
-        From sending until now.
+    latency_s
+        From sending until the outcome.
     """
 
     recording_id: str
@@ -84,27 +88,27 @@ class Outcome:
     latency_s: float
 
 
-Deliver = Callable[[Outcome], None]
+OnOutcome = Callable[[Outcome], None]
 
 
 def files_tensor(*files: bytes) -> Tensor:
     """The input AUDIO; `run` takes one file."""
-    content = b"".join(len(file).to_bytes(_LENGTH_BYTES, "little") + file for file in files)
+    content = b"".join(len(file).to_bytes(LENGTH_BYTES, "little") + file for file in files)
     return Tensor("AUDIO", "BYTES", [len(files)], content)
 
 
 def samples_tensor(samples: NDArray[Any], datatype: str = "FP32") -> Tensor:
-    """The input `input`, from an array of whatever type and shape."""
+    """The input `input`, from an array of any type and shape."""
     return Tensor("input", datatype, samples.shape, np.ascontiguousarray(samples).tobytes())
 
 
-def audio_request(file: bytes, **parameters: str | bool | int | float) -> Request:
-    """A request with the bytes of a file."""
+def file_request(file: bytes, **parameters: Parameter) -> Request:
+    """A request with the bytes of an audio file."""
     return Request([files_tensor(file)], parameters)
 
 
-class Asker:
-    """One client: a connection of its own to the server at `url`."""
+class Client:
+    """A client with a connection of its own to the server at `url`."""
 
     def __init__(self, url: str) -> None:
         self._channel = grpc.insecure_channel(
@@ -118,40 +122,41 @@ class Asker:
         )
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
 
-    def __enter__(self) -> "Asker":
+    def __enter__(self) -> "Client":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._channel.close()
 
-    def send(self, request: Request, deliver: Deliver) -> Any:  # noqa: ANN401 - a grpc.Future
-        """Send without waiting; `deliver` gets the outcome in a thread of gRPC's.
+    def start(self, request: Request, on_outcome: OnOutcome) -> Any:  # noqa: ANN401 - a grpc.Future
+        """Send without waiting; `on_outcome` is called in a thread of gRPC's.
 
-        The call that is returned can be cancelled.
+        Returns the call, which can be cancelled.
         """
         message = request.message()
         started_s = time.monotonic()
         call = self._stub.ModelInfer.future(message, timeout=TIMEOUT_S)
         call.add_done_callback(
-            lambda done: deliver(_outcome(done, request.recording_id, time.monotonic() - started_s))
+            lambda done: on_outcome(
+                _outcome(done, request.recording_id, time.monotonic() - started_s)
+            )
         )
         return call
 
-    def together(self, requests: Sequence[Request]) -> list[Outcome]:
-        """Send all at the same time; outcomes in the order of the requests."""
+    def infer_all(self, requests: Sequence[Request]) -> list[Outcome]:
+        """Send all requests at the same time; return outcomes in their order."""
         arrived: SimpleQueue[tuple[int, Outcome]] = SimpleQueue()
         for number, request in enumerate(requests):
-            self.send(request, lambda outcome, number=number: arrived.put((number, outcome)))  # type: ignore[misc]
-        found = dict(arrived.get() for _ in requests)
-        return [found[number] for number in range(len(requests))]
+            self.start(request, lambda outcome, number=number: arrived.put((number, outcome)))  # type: ignore[misc]
+        outcomes = dict(arrived.get() for _ in requests)
+        return [outcomes[number] for number in range(len(requests))]
 
-    def ask(self, request: Request) -> Outcome:
-        """Send one and wait."""
-        (outcome,) = self.together([request])
-        return outcome
+    def infer(self, request: Request) -> Outcome:
+        """Send one request and wait."""
+        return self.infer_all([request])[0]
 
-    def ready(self) -> bool:
-        """Whether the server says that `run` can be asked."""
+    def is_ready(self) -> bool:
+        """Whether the server says that `run` is ready."""
         question = service_pb2.ModelReadyRequest(name=MODEL)
         try:
             return bool(self._stub.ModelReady(question, timeout=READY_TIMEOUT_S).ready)
@@ -166,14 +171,12 @@ def _outcome(done: Any, recording_id: str, latency_s: float) -> Outcome:  # noqa
     if error is not None:
         text = " ".join(str(error.details()).split())
         return Outcome(recording_id, error.code().name, text, latency_s)
-    try:
-        return Outcome(recording_id, OK, _rttm(done.result()), latency_s)
-    except ValueError as unreadable:
-        return Outcome(recording_id, "UNREADABLE", str(unreadable), latency_s)
-
-
-def _rttm(response: Any) -> str:  # noqa: ANN401
+    response = done.result()
     names = [output.name for output in response.outputs]
     if names != ["RTTM"] or len(response.raw_output_contents) != 1:
-        raise ValueError(f"got outputs {names}, expected RTTM")
-    return bytes(response.raw_output_contents[0][_LENGTH_BYTES:]).decode()
+        return Outcome(recording_id, "UNREADABLE", f"got {names}, expected RTTM", latency_s)
+    try:
+        text = bytes(response.raw_output_contents[0][LENGTH_BYTES:]).decode()
+    except UnicodeDecodeError as unreadable:
+        return Outcome(recording_id, "UNREADABLE", str(unreadable), latency_s)
+    return Outcome(recording_id, OK, text, latency_s)

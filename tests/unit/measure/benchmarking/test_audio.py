@@ -1,4 +1,4 @@
-"""Recordings made for the benchmark, held against what was asked for."""
+"""Recordings made for the benchmark."""
 
 from itertools import islice
 
@@ -7,8 +7,8 @@ import pytest
 import soundfile
 
 from measure.benchmarking.audio import (
-    SourceError,
-    loaded,
+    InputError,
+    load,
     pieces,
     source_files,
     varied,
@@ -30,7 +30,7 @@ def written(path, *arguments, **more):
 
 @pytest.mark.parametrize("length_s", [0.5, 2.0, 7.25])
 @pytest.mark.parametrize("ending", ["flac", "wav"])
-def test_a_recording_has_exactly_the_length_asked_for(tmp_path, length_s, ending):
+def test_recording_has_exactly_the_requested_length(tmp_path, length_s, ending):
     samples = written(tmp_path / f"a.{ending}", [TWO_S], length_s)
 
     assert len(samples) == length_s * RATE_HZ
@@ -44,14 +44,14 @@ def test_sources_come_first_as_they_are_and_then_varied(tmp_path):
     assert not np.allclose(samples[3 * RATE_HZ : 5 * RATE_HZ], TWO_S, atol=0.01)
 
 
-def test_no_two_repetitions_are_alike():
+def test_repetitions_differ():
     lengths = [len(piece) for piece in islice(pieces([TWO_S]), 8)]
 
     assert len(set(lengths)) == 8
     assert all(abs(length / len(TWO_S) - 1) <= 0.0601 for length in lengths)
 
 
-def test_the_same_recording_is_made_every_time_and_others_by_other_numbers(tmp_path):
+def test_recordings_are_reproducible_and_differ_by_number(tmp_path):
     first = written(tmp_path / "a.wav", [ONE_S], 3.0)
     again = written(tmp_path / "b.wav", [ONE_S], 3.0)
     other = written(tmp_path / "c.wav", [ONE_S], 3.0, first=1)
@@ -60,13 +60,13 @@ def test_the_same_recording_is_made_every_time_and_others_by_other_numbers(tmp_p
     assert not np.array_equal(first, other)
 
 
-def test_a_varied_copy_stays_inside_full_scale():
+def test_varied_copy_stays_inside_full_scale():
     loud = np.sign(TWO_S)
 
     assert max(np.abs(varied(loud, (0, seed))).max() for seed in range(5)) < 1
 
 
-def test_files_of_a_folder_are_taken_by_name_and_brought_to_16_khz(tmp_path):
+def test_files_of_a_folder_are_sorted_by_name_and_resampled_to_16_khz(tmp_path):
     for name in ("b.wav", "a.flac"):
         soundfile.write(tmp_path / name, np.zeros((8000, 2), np.float32), 8000)
     (tmp_path / "notes.txt").write_text("no audio")
@@ -74,20 +74,20 @@ def test_files_of_a_folder_are_taken_by_name_and_brought_to_16_khz(tmp_path):
     files = source_files(tmp_path)
 
     assert [path.name for path in files] == ["a.flac", "b.wav"]
-    assert len(loaded(files[0])) == RATE_HZ
+    assert len(load(files[0])) == RATE_HZ
 
 
 @pytest.mark.parametrize("content", [b"", b"no audio at all"])
-def test_what_is_no_audio_is_told_in_one_sentence(tmp_path, content):
+def test_unreadable_audio_is_refused(tmp_path, content):
     path = tmp_path / "a.wav"
     path.write_bytes(content)
 
-    with pytest.raises(SourceError, match=r"cannot use .*a\.wav"):
-        loaded(path)
+    with pytest.raises(InputError, match=r"cannot use .*a\.wav"):
+        load(path)
 
 
 def test_folders_without_audio_are_refused(tmp_path):
-    with pytest.raises(SourceError, match="no audio file in"):
+    with pytest.raises(InputError, match="no audio file in"):
         source_files(tmp_path)
-    with pytest.raises(SourceError, match="there is no folder"):
+    with pytest.raises(InputError, match="folder not found"):
         source_files(tmp_path / "absent")
