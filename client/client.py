@@ -1,7 +1,7 @@
 """Send recordings to the diarization service and write who spoke when, as RTTM and more.
 
-`python client.py --help` tells all options and exit codes. The modules beside this file are the
-whole client; they import nothing from the rest of the project.
+`python client.py --help` lists all options and exit codes. The client is this folder alone: it
+imports nothing from the rest of the project.
 """
 
 import argparse
@@ -10,11 +10,11 @@ import sys
 from collections.abc import Sequence
 
 from console.options import parse_options
-from console.run_report import log, set_up_logging, tell_problems
+from console.run_report import log, log_problems, set_up_logging
 from formats.output import OutputError, stop_printing
 from sending.in_flight import BACKOFF, Backoff
-from sending.preparing import CANNOT_START, dry_run, prepared
-from sending.run import diarized_and_scored
+from sending.preparing import CANNOT_START, dry_run, prepare_run
+from sending.run import diarize_and_score
 from sending.service import ServiceError
 from voices.voice import VoicesError
 
@@ -22,33 +22,33 @@ OK, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None, backoff: Backoff = BACKOFF) -> int:
-    """Run the client with these command-line arguments; returns the exit code.
+    """Run the client with these command-line arguments and return the exit code.
 
-    `backoff` is how long a recording waits until it is sent again.
+    `backoff` is how long a recording waits before a retry.
     """
     options = parse_options(argv)
     set_up_logging(options.verbose, options.quiet)
     try:
         with contextlib.ExitStack() as until_the_end:
-            return _worked(options, backoff, until_the_end)
+            return _work(options, backoff, until_the_end)
     except CANNOT_START as error:
-        tell_problems(error)
+        log_problems(error)
         return USAGE
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
         stop_printing()
         return SOME_FAILED
-    except OSError as error:  # a name that is too long, a folder that is closed to us, and so on
+    except OSError as error:  # a name that is too long, a folder without permission, ...
         log.error("cannot use %s: %s", error.filename, error.strerror)
         return USAGE
 
 
-def _worked(
+def _work(
     options: argparse.Namespace, backoff: Backoff, until_the_end: contextlib.ExitStack
 ) -> int:
-    work = dry_run if options.dry_run else diarized_and_scored
-    run = prepared(options, backoff, until_the_end)
+    work = dry_run if options.dry_run else diarize_and_score
+    run = prepare_run(options, backoff, until_the_end)
     try:
         return OK if work(options, run) else SOME_FAILED
     except (ServiceError, OutputError, VoicesError) as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from console.option_values import path
 from console.options import add_access, add_service, add_threshold
-from console.run_report import log, set_up_logging, tell_problems
+from console.run_report import log, log_problems, set_up_logging
 from console.text import shown
 from formats.atomic_file import OutputError
 from formats.output import print_bytes, stop_printing
@@ -125,7 +125,7 @@ def _removed(name: str, store: VoiceStore) -> int:
 
 
 def _told(error: Exception, code: int) -> int:
-    tell_problems(error)
+    log_problems(error)
     return code
 
 

@@ -10,12 +10,158 @@ from console.help_text import DESCRIPTION, EPILOG
 from console.option_values import cosine, count, name, path, positive_seconds, seconds_from_zero
 from formats import FORMATS, RTTM, TOKENS
 from inputs.recordings import ListError, id_problem
-from sending.access import headers
+from sending.access import parse_headers
 from voices.voice import DEFAULT_THRESHOLD
 
+MAX_COLUMNS = 100
+URL_VARIABLE = "DIARIZATION_URL"
+DEFAULT_URL = "localhost:8001"
+# The longest recording that a server accepts by default, 12 hours, takes under half an hour alone
+# on 2 CPU cores; others share them.
+DEFAULT_TIMEOUT_S = 3600.0
+DEFAULT_JOBS = 4
+DEFAULT_RETRY_FOR_S = 120.0  # a server restarts within half a minute
+# Each must be at most the next.
+SPEAKER_COUNTS = {
+    "min_speakers": "fewest speakers to find (default: the service's)",
+    "num_speakers": "exact number of speakers, if you know it",
+    "max_speakers": "most speakers to find (default: the service's)",
+}
 
-def add_recordings(parser: argparse.ArgumentParser) -> None:
-    """Add the group."""
+
+def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line; ends the program with exit code 2 and a sentence if it is wrong."""
+    parser = client_parser()
+    options = parser.parse_args(argv)
+    _check_recordings(parser, options)
+    _check_output(parser, options)
+    _check_speaker_counts(parser, options)
+    _check_linking(parser, options)
+    return options
+
+
+def request_parameters(options: argparse.Namespace) -> dict[str, int | str | bool]:
+    """Return the parameters of every request: only those that the user gave."""
+    given = {
+        option: getattr(options, option)
+        for option in ("mode", "exclusive", "channels", *SPEAKER_COUNTS)
+    }
+    return {option: value for option, value in given.items() if value is not None}
+
+
+def refuse_list(options: argparse.Namespace, n_recordings: int) -> None:
+    """Refuse several recordings of --audio_file on standard output in a format that cannot join.
+
+    Raises
+    ------
+    ListError
+        If that is so.
+    """
+    if n_recordings > 1 and not options.output_directory and (problem := _list_problem(options)):
+        raise ListError([problem])
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal, but at most MAX_COLUMNS."""
+
+    def __init__(self, prog: str) -> None:
+        columns = min(shutil.get_terminal_size().columns, MAX_COLUMNS)
+        super().__init__(prog, max_help_position=30, width=columns - 2)
+
+
+def client_parser() -> argparse.ArgumentParser:
+    """Make the client's parser, with all options in the order of --help."""
+    parser = argparse.ArgumentParser(
+        prog="client.py",
+        usage="%(prog)s (--audio_file PATH [PATH ...] | --wavscp PATH) [option ...]",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=_Help,
+        allow_abbrev=False,
+    )
+    _add_recordings(parser)
+    _add_output(parser)
+    _add_request(parser)
+    _add_voices(parser)
+    add_service(parser)
+    add_access(parser)
+    _add_scoring(parser)
+    _add_console(parser)
+    return parser
+
+
+def add_service(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the service's address, and of parallel requests, timeout and retries."""
+    add = parser.add_argument_group("service").add_argument
+    add(
+        "-u",
+        "--url",
+        metavar="HOST:PORT",
+        default=os.environ.get(URL_VARIABLE) or DEFAULT_URL,
+        help=f"gRPC address (default: ${URL_VARIABLE}, else {DEFAULT_URL})",
+    )
+    add("--model_name", metavar="NAME", default="run", help="model to call (default: %(default)s)")
+    add(
+        "--jobs",
+        metavar="N",
+        type=count,
+        default=DEFAULT_JOBS,
+        help="recordings in flight (default: %(default)s)",
+    )
+    add(
+        "--timeout",
+        metavar="SECONDS",
+        type=positive_seconds,
+        default=DEFAULT_TIMEOUT_S,
+        help="maximum time for one recording, including its wait in the server (default: "
+        "%(default)g)",
+    )
+    add(
+        "--retry_for",
+        metavar="SECONDS",
+        type=seconds_from_zero,
+        default=DEFAULT_RETRY_FOR_S,
+        help="how long after its first failure a recording is still sent again if the server may "
+        "come back; 0: never (default: %(default)g)",
+    )
+
+
+def add_access(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a protected server: keys in headers, and TLS."""
+    add = parser.add_argument_group("access to a protected server").add_argument
+    add(
+        "--header",
+        metavar="'NAME: VALUE'|@FILE",
+        type=parse_headers,
+        action="append",
+        default=[],
+        help="sent with every call, e.g. a key; may be repeated; @FILE holds one per line",
+    )
+    add("--ssl", action="store_true", help="encrypt; the options below imply it")
+    add(
+        "--ssl_ca",
+        metavar="FILE",
+        type=Path,
+        help="certificates (PEM) that the server's must be signed by (default: the public "
+        "authorities that gRPC knows)",
+    )
+    add("--ssl_cert", metavar="FILE", type=Path, help="your own certificate (PEM), with --ssl_key")
+    add("--ssl_key", metavar="FILE", type=Path, help="its key (PEM, unencrypted)")
+
+
+def add_threshold(add: Callable[..., object]) -> None:
+    """Add the option that says when two voices are the same, by calling `add`."""
+    add(
+        "--voice_threshold",
+        metavar="COSINE",
+        type=cosine,
+        default=DEFAULT_THRESHOLD,
+        help="how similar two voices are that count as one, above -1 and below 1 (default: "
+        "%(default)g; docs/voices.md has the error rates)",
+    )
+
+
+def _add_recordings(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("recordings, one of the first two")
     one_of = group.add_mutually_exclusive_group()
     one_of.add_argument(
@@ -41,146 +187,45 @@ def add_recordings(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def check_recordings(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """End the program with exit code 2 where the options do not go together."""
-    # Not by argparse, which would look for it first, and tell of no misspelt option.
-    if not (options.audio_file or options.wavscp):
-        parser.error("one of the arguments --audio_file --wavscp is required")
-    if options.recording_id and options.wavscp:
-        parser.error("--recording_id names the recording of --audio_file, --wavscp has ids itself")
-
-
-def _recording_id(text: str) -> str:
-    problem = id_problem(text)
-    if problem:
-        raise argparse.ArgumentTypeError(problem)
-    return text
-
-
-def add_format(group: argparse._ArgumentGroup) -> None:
-    """Add the option; its value is a list of tokens, each once."""
-    group.add_argument(
-        "--format",
-        metavar="NAME[,NAME...]",
-        type=_formats,
-        help=f"files to write, of {', '.join(TOKENS)} (default: {RTTM}; see below)",
-    )
-
-
-def settle_format(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """Fill in the default.
-
-    Ends the program with exit code 2 where standard output cannot hold what is asked for.
-    """
-    if options.json and not options.output_directory:
-        _settle_lines(parser, options)
-    options.format = options.format or [RTTM]
-    if options.output_directory:
-        return
-    if len(options.format) > 1:
-        parser.error(
-            "standard output takes one format, got --format "
-            f"{','.join(options.format)}: expected one, or --output_directory"
-        )
-    if options.wavscp and (problem := _list_problem(options)):
-        parser.error(problem)
-
-
-def _settle_lines(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    if options.format not in (None, ["json"]):
-        parser.error(
-            "--json prints JSON on standard output, got --format "
-            f"{','.join(options.format)} too: expected --output_directory for its files"
-        )
-    options.format = ["json"]
-
-
-def refuse_list(options: argparse.Namespace, n_recordings: int) -> None:
-    """Refuse several recordings of --audio_file where their texts cannot follow each other.
-
-    Raises
-    ------
-    ListError
-        If they would go to standard output.
-    """
-    if n_recordings > 1 and not options.output_directory and (problem := _list_problem(options)):
-        raise ListError([problem])
-
-
-def _list_problem(options: argparse.Namespace) -> str | None:
-    (token,) = options.format
-    if token == RTTM or FORMATS[token].joins:
-        return None
-    joining = ", ".join(name for name in TOKENS if name == RTTM or FORMATS[name].joins)
-    return (
-        f"standard output takes a list of recordings as {joining}, got --format {token}: "
-        "expected one of those, a single recording, or --output_directory"
-    )
-
-
-def _formats(text: str) -> list[str]:
-    tokens = text.split(",")
-    for token in tokens:
-        if token not in TOKENS:
-            raise argparse.ArgumentTypeError(
-                f"expected some of {', '.join(TOKENS)}, separated by commas, got {token!r}"
-            )
-    return list(dict.fromkeys(tokens))
-
-
-def add_output(parser: argparse.ArgumentParser) -> None:
-    """Add the group."""
-    group = parser.add_argument_group("output")
-    group.add_argument(
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("output").add_argument
+    add(
         "--output_directory",
         metavar="DIR",
         type=path,
         help="gets one file rttm_<id> per recording and their joined rttm",
     )
-    add_format(group)
-    group.add_argument(
+    add(
+        "--format",
+        metavar="NAME[,NAME...]",
+        type=_formats,
+        help=f"files to write, of {', '.join(TOKENS)} (default: {RTTM}; see below)",
+    )
+    add(
         "--report",
         action="store_true",
-        help="a page <id>.html per recording to look at and listen to, with errors marked where "
-        "--reference is given",
+        help="a page <id>.html per recording to look at and listen to; with --reference it marks "
+        "errors",
     )
-    group.add_argument(
+    add(
         "--json",
         action="store_true",
-        help="a line of JSON on standard output for every recording as it ends, failed ones too",
+        help="a line of JSON on standard output for every recording as it ends, also if it fails",
     )
-    group.add_argument(
+    add(
         "--resume",
         action="store_true",
-        help="skip recordings whose results are there already, whole and of the same making",
+        help="skip recordings whose results are complete and up to date",
     )
-    group.add_argument(
+    add(
         "--dry_run",
         action="store_true",
-        help="check everything, tell what would be sent and written; send no audio, write no file",
+        help="check everything and print what would be sent and written; send no audio, write no "
+        "file",
     )
 
 
-def check_output(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """End the program with exit code 2 where the options do not go together."""
-    if options.resume and not options.output_directory:
-        parser.error("--resume needs --output_directory, where the finished files are")
-    if options.report and not options.output_directory:
-        parser.error("--report needs --output_directory, where the pages go")
-    settle_format(parser, options)
-
-
-# In this order each must be at most the next, where both are given.
-SPEAKER_COUNTS = {
-    "min_speakers": "fewest speakers to find (default: the service's)",
-    "num_speakers": "exact number of speakers, where it is known",
-    "max_speakers": "most speakers to find (default: the service's)",
-}
-_FURTHER = ("mode", "exclusive", "channels")
-
-
-def add_request(parser: argparse.ArgumentParser) -> None:
-    """Add the group."""
+def _add_request(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("diarization").add_argument
     for option, text in SPEAKER_COUNTS.items():
         add(f"--{option}", metavar="N", type=count, help=text)
@@ -194,30 +239,13 @@ def add_request(parser: argparse.ArgumentParser) -> None:
     add(
         "--channels",
         choices=("mix", "first", "separate"),
-        help="what to listen to: the mean of all channels, the first one, or every one on its own, "
-        "as calls with a side on each want it: speakers are then CH1_SPEAKER_00 and so on, and "
-        "numbers of speakers hold for every channel (default: mix)",
+        help="what to diarize: the mean of all channels, the first one, or each on its own, for "
+        "calls with one side per channel: speakers are then CH1_SPEAKER_00 and so on, and numbers "
+        "of speakers apply to every channel (default: mix)",
     )
 
 
-def check_request(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """End the program with exit code 2 where the numbers of speakers contradict each other."""
-    given = [number for name in SPEAKER_COUNTS if (number := getattr(options, name)) is not None]
-    if given != sorted(given):
-        parser.error(
-            "expected --min_speakers <= --num_speakers <= --max_speakers, got "
-            + " and ".join(map(str, given))
-        )
-
-
-def request_parameters(options: argparse.Namespace) -> dict[str, int | str | bool]:
-    """What goes with every recording: nothing that was not asked for."""
-    asked = {name: getattr(options, name) for name in (*_FURTHER, *SPEAKER_COUNTS)}
-    return {name: value for name, value in asked.items() if value is not None}
-
-
-def add_voices(parser: argparse.ArgumentParser) -> None:
-    """Add the group."""
+def _add_voices(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("names for voices").add_argument
     add(
         "--voices",
@@ -233,158 +261,103 @@ def add_voices(parser: argparse.ArgumentParser) -> None:
     add_threshold(add)
 
 
-def add_threshold(add: Callable[..., object]) -> None:
-    """Add the option by `add`."""
-    add(
-        "--voice_threshold",
-        metavar="COSINE",
-        type=cosine,
-        default=DEFAULT_THRESHOLD,
-        help="how alike two voices are that count as one, above -1 and below 1 (default: "
-        "%(default)g; docs/voices.md has the errors at it)",
-    )
-
-
-def check_voices(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """End the program with exit code 2 where the options do not go together."""
-    if options.link_speakers and not options.output_directory:
-        parser.error(
-            "--link_speakers needs --output_directory: names are known when all is answered"
-        )
-    if options.link_speakers and options.json:
-        parser.error(
-            "--link_speakers names voices when all is answered, and --json prints before: expected "
-            "one of them, or --format json"
-        )
-
-
-URL_VARIABLE = "DIARIZATION_URL"
-DEFAULT_URL = "localhost:8001"
-# The longest recording that a server takes by default, 12 hours, needs under half an hour alone on
-# 2 CPU cores; others share them.
-DEFAULT_TIMEOUT_S = 3600.0
-DEFAULT_JOBS = 4
-DEFAULT_RETRY_FOR_S = 120.0  # a server that is restarted is back within half a minute
-
-
-def add_service(parser: argparse.ArgumentParser) -> None:
-    """Add the group."""
-    add = parser.add_argument_group("service").add_argument
-    add(
-        "-u",
-        "--url",
-        metavar="HOST:PORT",
-        default=os.environ.get(URL_VARIABLE) or DEFAULT_URL,
-        help=f"gRPC address (default: ${URL_VARIABLE}, else {DEFAULT_URL})",
-    )
-    add("--model_name", metavar="NAME", default="run", help="model to ask (default: %(default)s)")
-    add(
-        "--jobs",
-        metavar="N",
-        type=count,
-        default=DEFAULT_JOBS,
-        help="recordings in flight (default: %(default)s)",
-    )
-    add(
-        "--timeout",
-        metavar="SECONDS",
-        type=positive_seconds,
-        default=DEFAULT_TIMEOUT_S,
-        help="longest time for one recording, its wait in the server included (default: "
-        "%(default)g)",
-    )
-    add(
-        "--retry_for",
-        metavar="SECONDS",
-        type=seconds_from_zero,
-        default=DEFAULT_RETRY_FOR_S,
-        help="how long after its first failure a recording is still sent again, where the server "
-        "may come back; 0: never (default: %(default)g)",
-    )
-
-
-def add_access(parser: argparse.ArgumentParser) -> None:
-    """Add the group."""
-    add = parser.add_argument_group("access to a guarded server").add_argument
-    add(
-        "--header",
-        metavar="'NAME: VALUE'|@FILE",
-        type=headers,
-        action="append",
-        default=[],
-        help="sent with every call, e.g. a key; may be repeated; @FILE holds one per line",
-    )
-    add("--ssl", action="store_true", help="encrypt; the options below imply it")
-    add(
-        "--ssl_ca",
-        metavar="FILE",
-        type=Path,
-        help="certificates (PEM) that the server's must be signed by (default: the public "
-        "authorities that gRPC knows)",
-    )
-    add("--ssl_cert", metavar="FILE", type=Path, help="your own certificate (PEM), with --ssl_key")
-    add("--ssl_key", metavar="FILE", type=Path, help="its key (PEM, unencrypted)")
-
-
-def add_scores(parser: argparse.ArgumentParser) -> None:
-    """Add the group."""
+def _add_scoring(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("scoring").add_argument
     add("--reference", metavar="PATH", type=path, help="score against this RTTM file or folder")
     add("--md_eval", metavar="PATH", help="the scorer md-eval.pl (see below)")
 
 
-def add_console(parser: argparse.ArgumentParser) -> None:
-    """Add the group."""
+def _add_console(parser: argparse.ArgumentParser) -> None:
     one_of = parser.add_argument_group("console").add_mutually_exclusive_group()
     one_of.add_argument(
-        "-v", "--verbose", action="store_true", help="tell what is sent and how long stages take"
+        "-v", "--verbose", action="store_true", help="log what is sent and how long stages take"
     )
     one_of.add_argument(
-        "-q", "--quiet", action="store_true", help="tell errors only: no bar, no summary"
+        "-q", "--quiet", action="store_true", help="log errors only: no bar, no summary"
     )
 
 
-MOST_COLUMNS = 100
+def _recording_id(text: str) -> str:
+    problem = id_problem(text)
+    if problem:
+        raise argparse.ArgumentTypeError(problem)
+    return text
 
 
-def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the command line; ends the program with exit code 2 and a sentence if it is wrong."""
-    parser = client_parser()
-    options = parser.parse_args(argv)
-    check_recordings(parser, options)
-    check_output(parser, options)
-    check_request(parser, options)
-    check_voices(parser, options)
-    return options
+def _formats(text: str) -> list[str]:
+    tokens = text.split(",")
+    for token in tokens:
+        if token not in TOKENS:
+            raise argparse.ArgumentTypeError(
+                f"expected some of {', '.join(TOKENS)}, separated by commas, got {token!r}"
+            )
+    return list(dict.fromkeys(tokens))
 
 
-class _Help(argparse.RawDescriptionHelpFormatter):
-    """As wide as the terminal, but lines stay short enough to be read."""
+def _check_recordings(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    # A required group of argparse would hide the message about a misspelt option.
+    if not (options.audio_file or options.wavscp):
+        parser.error("one of the arguments --audio_file --wavscp is required")
+    if options.recording_id and options.wavscp:
+        parser.error("--recording_id names the recording of --audio_file, --wavscp has ids itself")
 
-    def __init__(self, prog: str) -> None:
-        columns = min(shutil.get_terminal_size().columns, MOST_COLUMNS)
-        super().__init__(prog, max_help_position=30, width=columns - 2)
+
+def _check_output(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Fill in the default of --format; refuse what standard output cannot hold."""
+    if options.output_directory:
+        options.format = options.format or [RTTM]
+        return
+    if options.resume:
+        parser.error("--resume needs --output_directory, where the finished files are")
+    if options.report:
+        parser.error("--report needs --output_directory, where the pages go")
+    if options.json:
+        if options.format not in (None, ["json"]):
+            parser.error(
+                "--json prints JSON on standard output, got --format "
+                f"{','.join(options.format)} too: expected --output_directory for its files"
+            )
+        options.format = ["json"]
+    options.format = options.format or [RTTM]
+    if len(options.format) > 1:
+        parser.error(
+            "standard output takes one format, got --format "
+            f"{','.join(options.format)}: expected one, or --output_directory"
+        )
+    if options.wavscp and (problem := _list_problem(options)):
+        parser.error(problem)
 
 
-def client_parser() -> argparse.ArgumentParser:
-    """All options, in the order of --help."""
-    parser = argparse.ArgumentParser(
-        prog="client.py",
-        usage="%(prog)s (--audio_file PATH [PATH ...] | --wavscp PATH) [option ...]",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=_Help,
-        allow_abbrev=False,
+def _list_problem(options: argparse.Namespace) -> str | None:
+    """Return why several recordings cannot go to standard output, or None."""
+    (token,) = options.format
+    joining = [each for each in TOKENS if each == RTTM or FORMATS[each].joins]
+    if token in joining:
+        return None
+    return (
+        f"standard output takes a list of recordings as {', '.join(joining)}, got --format "
+        f"{token}: expected one of those, a single recording, or --output_directory"
     )
-    for add_group in (
-        add_recordings,
-        add_output,
-        add_request,
-        add_voices,
-        add_service,
-        add_access,
-        add_scores,
-        add_console,
-    ):
-        add_group(parser)
-    return parser
+
+
+def _check_speaker_counts(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    given = [
+        number for option in SPEAKER_COUNTS if (number := getattr(options, option)) is not None
+    ]
+    if given != sorted(given):
+        parser.error(
+            "expected --min_speakers <= --num_speakers <= --max_speakers, got "
+            + " and ".join(map(str, given))
+        )
+
+
+def _check_linking(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    if options.link_speakers and not options.output_directory:
+        parser.error(
+            "--link_speakers needs --output_directory: names are found after all recordings"
+        )
+    if options.link_speakers and options.json:
+        parser.error(
+            "--link_speakers names voices after all recordings, and --json prints before: expected "
+            "one of them, or --format json"
+        )

@@ -1,7 +1,4 @@
-"""What the user sees of a run: a bar and a summary on a terminal, plain log lines elsewhere.
-
-All on standard error.
-"""
+"""What the user sees of a run, on standard error: a bar and a summary, or plain log lines."""
 
 import contextlib
 import logging
@@ -25,28 +22,25 @@ from inputs.recordings import Recording
 from sending.outcome import Answer, Failure
 
 log = logging.getLogger("diarization_client")
-# The text says what is done and left; tqdm's own figures would be of percents.
+# The description says what is done and left; tqdm's own figures would be in percent.
 _BAR = "{percentage:3.0f} % |{bar}| {desc}, {elapsed} so far"
 _PERCENT = 100
 DEFAULT_COLUMNS = 80
-MOST_PROBLEMS = 20
+MAX_PROBLEMS = 20
 
 
 class _AboveTheBar(logging.Handler):
-    """Writes log lines so that they do not break a progress bar."""
+    """Writes log lines above a progress bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        # Names of files, and what a server says, may hold anything.
-        # sys.stderr is looked up here and now: it may have been redirected meanwhile.
+        # Escaped, since names of files and a server's messages may hold any character.
+        # sys.stderr is looked up for each line, since it may be redirected at any time.
         tqdm.write(shown(self.format(record)), file=sys.stderr)
 
 
 def set_up_logging(verbose: bool, quiet: bool = False) -> None:
-    """Send log lines to standard error.
-
-    `verbose` adds what is sent and the service's timings; `quiet` leaves errors alone.
-    """
-    if sys.stderr is None:  # closed, as by `2>&-`: nothing of it may go to standard output instead
+    """Send log lines to standard error: `verbose` adds debug lines, `quiet` leaves only errors."""
+    if sys.stderr is None:  # closed, as by `2>&-`; nothing may go to standard output instead
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - until the program ends
     handler = _AboveTheBar()
     handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
@@ -55,35 +49,35 @@ def set_up_logging(verbose: bool, quiet: bool = False) -> None:
     log.setLevel(logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO)
 
 
-def tell_problems(error: Exception) -> None:
-    """Tell what keeps a run from going on: a line for each reason, of very many the first ones."""
+def log_problems(error: Exception) -> None:
+    """Log why a run cannot start or continue: a line for each reason, up to MAX_PROBLEMS."""
     problems = getattr(error, "problems", [error])
-    for problem in problems[:MOST_PROBLEMS]:
+    for problem in problems[:MAX_PROBLEMS]:
         log.error("%s", problem)
-    if len(problems) > MOST_PROBLEMS:
-        log.error("... and %d more", len(problems) - MOST_PROBLEMS)
+    if len(problems) > MAX_PROBLEMS:
+        log.error("... and %d more", len(problems) - MAX_PROBLEMS)
 
 
-def is_for_a_person(quiet: bool) -> bool:
-    """Whether somebody looks on who wants a bar and a summary."""
+def is_interactive(quiet: bool) -> bool:
+    """Whether to show a bar and a summary: on a terminal, unless --quiet."""
     return sys.stderr.isatty() and not quiet
 
 
 class RunReport:
-    """Counts and tells outcomes.
+    """Counts and reports outcomes.
 
     Parameters
     ----------
-    n_recordings : int
-        How many recordings the run has.
-    n_earlier : int
+    n_recordings
+        Number of recordings of the run.
+    n_earlier
         How many of them were done by an earlier run, and have no outcome in this one.
-    progress : Progress | None
-        Of the others, where a bar and a summary are wanted.
-    clock : Callable[[], float]
-        Seconds that only go forward.
-    asked : Mapping[str, Any]
-        Request parameters that went with every recording.
+    progress
+        Of the others, if a bar and a summary are shown.
+    clock
+        Monotonic, in seconds.
+    parameters
+        Request parameters of every recording.
     """
 
     def __init__(
@@ -92,7 +86,7 @@ class RunReport:
         n_earlier: int = 0,
         progress: Progress | None = None,
         clock: Callable[[], float] = time.monotonic,
-        asked: Mapping[str, Any] = MappingProxyType({}),
+        parameters: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self._n_recordings = n_recordings
         self._n_earlier = n_earlier
@@ -100,7 +94,7 @@ class RunReport:
         self._failures: list[Failure] = []
         self._progress = progress
         self._clock = clock
-        self._asked = asked
+        self._parameters = parameters
         self._started_s = clock()
         self._bar = tqdm(
             total=_PERCENT,
@@ -113,11 +107,11 @@ class RunReport:
         self.tick()
 
     def tick(self) -> None:
-        """Bring the bar up to date; to be called a few times a second."""
+        """Update the bar; to be called a few times a second."""
         if self._progress:
-            standing = self._progress.now()
-            self._bar.n = standing.fraction * _PERCENT
-            self._bar.set_description_str(progress_text(standing))
+            status = self._progress.status()
+            self._bar.n = status.fraction * _PERCENT
+            self._bar.set_description_str(progress_text(status))
 
     def sent(self, recording_id: str, n_bytes: int) -> None:
         """Note that a recording is handed to gRPC."""
@@ -126,19 +120,19 @@ class RunReport:
             self.tick()
 
     def again(self, recordings: Sequence[Recording]) -> None:
-        """Tell which results of an earlier run are made again, with other networks."""
+        """Warn that results of an earlier run are made again, with other networks."""
         if not recordings:
             return
         self._n_earlier -= len(recordings)
         if self._progress:
-            self._progress.more({each.recording_id: None for each in recordings})
+            self._progress.add({each.recording_id: None for each in recordings})
         log.warning(
             "%d result(s) made again, since the service has other networks now",
             len(recordings),
         )
 
     def done(self, answer: Answer) -> None:
-        """Tell one answer, beside a bar only to those who want it verbose; and its doubt."""
+        """Report an answer, with a bar only if --verbose, and whether speakers may be missing."""
         recording_id = answer.recording.recording_id
         self._answers[recording_id] = answer
         if self._progress:
@@ -155,16 +149,16 @@ class RunReport:
         log.debug("%s: INFO %s", recording_id, dict(answer.info))
         if (doubt := answer.doubt) and doubt.more_speakers_likely:
             text = more_speakers(doubt, f"the {answer.n_speakers} found", answer.n_separate)
-            log.warning("%s: %s%s", recording_id, text, _remedy(answer, self._asked))
+            log.warning("%s: %s%s", recording_id, text, _remedy(answer, self._parameters))
 
     def renamed(self, answer: Answer) -> None:
-        """Sum up with the names that the speakers of an answer have in the end."""
+        """Replace an answer by the one with linked names, for the summary."""
         recording_id = answer.recording.recording_id
         if earlier := self._answers.get(recording_id):
             self._answers[recording_id] = replace(earlier, rttm=answer.rttm)
 
     def failed(self, failure: Failure) -> None:
-        """Tell one failure."""
+        """Report a failure."""
         self._failures.append(failure)
         if self._progress:
             self._progress.failed(failure.recording.recording_id)
@@ -172,7 +166,7 @@ class RunReport:
         log.error("%s", _sentence(failure))
 
     def close(self, interrupted: bool = False) -> None:
-        """End the bar and sum up."""
+        """Close the bar and print the summary."""
         self._bar.close()
         n_done, n_failed = len(self._answers), len(self._failures)
         counts = f"{n_done} done, {n_failed} failed"
@@ -199,7 +193,7 @@ class RunReport:
 
 
 def _screen() -> Screen:
-    """What the terminal can show; https://no-color.org says how people do without colours."""
+    """Find out what the terminal can show; NO_COLOR as in https://no-color.org."""
     try:
         "█".encode(sys.stderr.encoding or "ascii")
     except UnicodeEncodeError:
@@ -211,27 +205,27 @@ def _screen() -> Screen:
 
 
 def _bar_width() -> dict[str, Any]:
-    """That of the terminal, as it is changed; tqdm shows nothing where one has no width."""
+    """Follow the terminal's width; tqdm shows nothing on terminals without one."""
     return {"dynamic_ncols": True} if _terminal_columns() else {"ncols": DEFAULT_COLUMNS}
 
 
 def _terminal_columns() -> int:
-    # Not of standard output, as shutil has it: that may be a pipe.
+    # Not shutil's, which is that of standard output: that may be a pipe.
     with contextlib.suppress(OSError):
         return os.get_terminal_size(sys.stderr.fileno()).columns
     return 0
 
 
-def _remedy(answer: Answer, asked: Mapping[str, Any]) -> str:
-    """Say how to ask for more speakers than were found; nothing of separate channels.
+def _remedy(answer: Answer, parameters: Mapping[str, Any]) -> str:
+    """Return how to request more speakers; nothing for separate channels.
 
-    A number that is asked for holds on every channel, and speakers are overlooked on some.
+    There a requested number applies to every channel, but only some may lack speakers.
     """
     if answer.n_separate is not None:
         return ""
-    if "num_speakers" in asked:
+    if "num_speakers" in parameters:
         return "; a greater --num_speakers asks for more"
-    if answer.n_speakers >= asked.get("max_speakers", math.inf):
+    if answer.n_speakers >= parameters.get("max_speakers", math.inf):
         return "; a greater --max_speakers allows more"
     return "; --min_speakers or --num_speakers asks for more"
 

@@ -1,4 +1,4 @@
-"""What a person reads at the end of a run: who talked how long, or what became of a list."""
+"""The summary at the end of a run: who talked how long, or the outcome of a list."""
 
 import unicodedata
 from collections import Counter
@@ -10,16 +10,16 @@ from formats.result import FormatError, Turn
 from formats.rttm import turns_in_rttm
 from sending.outcome import Answer
 
-MOST_BAR_CELLS = 40
-FEWEST_BAR_CELLS = 5
-MOST_NAME_CELLS = 30
+MAX_BAR_CELLS = 40
+MIN_BAR_CELLS = 5
+MAX_NAME_CELLS = 30
 _FULL, _FULL_IN_ASCII = "█", "#"
-_COLOURS = (36, 33, 35, 32, 34, 31)  # of ANSI; bars have their speakers' names beside them
+_COLOURS = (36, 33, 35, 32, 34, 31)  # of ANSI; one per speaker, who is also named
 
 
 @dataclass(frozen=True)
 class Screen:
-    """Where the summary is shown: so many characters wide, in these characters and colours."""
+    """What the terminal can show: its width, and whether Unicode and colours."""
 
     columns: int = 80
     unicode: bool = True
@@ -27,9 +27,9 @@ class Screen:
 
 
 def recording_summary(answer: Answer, screen: Screen) -> list[str]:
-    """Lines about one recording: its length, and a line per speaker, by talk time.
+    """Summarize one recording: a line of totals, and a line per speaker by talk time.
 
-    Nothing of the speakers where the answer's RTTM cannot be read.
+    The speakers are left out if the answer's RTTM cannot be read.
     """
     length = "" if answer.audio_s is None else f"{hours(answer.audio_s)} of audio, "
     took = f"took {answer.elapsed_s:.1f} s"
@@ -48,7 +48,7 @@ def recording_summary(answer: Answer, screen: Screen) -> list[str]:
 def list_summary(
     answers: Sequence[Answer], n_failed: int, n_earlier: int, elapsed_s: float
 ) -> list[str]:
-    """Lines about the recordings of a list that were answered within so many seconds."""
+    """Summarize the recordings of a list."""
     audio_s = sum(answer.audio_s or 0.0 for answer in answers)
     n_speakers = [answer.n_speakers for answer in answers]
     counts = f"{len(answers)} done, {n_failed} failed"
@@ -75,7 +75,7 @@ def _talk_ms(turns: Sequence[Turn]) -> dict[str, int]:
 def _speaker_lines(turns: Sequence[Turn], talk_ms: dict[str, int], screen: Screen) -> list[str]:
     labels = _padded({name: _cut(shown(name)) for name in talk_ms})
     n_turns = Counter(turn.speaker for turn in turns)
-    whole_ms, most_ms = sum(talk_ms.values()) or 1, max(talk_ms.values()) or 1
+    whole_ms, max_ms = sum(talk_ms.values()) or 1, max(talk_ms.values()) or 1
     lines = []
     for number, (name, own_ms) in enumerate(talk_ms.items()):
         text = (
@@ -83,32 +83,32 @@ def _speaker_lines(turns: Sequence[Turn], talk_ms: dict[str, int], screen: Scree
             f"{_counted(n_turns[name], 'turn'):>9}  "
         )
         room_cells = screen.columns - 1 - _cells(text)
-        lines.append((text + _bar(own_ms / most_ms, room_cells, number, screen)).rstrip())
+        lines.append((text + _bar(own_ms / max_ms, room_cells, number, screen)).rstrip())
     return lines
 
 
 def _padded(names: Mapping[str, str]) -> dict[str, str]:
-    most_cells = max(map(_cells, names.values()))
-    return {key: name + " " * (most_cells - _cells(name)) for key, name in names.items()}
+    max_cells = max(map(_cells, names.values()))
+    return {key: name + " " * (max_cells - _cells(name)) for key, name in names.items()}
 
 
 def _bar(fraction: float, room_cells: int, number: int, screen: Screen) -> str:
-    """As long as the room for the longest one; none where there is little room."""
-    n_cells = round(fraction * min(room_cells, MOST_BAR_CELLS))
-    if room_cells < FEWEST_BAR_CELLS or not n_cells:
+    """Draw a bar; empty if there is little room."""
+    n_cells = round(fraction * min(room_cells, MAX_BAR_CELLS))
+    if room_cells < MIN_BAR_CELLS or not n_cells:
         return ""
     bar = (_FULL if screen.unicode else _FULL_IN_ASCII) * n_cells
     return f"\x1b[{_COLOURS[number % len(_COLOURS)]}m{bar}\x1b[0m" if screen.colour else bar
 
 
 def _cut(name: str) -> str:
-    while _cells(name) > MOST_NAME_CELLS:
+    while _cells(name) > MAX_NAME_CELLS:
         name = name.removesuffix("...")[:-1] + "..."
     return name
 
 
 def _cells(text: str) -> int:
-    """Columns that a text takes: Chinese characters and the like two, accents and joiners none."""
+    """Count terminal columns: two for wide characters, none for accents and joiners."""
     return sum(
         1 + (unicodedata.east_asian_width(each) in "WF")
         for each in text

@@ -1,4 +1,4 @@
-"""The texts of one answer in all formats asked for, its page too, and the names of their files."""
+"""The texts of an answer in all requested formats, its report included, and their files' names."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ from sending.outcome import Answer
 from viewer.page import build_report
 
 RTTM_PREFIX = "rttm_"
-REPORT = "report"  # stands among the formats, but is asked for by --report
+REPORT = "report"  # listed among the formats, but requested by --report
 _ENDINGS = {**{token: each.ending for token, each in FORMATS.items()}, REPORT: ".html"}
 _REPORT_OUTPUTS = ("CONFIDENCE",)
 _MAX_NAME_BYTES = 255
@@ -25,18 +25,17 @@ def texts_of(
 
     Parameters
     ----------
-    answer : Answer
-        What the service said.
-    tokens : Sequence[str]
+    answer
+        The service's answer.
+    tokens
         Of FORMATS, and REPORT.
-    reference : Sequence[str] | None
-        RTTM lines of what is true, for the report, where they are known.
+    reference
+        Reference RTTM lines, whose errors the report marks.
 
     Returns
     -------
     dict[str, bytes]
-        By token, in UTF-8. RTTM is among them always, since scores and the joined file are made
-        of it.
+        By token, in UTF-8; always with RTTM, which the scores and the joined file need.
 
     Raises
     ------
@@ -64,14 +63,14 @@ def _report(answer: Answer, result: Result, reference: Sequence[str] | None) -> 
 
 
 def needed_outputs(tokens: Iterable[str]) -> list[str]:
-    """Names of the service's outputs that these formats need beside RTTM and INFO."""
+    """Return the outputs of the service that these formats need beside RTTM and INFO."""
     further = [token for token in tokens if token != RTTM]
     outputs = [_REPORT_OUTPUTS if token == REPORT else FORMATS[token].outputs for token in further]
     return list(dict.fromkeys(itertools.chain.from_iterable(outputs)))
 
 
 def file_name(token: str, recording_id: str) -> str:
-    """Name a recording's file in this format."""
+    """Return the name of a recording's file in this format."""
     return RTTM_PREFIX + recording_id if token == RTTM else recording_id + _ENDINGS[token]
 
 
@@ -81,7 +80,7 @@ def refuse_file_names(recordings: Iterable[Recording], tokens: Sequence[str]) ->
     Raises
     ------
     ListError
-        If an id is too long for a format's ending, or its file would be taken for RTTM.
+        If an id is too long for a format's ending, or its file's name looks like RTTM.
     """
     further = [token for token in tokens if token != RTTM]
     problems = [
@@ -96,12 +95,12 @@ def refuse_file_names(recordings: Iterable[Recording], tokens: Sequence[str]) ->
 
 def _name_problem(token: str, recording_id: str) -> str | None:
     n_bytes = len(recording_id.encode())
-    most_bytes = _MAX_NAME_BYTES - len(_ENDINGS[token])
+    max_bytes = _MAX_NAME_BYTES - len(_ENDINGS[token])
     option = "--report" if token == REPORT else f"--format {token}"
-    if n_bytes > most_bytes:
+    if n_bytes > max_bytes:
         return (
             f"recording id {recording_id[:40]!r}... has {n_bytes} bytes, expected at most "
-            f"{most_bytes} with {option}: file names end at {_MAX_NAME_BYTES}"
+            f"{max_bytes} with {option}: file names end at {_MAX_NAME_BYTES}"
         )
     if recording_id.startswith(RTTM):
         return (
@@ -112,11 +111,11 @@ def _name_problem(token: str, recording_id: str) -> str | None:
 
 
 def result_of(answer: Answer) -> Result:
-    """Read an answer; FormatError where its turns cannot be read."""
+    """Parse an answer; FormatError if its turns cannot be parsed."""
     try:
         rttm = answer.rttm.decode()
     except UnicodeDecodeError as error:
-        raise FormatError(f"the answer's RTTM is no UTF-8: {error.reason}") from error
+        raise FormatError(f"the answer's RTTM is not UTF-8: {error.reason}") from error
     mode = answer.info.get("mode")
     return Result(
         answer.recording.recording_id,

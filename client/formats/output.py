@@ -1,16 +1,12 @@
-"""Where answers go: a folder of `rttm_<id>` files and their joined `rttm`.
+"""Where results go: a folder of files, or standard output.
 
-The folder gets a file more per recording for every further format, `<id>.json` and so on.
+The folder gets `rttm_<id>` for each recording, a file for each further format, and `rttm`, which
+joins this run's RTTM in the C locale's order. So upstream's `cat $d/rttm* > $d/rttm` leaves it as
+it is, unless there are files of other runs. (Another locale may sort otherwise; scorers do not
+mind.) Files are written atomically, each as soon as its answer arrives.
 
-Files appear whole or not at all, each as soon as its answer is there. `rttm` joins this run's files
-in the C locale's order, so upstream's `cat $d/rttm* > $d/rttm` leaves it as it is while no foreign
-file lies there (another locale may order the recordings otherwise, which no scorer minds).
-
-
-Answers on standard output: the text of one format, or a line of JSON for every outcome.
-
-Each recording's text is printed whole, in order of completion; formats/lines.schema.json describes
-the lines.
+On standard output each recording's text is printed as a whole, in order of completion; with --json
+a line for every outcome, as lines.schema.json describes it.
 """
 
 import contextlib
@@ -33,43 +29,43 @@ JOINED = "rttm"
 
 
 class Sink(Protocol):
-    """Takes the outcomes of a run."""
+    """Where the outcomes of a run are written."""
 
     def begin(self) -> None:
-        """Get ready for the first answer."""
+        """Prepare for the first answer."""
 
     def put(self, recording_id: str, texts: Mapping[str, bytes]) -> None:
-        """Take one answer: its text in every format, by token."""
+        """Write an answer: its text in every format, by token."""
 
     def drop(self, recording_id: str, reason: str) -> None:
-        """Forget what an earlier run left for a recording that failed in this one, and why."""
+        """Remove what an earlier run wrote for a recording that failed in this one."""
 
     def finish(self, rttms: Mapping[str, bytes]) -> None:
-        """Close the run, given the RTTM of all its good recordings by id."""
+        """Finish the run, given the RTTM of all its results by recording id."""
 
     def files_of(self, recording_id: str) -> list[Path]:
-        """The files that a recording gets."""
+        """Return the files of a recording."""
 
     def foreign_files(self, recording_ids: Iterable[str]) -> list[str]:
-        """Names of RTTM files there that belong to none of these recordings."""
+        """Return names of RTTM files that belong to none of these recordings."""
 
 
 class RttmFolder:
-    """A folder of RTTM files and further ones; every method may raise OutputError.
+    """A folder of RTTM and further files; every method may raise OutputError.
 
     Parameters
     ----------
-    directory : Path
-        Made, with its parents, where it is missing.
-    tokens : Sequence[str]
-        The formats of every recording's files; RTTM is written in any case.
-    make : bool
-        False to only look whether it could be made and written to.
+    directory
+        Created, with its parents, if missing.
+    tokens
+        Formats of every recording's files; RTTM is always written.
+    make
+        False to only check that it can be created and written to.
 
     Raises
     ------
     OutputError
-        If it cannot be made or written to.
+        If it cannot be created or written to.
     """
 
     def __init__(self, directory: Path, tokens: Sequence[str] = (), make: bool = True) -> None:
@@ -78,7 +74,7 @@ class RttmFolder:
         if make:
             self._make()
         else:
-            self._look()
+            self._check()
 
     def _make(self) -> None:
         directory = self.directory
@@ -92,17 +88,17 @@ class RttmFolder:
                 f"cannot write to output directory {directory}: {error.strerror}"
             ) from error
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         there = next(path for path in (self.directory, *self.directory.parents) if path.exists())
         if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
             raise OutputError(f"cannot write to output directory {self.directory}")
 
     def files_of(self, recording_id: str) -> list[Path]:
-        """The files that a recording gets, `rttm_<id>` last."""
+        """Return the files of a recording, `rttm_<id>` last."""
         return [self.directory / file_name(token, recording_id) for token in self._tokens]
 
     def begin(self) -> None:
-        """Remove the joined file of an earlier run, so that none outlives an interrupted one."""
+        """Remove the joined file of an earlier run, in case this one is interrupted."""
         self._remove(JOINED)
 
     def put(self, recording_id: str, texts: Mapping[str, bytes]) -> None:
@@ -111,8 +107,8 @@ class RttmFolder:
             self._write(file_name(token, recording_id), texts[token])
 
     def drop(self, recording_id: str, reason: str) -> None:
-        """Remove `rttm_<id>` and the further files, as many as go."""
-        with contextlib.ExitStack() as removals:  # one that fails keeps none of the others
+        """Remove `rttm_<id>` and the further files, as many as possible."""
+        with contextlib.ExitStack() as removals:  # goes through all of them if one fails
             for token in self._tokens:
                 removals.callback(self._remove, file_name(token, recording_id))
 
@@ -121,7 +117,7 @@ class RttmFolder:
         self._write(JOINED, b"".join(rttms[name] for name in sorted(rttms, key=str.encode)))
 
     def foreign_files(self, recording_ids: Iterable[str]) -> list[str]:
-        """Names that `rttm*` matches and that belong to none of these recordings, sorted."""
+        """Return names that `rttm*` matches and that belong to none of these recordings, sorted."""
         own = {JOINED, *(RTTM_PREFIX + recording_id for recording_id in recording_ids)}
         return sorted(path.name for path in self.directory.glob("rttm*") if path.name not in own)
 
@@ -142,7 +138,7 @@ LINES_FORMAT = "json"
 
 
 class NoFiles:
-    """Keeps nothing."""
+    """Writes nothing."""
 
     def begin(self) -> None:
         """Do nothing."""
@@ -151,7 +147,7 @@ class NoFiles:
         """Do nothing."""
 
     def drop(self, recording_id: str, reason: str) -> None:
-        """Do nothing: what is printed is printed."""
+        """Do nothing: what is printed stays."""
 
     def finish(self, rttms: Mapping[str, bytes]) -> None:
         """Do nothing."""
@@ -181,8 +177,8 @@ class JsonLines:
 
     Parameters
     ----------
-    files : Sink
-        Gets everything first: an answer that cannot be kept is told as a failure.
+    files
+        Written first, so that an answer that cannot be written is reported as a failure.
     """
 
     def __init__(self, files: Sink) -> None:
@@ -196,14 +192,14 @@ class JsonLines:
         print_bytes(texts[LINES_FORMAT], recording_id)
 
     def drop(self, recording_id: str, reason: str) -> None:
-        """Print an object that tells the failure."""
+        """Print the failure as an object."""
         failure = {"schema": FAILURE_SCHEMA, "recording_id": recording_id, "error": reason}
         print_bytes(_line(failure), recording_id)
         self._files.drop(recording_id, reason)
 
 
 def print_scores_line(scores: Sequence[Score], n_recordings: int) -> None:
-    """Print the scores of so many recordings as one line of JSON."""
+    """Print scores as one line of JSON."""
     rows = [
         {
             "collar_s": score.collar_s,
@@ -220,7 +216,7 @@ def print_scores_line(scores: Sequence[Score], n_recordings: int) -> None:
 
 
 def stop_printing() -> None:
-    """Where whoever read our output has gone: python must not try to flush the rest at exit."""
+    """Discard what is left of standard output, whose reader has gone, before python flushes it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -230,14 +226,14 @@ def _line(document: Mapping[str, object]) -> bytes:
 
 
 def print_bytes(text: bytes, what: str) -> None:
-    """Print bytes, not characters: a name need not fit the terminal's encoding.
+    """Print bytes, not characters: a name may not exist in the terminal's encoding.
 
     Raises
     ------
     OutputError
-        If that is not possible; `what` is what was to be printed.
+        If that fails; the message calls the text `what`.
     BrokenPipeError
-        If whoever read it has gone.
+        If the reader has gone.
     """
     if sys.stdout is None:
         raise OutputError(f"cannot write {what}: standard output is closed")
@@ -246,6 +242,6 @@ def print_bytes(text: bytes, what: str) -> None:
             sys.stdout.buffer.write(text)
             sys.stdout.flush()
     except BrokenPipeError:
-        raise  # nobody reads any more: that ends the run, not this recording
+        raise  # which ends the run, not only this recording
     except OSError as error:
         raise OutputError(f"cannot write {what}: {error.strerror}") from error

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 
 class FormatError(ValueError):
-    """An answer lacks what a format needs, or cannot be read; the message is one sentence."""
+    """An answer lacks what a format needs, or cannot be parsed; the message is one sentence."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One speaker talking; `confidence`, 0 to 1, is None where nobody asked for it.
+    """One turn of a speaker.
 
-    `channel`, from 1, is the one in which it was heard; 1 where channels were not told apart.
+    `confidence`, 0 to 1, is None if it was not requested. `channel` counts from 1; it is 1 unless
+    the channels were diarized separately.
     """
 
     start_ms: int
@@ -27,8 +28,8 @@ class Turn:
 class Doubt:
     """Whether more speakers may be present than the service found.
 
-    `unlike_share`, 0 to 1, is the share of the speech that is like none of them; where channels
-    were told apart, that of the channel in which it is largest.
+    `unlike_share`, 0 to 1, is the share of the speech that resembles none of them; with separate
+    channels, that of the channel in which it is largest.
     """
 
     unlike_share: float
@@ -41,18 +42,18 @@ class Result:
 
     Parameters
     ----------
-    recording_id : str
+    recording_id
         Without white space.
-    turns : tuple[Turn, ...]
-        In order of begin; those of different speakers may overlap.
-    audio_ms : int | None
-        Length of the audio, where the service told it.
-    mode : str | None
-        `full` or `classic`, where the service told it.
-    n_separate : int | None
-        Number of channels, where each was diarized on its own; None where they were not.
-    doubt : Doubt | None
-        About the number of speakers that the service found, where it told it.
+    turns
+        Sorted by begin; those of different speakers may overlap.
+    audio_ms
+        Length of the audio, if the service reported it.
+    mode
+        `full` or `classic`, if the service reported it.
+    n_separate
+        Number of channels if each was diarized on its own, else None.
+    doubt
+        Whether speakers may be missing, if the service reported it.
     """
 
     recording_id: str
@@ -69,14 +70,14 @@ class Result:
 
     @property
     def length_ms(self) -> int:
-        """Length of the audio; FormatError where the service did not tell it."""
+        """Length of the audio; FormatError if the service did not report it."""
         if self.audio_ms is None:
             raise FormatError("the answer's INFO holds no audio_s, expected seconds of audio")
         return self.audio_ms
 
 
 def more_speakers(doubt: Doubt, found: str, n_separate: int | None) -> str:
-    """Say that more speakers may be present than `found`, as "the 5 found"; no whole sentence."""
+    """Return the clause that more speakers may be present than `found`, such as "the 5 found"."""
     speech = "the speech" if n_separate is None else "the speech on one channel"
     return (
         f"more speakers may be present than {found}: {100 * doubt.unlike_share:.0f} % of {speech} "
@@ -98,5 +99,5 @@ def by_speaker(turns: Iterable[Turn]) -> dict[str, list[Turn]]:
 
 
 def seconds(time_ms: int) -> str:
-    """Write seconds with three digits: 6756 becomes 6.756."""
+    """Format seconds with three digits: 6756 becomes 6.756."""
     return f"{time_ms // 1000}.{time_ms % 1000:03d}"

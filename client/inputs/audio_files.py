@@ -1,12 +1,9 @@
-"""The bytes that are sent for a recording: the file as it is, wherever the server can decode it.
+"""The bytes and the length of an audio file: sent as it is if the server can decode it.
 
-The server reads what libsndfile reads. What libsndfile cannot (m4a, mp4, webm) is decoded here by
-PyAV, where that is installed, to 16 kHz FLAC, mono unless the channels are needed; in a process of
-its own, `av_worker`. Long uncompressed files are packed to FLAC without loss: an upload takes
+The server reads what libsndfile reads. Other files (m4a, mp4, webm) are decoded here by PyAV, if
+that is installed, to 16 kHz FLAC, mono unless the channels are needed; in a process of its own,
+`av_worker`. Long uncompressed files are packed to FLAC without loss, because an upload takes
 several times its size in the server's memory.
-
-
-How long a recording is, told by its header: nothing is decoded.
 """
 
 import contextlib
@@ -23,13 +20,14 @@ from pathlib import Path
 import soundfile
 
 SERVICE_RATE_HZ = 16_000
-MAX_AUDIO_S = 43_200.0  # that is decoded here; as limits.audio_s of the server by default
+MAX_AUDIO_S = 43_200.0  # decoded here; the server's default of limits.audio_s
 PACK_FROM_BYTES = 50_000_000  # about 26 minutes of 16 kHz mono 16-bit samples
-MAX_UPLOAD_BYTES = 2**31 - 2**20  # a gRPC message ends at 2 GiB; 1 MiB is left for all else in it
+MAX_UPLOAD_BYTES = 2**31 - 2**20  # gRPC's limit of 2 GiB, less 1 MiB for the rest of the message
 FLAC_MAX_CHANNELS = 8
-AV_REFUSED = 3  # exit status of `av_worker` that has written why
+AV_REFUSED = 3  # exit status of `av_worker` that has written a reason
 _AV_WORKER = Path(__file__).with_name("av_worker.py")
-_LOOK_UP_EVERY_S = 0.1  # how long it may go unnoticed that nobody wants the file any more
+_POLL_S = 0.1
+_MAX_LENGTH_S = 1e6  # a longer length in a header is wrong: files written to a pipe have one
 _LOSSLESS_AS_FLAC = {
     "PCM_S8": "PCM_S8",
     "PCM_U8": "PCM_S8",
@@ -39,7 +37,7 @@ _LOSSLESS_AS_FLAC = {
 _FLAC_MAX_RATE_HZ = 655_350
 _BLOCK_SAMPLES = 1 << 20
 
-Stopped = Callable[[], bool]  # whether nobody wants the file any more; asked all the time
+Stopped = Callable[[], bool]  # whether to give up; called often
 
 
 class AudioError(ValueError):
@@ -47,7 +45,7 @@ class AudioError(ValueError):
 
 
 def never() -> bool:
-    """Answer that somebody wants the file."""
+    """Never give up."""
     return False
 
 
@@ -62,26 +60,42 @@ def encoded_bytes(
 
     Parameters
     ----------
-    path : Path
+    path
         Any audio file.
-    pack_from_bytes : int
-        Uncompressed files of this size or more are packed to FLAC, every sample the same.
-    keep_channels : bool
-        Whether to send all channels of what has to be decoded here, too, instead of their mean.
-    stopped : Stopped
-        Breaks off decoding and packing.
+    pack_from_bytes
+        Uncompressed files of this size or more are packed to FLAC without loss.
+    keep_channels
+        Whether a file that is decoded here keeps all its channels, or only their mean.
+    stopped
+        Stops decoding and packing.
 
     Raises
     ------
     AudioError
-        If the file cannot be read, is no audio, is too large for one request, or was broken off.
+        If the file cannot be read, is not audio, is too large for one request, or was stopped.
     """
     try:
         audio = _read(path, pack_from_bytes, keep_channels, stopped)
     except OSError as error:
         raise AudioError(f"cannot read {path}: {error.strerror or error}") from error
-    refuse_too_large(path, len(audio))
+    _refuse_too_large(path, len(audio))
     return audio
+
+
+def audio_length_s(path: Path) -> float | None:
+    """Read the length in seconds from the header, decoding nothing; None if it has no length.
+
+    Raises
+    ------
+    AudioError
+        If the file cannot be read, is not audio, or is too large to be sent.
+    """
+    try:
+        with path.open("rb") as file:
+            length_s = _header_length_s(path, file.fileno())
+    except OSError as error:
+        raise AudioError(f"cannot read {path}: {error.strerror or error}") from error
+    return length_s if 0 < length_s <= _MAX_LENGTH_S else None
 
 
 def needs_channels(parameters: Mapping[str, object]) -> bool:
@@ -89,67 +103,14 @@ def needs_channels(parameters: Mapping[str, object]) -> bool:
     return parameters.get("channels", "mix") != "mix"
 
 
-def _read(path: Path, pack_from_bytes: int, keep_channels: bool, stopped: Stopped) -> bytes:
-    n_bytes = path.stat().st_size
-    with path.open("rb") as file:
-        try:
-            # By descriptor: libsndfile must judge the content, not the name, as the server does.
-            with soundfile.SoundFile(file.fileno(), closefd=False) as sound:
-                if n_bytes >= pack_from_bytes and packs_without_loss(sound):
-                    return _packed(path, sound, stopped)
-        except soundfile.LibsndfileError as error:
-            reason = str(error.error_string).rstrip(".")
-            return through_av(path, reason, "channels" if keep_channels else "mono", stopped)
-        refuse_too_large(path, n_bytes)
-        file.seek(0)
-        return file.read()
-
-
-def refuse_too_large(path: Path, n_bytes: int) -> None:
-    """Refuse to send so many bytes; AudioError names the file."""
-    if n_bytes > MAX_UPLOAD_BYTES:
-        raise AudioError(
-            f"{path} would send {n_bytes} bytes, expected at most {MAX_UPLOAD_BYTES}: split it"
-        )
-
-
-def packs_without_loss(sound: soundfile.SoundFile) -> bool:
-    """Whether FLAC holds every sample of it; FLAC itself stays as it is."""
-    return (
-        sound.format != "FLAC"
-        and sound.subtype in _LOSSLESS_AS_FLAC
-        and sound.channels <= FLAC_MAX_CHANNELS
-        and sound.samplerate <= _FLAC_MAX_RATE_HZ
-    )
-
-
-def _packed(path: Path, sound: soundfile.SoundFile, stopped: Stopped) -> bytes:
-    """Encode all of `sound` as FLAC of the same rate, channels and bits."""
-    subtype = _LOSSLESS_AS_FLAC[sound.subtype]
-    packed = io.BytesIO()
-    with soundfile.SoundFile(
-        packed, "w", sound.samplerate, sound.channels, subtype, format="FLAC"
-    ) as flac:
-        for block in sound.blocks(blocksize=_BLOCK_SAMPLES, dtype="int32", always_2d=True):
-            if stopped():
-                raise broken_off(path)
-            flac.write(block)
-    return packed.getvalue()
-
-
-def broken_off(path: Path) -> AudioError:
-    """Say that nobody wanted the file any more."""
-    return AudioError(f"reading {path} was broken off")
-
-
 def through_av(path: Path, reason: str, task: str, stopped: Stopped = never) -> bytes:
-    """Let PyAV do a task of `av_worker` with a file that libsndfile cannot read; its result.
+    """Run a task of `av_worker` on a file that libsndfile cannot read, and return its result.
 
     Raises
     ------
     AudioError
-        If the file is empty, PyAV is not installed or cannot read it, there is no audio in it, it
-        takes more memory or time than it may, or `stopped` says so.
+        If the file is empty, PyAV is not installed or cannot read it, it holds no audio, it takes
+        too much memory or time, or it was stopped.
     """
     if not path.stat().st_size:
         raise AudioError(f"{path} is empty, expected audio")
@@ -164,59 +125,93 @@ def through_av(path: Path, reason: str, task: str, stopped: Stopped = never) -> 
             stdin=file,
             stdout=result,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # each has memory of its own
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # every thread reserves memory
         )
-        status = _ended(process, path, stopped)
+        status = _wait(process, path, stopped)
         result.seek(0)
         content = result.read()
     if status:
-        said = "it takes more memory or time than it may, or its decoder crashed"
+        why = "it takes too much memory or time, or its decoder crashed"
         if status == AV_REFUSED:
-            said = content.decode()
-        raise AudioError(f"neither libsndfile nor PyAV can read {path}: {said}")
+            why = content.decode()
+        raise AudioError(f"neither libsndfile nor PyAV can read {path}: {why}")
     return content
 
 
-def _ended(process: "subprocess.Popen[bytes]", path: Path, stopped: Stopped) -> int:
-    """Wait for a process, and leave none behind; its exit status."""
+def stopped_error(path: Path) -> AudioError:
+    """Make the error of reading that was stopped."""
+    return AudioError(f"reading {path} was stopped")
+
+
+def _read(path: Path, pack_from_bytes: int, keep_channels: bool, stopped: Stopped) -> bytes:
+    n_bytes = path.stat().st_size
+    with path.open("rb") as file:
+        try:
+            # By descriptor: libsndfile must judge the content, not the name, as the server does.
+            with soundfile.SoundFile(file.fileno(), closefd=False) as sound:
+                if n_bytes >= pack_from_bytes and _packs_without_loss(sound):
+                    return _pack(path, sound, stopped)
+        except soundfile.LibsndfileError as error:
+            return through_av(
+                path, _reason(error), "channels" if keep_channels else "mono", stopped
+            )
+        _refuse_too_large(path, n_bytes)
+        file.seek(0)
+        return file.read()
+
+
+def _header_length_s(path: Path, descriptor: int) -> float:
+    try:
+        with soundfile.SoundFile(descriptor, closefd=False) as sound:
+            if not _packs_without_loss(sound):
+                _refuse_too_large(path, path.stat().st_size)
+            return float(sound.frames / sound.samplerate)
+    except soundfile.LibsndfileError as error:
+        return float(json.loads(through_av(path, _reason(error), "probe"))["length_s"] or 0)
+
+
+def _reason(error: soundfile.LibsndfileError) -> str:
+    return str(error.error_string).rstrip(".")
+
+
+def _refuse_too_large(path: Path, n_bytes: int) -> None:
+    if n_bytes > MAX_UPLOAD_BYTES:
+        raise AudioError(
+            f"{path} would send {n_bytes} bytes, expected at most {MAX_UPLOAD_BYTES}: split it"
+        )
+
+
+def _packs_without_loss(sound: soundfile.SoundFile) -> bool:
+    """Whether FLAC can hold every sample of it; FLAC itself is not packed again."""
+    return (
+        sound.format != "FLAC"
+        and sound.subtype in _LOSSLESS_AS_FLAC
+        and sound.channels <= FLAC_MAX_CHANNELS
+        and sound.samplerate <= _FLAC_MAX_RATE_HZ
+    )
+
+
+def _pack(path: Path, sound: soundfile.SoundFile, stopped: Stopped) -> bytes:
+    """Encode all of `sound` as FLAC of the same rate, channels and bits."""
+    subtype = _LOSSLESS_AS_FLAC[sound.subtype]
+    packed = io.BytesIO()
+    with soundfile.SoundFile(
+        packed, "w", sound.samplerate, sound.channels, subtype, format="FLAC"
+    ) as flac:
+        for block in sound.blocks(blocksize=_BLOCK_SAMPLES, dtype="int32", always_2d=True):
+            if stopped():
+                raise stopped_error(path)
+            flac.write(block)
+    return packed.getvalue()
+
+
+def _wait(process: "subprocess.Popen[bytes]", path: Path, stopped: Stopped) -> int:
+    """Wait for a process, which never outlives this call; returns its exit status."""
     with process:
         try:
             while not stopped():
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    return process.wait(_LOOK_UP_EVERY_S)
-            raise broken_off(path)
+                    return process.wait(_POLL_S)
+            raise stopped_error(path)
         finally:
             process.kill()
-
-
-MOST_LENGTH_S = 1e6  # beyond it a header lies: one that a pipe left does not know the length
-
-
-def audio_length_s(path: Path) -> float | None:
-    """Read the length in seconds; None where the header does not know it.
-
-    Raises
-    ------
-    AudioError
-        If the file cannot be read, is no audio, or is too large to be sent.
-    """
-    try:
-        with path.open("rb") as file:
-            return _plausible(_length_s(path, file.fileno()))
-    except OSError as error:
-        raise AudioError(f"cannot read {path}: {error.strerror or error}") from error
-
-
-def _length_s(path: Path, descriptor: int) -> float:
-    try:
-        with soundfile.SoundFile(descriptor, closefd=False) as sound:
-            if not packs_without_loss(sound):
-                refuse_too_large(path, path.stat().st_size)
-            return float(sound.frames / sound.samplerate)
-    except soundfile.LibsndfileError as error:
-        reason = str(error.error_string).rstrip(".")
-        return float(json.loads(through_av(path, reason, "probe"))["length_s"] or 0)
-
-
-def _plausible(length_s: float) -> float | None:
-    return length_s if 0 < length_s <= MOST_LENGTH_S else None

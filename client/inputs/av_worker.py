@@ -1,13 +1,13 @@
 """PyAV in a process of its own, for files that libsndfile cannot read.
 
-FFmpeg is C code that reads whatever strangers send, and a few kilobytes can decode to days of
-sound. So this process has limits of memory and time, ends where a file goes on for longer than it
-declares, and can be killed at any moment. `audio_files` runs it:
+FFmpeg is C code that reads untrusted files, and a few kilobytes can decode to days of sound. So
+this process limits its memory and time, stops where a file is longer than it declares, and can be
+killed at any moment. `audio_files` runs it:
 
     av_worker.py probe|mono|channels <FILE >RESULT
 
-RESULT, which must be a file, gets JSON (`probe`) or 16 kHz FLAC, of one channel or of all. With the
-exit status AV_REFUSED it holds the reason instead. Any other but 0: a limit or a crash ended it.
+RESULT, which must be a file, gets JSON (`probe`) or 16 kHz FLAC, of one channel or of all. With
+exit status AV_REFUSED it holds the reason instead; any other status but 0 is a limit or a crash.
 """
 
 import json
@@ -30,23 +30,23 @@ from inputs.audio_files import (
     SERVICE_RATE_HZ,
 )
 
-# FFmpeg's names of formats whose files stand alone. It knows others, such as lists to play, that
-# name further files or addresses to read: what a stranger sent must not do that.
+# FFmpeg's names of self-contained formats. Others, such as playlists, name further files or
+# addresses to read, which an untrusted file must not do.
 FORMATS = (
     "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,eac3,flac,flv,matroska,mov,mp3,mpeg,mpegts,ogg,"
     "tta,w64,wav,wv"
 )
-# Others tell no length, or FFmpeg guesses it from the bit rate.
+# Other formats declare no length, or FFmpeg guesses it from the bit rate.
 _FORMATS_THAT_DECLARE = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
-_MARGIN, _MARGIN_S = 0.1, 10.0  # that a file may go on for after the length that it declares
-_READ_AGAIN = 2  # times the file's size; more in its packets: they share their bytes
+_MARGIN, _MARGIN_S = 0.1, 10.0  # a file may be longer than it declares by this
+_MAX_PACKET_RATIO = 2  # of all packets to the file; beyond it they reuse the same bytes
 _MEMORY_BYTES = 2**30
 _OPENING_CPU_S = 20
-_LEAST_SPEED = 20  # seconds of sound in a second of processor time; usual are 500
+_MIN_SPEED = 20  # seconds of sound per second of processor time; 500 is usual
 
 
 def main(task: str) -> int:
-    """Do a task; returns the exit status."""
+    """Run a task and return the exit status."""
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_DATA, _MEMORY_BYTES)
     _limit(resource.RLIMIT_CPU, _OPENING_CPU_S)
@@ -79,7 +79,7 @@ def _probe(container: Any) -> dict[str, Any]:  # noqa: ANN401
 
 
 def _length_s(container: Any) -> float | None:  # noqa: ANN401
-    """Read the length in seconds that the file tells; None where it does not."""
+    """Read the length in seconds from the header; None if it has none."""
     stream = container.streams.audio[0]
     if stream.duration is not None:
         return float(stream.duration * stream.time_base)
@@ -94,8 +94,8 @@ def _decode(container: Any, keep_channels: bool) -> None:  # noqa: ANN401
         layout, n_channels = stream.layout, stream.layout.nb_channels
     if n_channels > FLAC_MAX_CHANNELS:
         raise ValueError(f"it has {n_channels} channels, expected at most {FLAC_MAX_CHANNELS}")
-    most_s = _most_s(container)
-    _limit(resource.RLIMIT_CPU, _OPENING_CPU_S + round(most_s / _LEAST_SPEED))
+    max_s = _max_s(container)
+    _limit(resource.RLIMIT_CPU, _OPENING_CPU_S + round(max_s / _MIN_SPEED))
     resampler = av.AudioResampler(format="s16", layout=layout, rate=SERVICE_RATE_HZ)
     result, n_samples = sys.stdout.fileno(), 0
     with soundfile.SoundFile(
@@ -104,16 +104,16 @@ def _decode(container: Any, keep_channels: bool) -> None:  # noqa: ANN401
         for block in _resampled(resampler, container, stream):
             flac.write(block.reshape(-1, n_channels))
             n_samples += block.size // n_channels
-            if n_samples > most_s * SERVICE_RATE_HZ:
-                raise ValueError(f"it goes on after {most_s:.0f} s, longer than it may or declares")
+            if n_samples > max_s * SERVICE_RATE_HZ:
+                raise ValueError(f"it goes on after {max_s:.0f} s, longer than allowed or declared")
             if os.fstat(result).st_size > MAX_UPLOAD_BYTES:
                 raise ValueError(f"as FLAC it has more than {MAX_UPLOAD_BYTES} bytes: split it")
     if not n_samples:
-        raise ValueError("nothing of its sound can be decoded")
+        raise ValueError("none of its sound can be decoded")
 
 
-def _most_s(container: Any) -> float:  # noqa: ANN401
-    """Say how long the sound may be."""
+def _max_s(container: Any) -> float:  # noqa: ANN401
+    """Return how long the sound may be."""
     declared_s = _length_s(container) if container.format.name in _FORMATS_THAT_DECLARE else None
     if not declared_s or declared_s < 0:
         return MAX_AUDIO_S
@@ -121,15 +121,13 @@ def _most_s(container: Any) -> float:  # noqa: ANN401
 
 
 def _resampled(resampler: Any, container: Any, stream: Any) -> Iterator[NDArray[np.int16]]:  # noqa: ANN401
-    """Yield the samples of an audio stream, int16, the channels of each one after another."""
-    most_bytes = _READ_AGAIN * os.fstat(sys.stdin.fileno()).st_size
+    """Yield the samples of an audio stream, int16, channels interleaved."""
+    max_bytes = _MAX_PACKET_RATIO * os.fstat(sys.stdin.fileno()).st_size
     n_bytes = 0
     for packet in container.demux(stream):
         n_bytes += packet.size
-        if n_bytes > most_bytes:
-            raise ValueError(
-                "its sound takes more bytes than it has: the same ones again and again"
-            )
+        if n_bytes > max_bytes:
+            raise ValueError("its packets hold more bytes than the file: they reuse the same ones")
         for frame in packet.decode():
             for resampled in resampler.resample(frame):
                 yield resampled.to_ndarray()

@@ -1,19 +1,8 @@
-"""Which recordings to send: one audio file, or a Kaldi list of them (`wav.scp`).
+"""Which recordings to send: the names given to --audio_file, or a Kaldi list of them (`wav.scp`).
 
-A list is good as a whole or refused as a whole: a wrong line is a slip that is cheap to mend, and
-better found before an hour of work than after it. All problems are told at once, each with its
-line number. A missing audio file is no problem of the list: that recording alone fails, later.
-
-
-Which recordings --audio_file names: files, folders, patterns, and standard input.
-
-A folder gives the audio files that lie directly in it, told by their endings; a pattern gives every
-file that it matches, whatever its ending, and `**` in it goes through all folders below. Both leave
-out names that start with a dot. A name that is there is taken as it is, even if it looks like a
-pattern; a file that is not there is no problem of the list: that recording alone fails, later.
-
-
-Standard input, read whole into a file: it may have to be packed, and to be sent again.
+A list or a set of names is accepted as a whole or refused as a whole, with all problems at once: a
+mistake in it is cheap to correct, and better found before an hour of work than after it. A missing
+audio file is not such a mistake: only that recording fails, later.
 """
 
 import contextlib
@@ -28,13 +17,21 @@ from pathlib import Path
 from console.text import EXPECTED_IN_IDS, NOT_IN_IDS
 from inputs import audio_files
 
-# The service takes ids of at most 255 bytes. Here they are file names too, behind "rttm_", and a
-# file name has at most 255 bytes itself.
+# The service accepts ids of up to 255 bytes. Here they are part of file names, after "rttm_", and
+# file names have at most 255 bytes.
 MAX_ID_BYTES = 255 - len("rttm_")
+STANDARD_INPUT = "-"
+STANDARD_INPUT_ID = "stdin"
+_READ_BY_LIBSNDFILE = (
+    ".wav .wave .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .snd .caf .w64 .rf64 .sph"
+)
+_READ_BY_PYAV = ".m4a .mp4 .m4v .mov .mkv .webm .aac .wma .3gp .amr"
+AUDIO_ENDINGS = frozenset([*_READ_BY_LIBSNDFILE.split(), *_READ_BY_PYAV.split()])
+_BLOCK_BYTES = 1 << 20
 
 
 class ListError(ValueError):
-    """The list or an id cannot be used; `problems` holds one sentence for each reason."""
+    """A list, a name or an id cannot be used; `problems` holds one sentence for each reason."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
@@ -43,7 +40,7 @@ class ListError(ValueError):
 
 @dataclass(frozen=True)
 class Recording:
-    """One audio file and the id it is diarized under; `line` is its line in wav.scp (from 1)."""
+    """One audio file and its recording id; `line` is its line in wav.scp (from 1)."""
 
     recording_id: str
     path: Path
@@ -56,15 +53,15 @@ class Recording:
 
     @property
     def file_problem(self) -> str | None:
-        """Why the audio cannot be read, as far as its name shows; None if it is a file."""
+        """Why the file cannot be opened, without opening it; None if it is there."""
         try:
-            return None if self.path.is_file() else f"{self.path} is no file"
-        except OSError as error:  # such as a name that is too long, or a closed folder above it
+            return None if self.path.is_file() else f"file not found: {self.path}"
+        except OSError as error:  # such as a name that is too long, or a folder without permission
             return f"cannot read {self.path}: {error.strerror}"
 
 
 def id_problem(recording_id: str) -> str | None:
-    """Say what keeps `recording_id` from being a recording id and a file name, or None."""
+    """Return why `recording_id` cannot be an id and part of a file name, or None."""
     found = NOT_IN_IDS.search(recording_id)
     if found:
         return f"recording id {recording_id!r} holds {found.group()!r}, expected {EXPECTED_IN_IDS}"
@@ -80,7 +77,7 @@ def id_problem(recording_id: str) -> str | None:
 
 
 def single_recording(path: str, data_dir: str | None = None) -> Recording:
-    """Make the recording of --audio_file; its id is the file's stem, forbidden stretches as `_`.
+    """Make the recording of one audio file; its id is the file's stem, forbidden characters as `_`.
 
     Raises
     ------
@@ -95,12 +92,12 @@ def single_recording(path: str, data_dir: str | None = None) -> Recording:
 
 
 def read_wav_scp(path: Path, data_dir: str | None = None) -> list[Recording]:
-    """Read a wav.scp file; relative audio paths start at `data_dir`, else where we are.
+    """Read a wav.scp file; relative audio paths start at `data_dir` or the current directory.
 
     Raises
     ------
     ListError
-        If the file cannot be read, holds no recording, or has wrong lines (all are named).
+        If the file cannot be read, holds no recording, or has wrong lines; all of them are named.
     """
     try:
         content = path.read_bytes()
@@ -119,13 +116,13 @@ def read_wav_scp(path: Path, data_dir: str | None = None) -> list[Recording]:
 
 
 def parse_wav_scp(content: bytes, data_dir: str | None = None) -> tuple[list[Recording], list[str]]:
-    """Split the content of a wav.scp into its recordings and its problems.
+    """Parse the content of a wav.scp.
 
     Returns
     -------
-    recordings : list[Recording]
+    recordings
         In the order of the list.
-    problems : list[str]
+    problems
         One sentence for each wrong line, with its number.
     """
     recordings: dict[str, Recording] = {}
@@ -141,12 +138,82 @@ def parse_wav_scp(content: bytes, data_dir: str | None = None) -> tuple[list[Rec
         name = recording.recording_id
         earlier = recordings.setdefault(name, recording)
         if earlier is not recording:
-            problems.append(f"line {number}: recording id {name!r} stands in line {earlier.line}")
+            problems.append(f"line {number}: recording id {name!r} is also in line {earlier.line}")
     return list(recordings.values()), problems
 
 
+def find_recordings(
+    names: Sequence[str],
+    data_dir: str | None,
+    recording_id: str | None,
+    read_standard_input: Callable[[], Path],
+) -> list[Recording]:
+    """Find the recordings of --audio_file, by name and, for each name, by path.
+
+    A folder gives the audio files directly in it, judged by their endings. A pattern gives every
+    file that it matches, whatever its ending; `**` matches folders at any depth. Names that start
+    with a dot are left out. An existing file is taken even if its name looks like a pattern.
+
+    Parameters
+    ----------
+    names
+        A file that is named twice is one recording.
+    data_dir
+        Where relative names start; the current directory if None.
+    recording_id
+        The id, if there is one recording.
+    read_standard_input
+        Copies standard input to a file; only called for the name `-`.
+
+    Raises
+    ------
+    ListError
+        If a folder or pattern gives no file, an id cannot be used, or two files have one id.
+    """
+    found = {name: _expand(name, data_dir) for name in names}
+    problems = [_nothing_found(name, data_dir) for name, files in found.items() if not files]
+    paths = dict.fromkeys(path for files in found.values() for path in files)
+    if recording_id and len(paths) > 1:
+        problems.append(
+            f"--recording_id {recording_id} is the id of one recording, got {len(paths)} files"
+        )
+    if problems:
+        raise ListError(problems)
+    recordings = []
+    for path in paths:
+        if path == STANDARD_INPUT:
+            recording = Recording(STANDARD_INPUT_ID, read_standard_input())
+        else:
+            recording = single_recording(path, data_dir)
+        recordings.append(Recording(recording_id or recording.recording_id, recording.path))
+    return _refuse_shared_ids(recordings)
+
+
+def spool_standard_input(until_the_end: contextlib.ExitStack) -> Path:
+    """Copy standard input to a file, which is removed when `until_the_end` closes.
+
+    A file, because it may have to be packed, and to be sent again.
+
+    Raises
+    ------
+    ListError
+        If it is a terminal, is empty, is too large to be sent, or cannot be stored.
+    """
+    if sys.stdin is None or sys.stdin.isatty():
+        raise ListError(["standard input is a terminal, expected an audio file piped into it"])
+    try:
+        folder = until_the_end.enter_context(tempfile.TemporaryDirectory(prefix="diarization-"))
+        path = Path(folder, "standard-input")
+        n_bytes = _copy_standard_input(path)
+    except OSError as error:
+        raise ListError([f"cannot store standard input: {error.strerror}"]) from error
+    if not n_bytes:
+        raise ListError(["standard input is empty, expected an audio file: did its writer fail?"])
+    return path
+
+
 def _parse_line(raw_line: bytes, number: int, data_dir: str | None) -> Recording | None:
-    """Read one line; None for blank lines and `#` comments."""
+    """Parse one line; None for blank lines and `#` comments."""
     try:
         line = raw_line.decode().strip()
     except UnicodeDecodeError as error:
@@ -173,73 +240,27 @@ def _path_problem(line: str, rest: list[str]) -> str | None:
 
 
 def _located(path: str, data_dir: str | None) -> Path:
-    # Path's own rule: an absolute path on the right wins.
-    return Path(data_dir or "") / path
+    return Path(data_dir or "") / path  # which is `path` if that is absolute
 
 
-STANDARD_INPUT = "-"
-STANDARD_INPUT_ID = "stdin"
-_READ_BY_LIBSNDFILE = (
-    ".wav .wave .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .snd .caf .w64 .rf64 .sph"
-)
-_READ_BY_PYAV = ".m4a .mp4 .m4v .mov .mkv .webm .aac .wma .3gp .amr"
-AUDIO_ENDINGS = frozenset([*_READ_BY_LIBSNDFILE.split(), *_READ_BY_PYAV.split()])
-
-
-def named_recordings(
-    names: Sequence[str],
-    data_dir: str | None,
-    recording_id: str | None,
-    standard_input: Callable[[], Path],
-) -> list[Recording]:
-    """Find the recordings, in the order of the names, those of one name in the order of paths.
-
-    Parameters
-    ----------
-    names : Sequence[str]
-        What --audio_file was given. A file that is named twice is one recording.
-    data_dir : str | None
-        Where relative names start, else where we are.
-    recording_id : str | None
-        The id, where there is one recording.
-    standard_input : Callable[[], Path]
-        Reads standard input into a file; called only where a name is `-`.
-
-    Raises
-    ------
-    ListError
-        If a folder or pattern gives no file, an id cannot be used, or two files have one id.
-    """
-    found = {name: _expanded(name, data_dir) for name in names}
-    problems = [_nothing_in(name, data_dir) for name, files in found.items() if not files]
-    paths = dict.fromkeys(path for files in found.values() for path in files)
-    if recording_id and len(paths) > 1:
-        problems.append(
-            f"--recording_id {recording_id} is the id of one recording, got {len(paths)} files"
-        )
-    if problems:
-        raise ListError(problems)
-    return _distinct(_made(path, data_dir, recording_id, standard_input) for path in paths)
-
-
-def _expanded(name: str, data_dir: str | None) -> list[str]:
-    """The paths that a name stands for, relative to `data_dir` as the name is."""
-    place = Path(data_dir or "") / name
+def _expand(name: str, data_dir: str | None) -> list[str]:
+    """Return the paths of a name, relative to `data_dir` as the name is."""
+    place = _located(name, data_dir)
     try:
         if name == STANDARD_INPUT or place.is_file():
             return [name]
         if place.is_dir():
             return [str(Path(name) / file) for file in _audio_files(place)]
-    except OSError:  # it may not even be looked at: as a file that is not there
+    except OSError:  # without permission to look: handled like a missing file
         return [name]
     if not glob.has_magic(name):
         return [name]
     matches = glob.glob(name, root_dir=data_dir, recursive=True)  # noqa: PTH207 - names as typed
-    return sorted(match for match in matches if (Path(data_dir or "") / match).is_file())
+    return sorted(match for match in matches if _located(match, data_dir).is_file())
 
 
-def _nothing_in(name: str, data_dir: str | None) -> str:
-    folder = Path(data_dir or "") / name
+def _nothing_found(name: str, data_dir: str | None) -> str:
+    folder = _located(name, data_dir)
     if not folder.is_dir():
         return f"no file matches the pattern {name!r}, expected at least one"
     return (
@@ -260,17 +281,8 @@ def _is_audio(path: Path) -> bool:
     return visible and path.suffix.lower() in AUDIO_ENDINGS and path.is_file()
 
 
-def _made(
-    path: str, data_dir: str | None, recording_id: str | None, standard_input: Callable[[], Path]
-) -> Recording:
-    if path == STANDARD_INPUT:
-        return Recording(recording_id or STANDARD_INPUT_ID, standard_input())
-    recording = single_recording(path, data_dir)
-    return Recording(recording_id, recording.path) if recording_id else recording
-
-
-def _distinct(recordings: Iterable[Recording]) -> list[Recording]:
-    """Refuse ids that two files have; the same file under two names is one recording."""
+def _refuse_shared_ids(recordings: Iterable[Recording]) -> list[Recording]:
+    """Refuse two files with one id; the same file under two names is one recording."""
     by_id: dict[str, Recording] = {}
     problems = []
     for recording in recordings:
@@ -285,41 +297,17 @@ def _distinct(recordings: Iterable[Recording]) -> list[Recording]:
     return list(by_id.values())
 
 
-_BLOCK_BYTES = 1 << 20
-
-
-def spooled(until_the_end: contextlib.ExitStack) -> Path:
-    """Read standard input into a file that is removed when `until_the_end` closes.
-
-    Raises
-    ------
-    ListError
-        If it is a terminal, is empty, is larger than what can be sent, or finds no room.
-    """
-    if sys.stdin is None or sys.stdin.isatty():
-        raise ListError(["standard input is a terminal, expected an audio file piped into it"])
-    try:
-        folder = until_the_end.enter_context(tempfile.TemporaryDirectory(prefix="diarization-"))
-        path = Path(folder, "standard-input")
-        n_bytes = _copied(path)
-    except OSError as error:
-        raise ListError([f"cannot keep standard input: {error.strerror}"]) from error
-    if not n_bytes:
-        raise ListError(["standard input is empty, expected an audio file: did its writer fail?"])
-    return path
-
-
-def _copied(path: Path) -> int:
+def _copy_standard_input(path: Path) -> int:
     n_bytes = 0
     with path.open("wb") as file:
         while block := sys.stdin.buffer.read(_BLOCK_BYTES):
             n_bytes += len(block)
-            _refuse_too_large(n_bytes)
+            if n_bytes > audio_files.MAX_UPLOAD_BYTES:
+                raise ListError(
+                    [
+                        f"standard input holds more than the {audio_files.MAX_UPLOAD_BYTES} bytes "
+                        "that can be sent"
+                    ]
+                )
             file.write(block)
     return n_bytes
-
-
-def _refuse_too_large(n_bytes: int) -> None:
-    most_bytes = audio_files.MAX_UPLOAD_BYTES
-    if n_bytes > most_bytes:
-        raise ListError([f"standard input holds more than the {most_bytes} bytes that can be sent"])

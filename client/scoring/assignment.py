@@ -1,4 +1,4 @@
-"""The best way to pair speakers with names, one to one."""
+"""The best one-to-one pairs of speakers and names."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,8 @@ def best_pairs(gains: NDArray[np.float64 | np.int64]) -> list[tuple[int, int]]:
 
     Only pairs with a gain above zero are made, so rows and columns may stay alone. Exact, by
     shortest augmenting paths with potentials (Jonker and Volgenant 1987), in O(rows^2 columns).
-    Scipy has it too, but the client does without.
+    Scipy's `linear_sum_assignment` does the same, but it would be the largest package of a client
+    that needs scipy for nothing else.
 
     Parameters
     ----------
@@ -24,7 +25,7 @@ def best_pairs(gains: NDArray[np.float64 | np.int64]) -> list[tuple[int, int]]:
         By row.
     """
     n_rows, n_columns = gains.shape
-    # As many columns more in which a row stays alone, at no gain.
+    # One more column per row, in which the row stays alone, without gain.
     costs = np.zeros((n_rows, n_columns + n_rows))
     costs[:, :n_columns] = -np.maximum(gains, 0.0)
     row_of = np.full(costs.shape[1], -1)

@@ -1,11 +1,8 @@
-"""Finding and running NIST's md-eval.pl, and reading its report.
+"""Score results against reference RTTM with NIST's md-eval.pl.
 
-Scoring a run's answers against reference RTTM.
-
-md-eval walks over the recordings of the reference. So a recording that is missing from the answers
-counts as missed altogether, and one without reference is not seen. False alarms before the first
-and after the last reference turn are not counted, as in every md-eval score made without a UEM
-file.
+md-eval goes through the recordings of the reference. So a recording without a result counts as
+missed completely, and one without reference is ignored. False alarms before the first and after the
+last reference turn are not counted, as in every md-eval score without a UEM file.
 """
 
 import os
@@ -46,12 +43,12 @@ class Score:
 
 
 def find_md_eval(given: str | None) -> Path:
-    """Find md-eval.pl: `given`, else $MD_EVAL, else the project's own, else PATH's, else Debian's.
+    """Find md-eval.pl: `given`, $MD_EVAL, in this project, on PATH, or where Debian has it.
 
     Raises
     ------
     ScoringError
-        If it is not there, or perl is not.
+        If it is missing, or perl is.
     """
     if shutil.which("perl") is None:
         raise ScoringError("scoring needs perl, which is not on PATH: install it")
@@ -76,10 +73,10 @@ def run_md_eval(md_eval: Path, reference: Path, hypothesis: Path, collar_s: floa
 
     Parameters
     ----------
-    md_eval, reference, hypothesis : Path
-        The scorer and the two RTTM files, each of any number of recordings.
-    collar_s : float
-        Seconds around each reference turn's ends that are not scored.
+    md_eval, reference, hypothesis
+        The scorer and two RTTM files of any number of recordings.
+    collar_s
+        Seconds around each boundary of the reference that are not scored.
 
     Raises
     ------
@@ -104,7 +101,7 @@ def run_md_eval(md_eval: Path, reference: Path, hypothesis: Path, collar_s: floa
 
 
 def parse_report(report: str, collar_s: float) -> Score:
-    """Read the summary over all recordings in what md-eval printed for `collar_s`.
+    """Parse the summary over all recordings in md-eval's report.
 
     Raises
     ------
@@ -139,13 +136,13 @@ def read_reference(path: Path) -> dict[str, list[str]]:
 
     Parameters
     ----------
-    path : Path
+    path
         One RTTM file, or a folder of `*.rttm`.
 
     Raises
     ------
     ScoringError
-        If nothing can be read there, a line is no RTTM, or two files speak of one recording.
+        If a file cannot be read, a line is not RTTM, or two files have lines of one recording.
     """
     try:
         lines = read_rttm(path, "reference")
@@ -159,9 +156,9 @@ class Scorer:
 
     Parameters
     ----------
-    md_eval : Path
-        Where md-eval.pl is.
-    reference : Mapping[str, list[str]]
+    md_eval
+        Path of md-eval.pl.
+    reference
         RTTM lines of each recording, from `read_reference`.
     """
 
@@ -170,15 +167,15 @@ class Scorer:
         self._reference = reference
 
     def with_reference(self, recording_ids: Iterable[str]) -> list[str]:
-        """Pick the recordings that can be scored, in the order given."""
+        """Return the recordings that can be scored, in the order given."""
         return [name for name in recording_ids if name in self._reference]
 
     def lines_of(self, recording_id: str) -> list[str] | None:
-        """RTTM lines of a recording's reference, or None where it has none."""
+        """Return the RTTM lines of a recording's reference, or None."""
         return self._reference.get(recording_id)
 
     def without_reference(self, recording_ids: Iterable[str]) -> list[str]:
-        """Pick the recordings that cannot be scored, in the order given."""
+        """Return the recordings that cannot be scored, in the order given."""
         return [name for name in recording_ids if name not in self._reference]
 
     def scores(self, rttms: Mapping[str, bytes]) -> list[Score]:
@@ -186,8 +183,8 @@ class Scorer:
 
         Parameters
         ----------
-        rttms : Mapping[str, bytes]
-            RTTM of each recording by id; an empty one counts as all missed.
+        rttms
+            RTTM of each recording by id; an empty one counts as missed completely.
 
         Raises
         ------
@@ -210,9 +207,9 @@ class Scorer:
             ]
 
     def _on_its_channel(self, recording_id: str, rttm: bytes) -> list[str]:
-        """Put an answer on the one channel of its reference: md-eval compares no others.
+        """Put an answer on the channel of its reference, since md-eval compares only equal ones.
 
-        A reference of several channels leaves the answer as it is.
+        With a reference of several channels the answer stays as it is.
         """
         turns = [
             line.split() for line in rttm.decode(errors="replace").splitlines() if line.strip()

@@ -1,6 +1,6 @@
-"""What opens a guarded server: headers with keys, and the certificates of an encrypted connection.
+"""Access to a protected server: headers with keys, and certificates of an encrypted connection.
 
-Values of headers are secrets: they are in no message, no log and no `repr`.
+Values of headers are secrets: they never appear in messages, logs or `repr`.
 """
 
 import argparse
@@ -27,10 +27,9 @@ class Tls:
 
     Parameters
     ----------
-    ca : Path | None
-        Authorities that may have signed the server's certificate; by default the public ones that
-        gRPC brings.
-    cert, key : Path | None
+    ca
+        Authorities that may have signed the server's certificate; by default gRPC's public ones.
+    cert, key
         The client's own certificate and its key, both or neither.
     """
 
@@ -41,17 +40,17 @@ class Tls:
 
 @dataclass(frozen=True)
 class Access:
-    """Headers that go with every call, and how the connection is encrypted (None: not at all)."""
+    """Headers of every call, and the encryption of the connection (None: not encrypted)."""
 
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     tls: Tls | None = None
 
 
-OPEN = Access()  # of a server that is not guarded
+OPEN = Access()  # of a server without protection
 
 
 def access(options: argparse.Namespace) -> Access:
-    """Put together what the command line tells about access.
+    """Collect the access options of a command line.
 
     Raises
     ------
@@ -61,8 +60,8 @@ def access(options: argparse.Namespace) -> Access:
     return Access(_joined(options.header), _tls(options))
 
 
-def headers(text: str) -> list[Header]:
-    """Read the value of one --header: `name: value`, or `@FILE` with one of these per line.
+def parse_headers(text: str) -> list[Header]:
+    """Parse the value of one --header: `name: value`, or `@FILE` with one of these per line.
 
     Raises
     ------
@@ -83,8 +82,8 @@ def _headers_in(file: Path) -> list[Header]:
     except OSError as error:
         raise AccessError(f"cannot read {file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        # Its text holds bytes of the file, so it is not kept as a cause.
-        raise AccessError(f"{file}: byte {error.start + 1} is no ASCII") from None
+        # Not chained: its text holds bytes of the file.
+        raise AccessError(f"{file}: byte {error.start + 1} is not ASCII") from None
     found = []
     for number, line in enumerate(lines, start=1):
         if line.strip() and not line.startswith("#"):
@@ -128,7 +127,7 @@ def _tls(options: argparse.Namespace) -> Tls | None:
 
 
 def _refuse_unusable(tls: Tls) -> None:
-    """Try the files before gRPC does: it would only say that it has no connection."""
+    """Check the files before gRPC does, whose only message is that there is no connection."""
     for path in filter(None, (tls.ca, tls.cert, tls.key)):
         _refuse_unreadable(path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

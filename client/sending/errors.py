@@ -1,7 +1,7 @@
-"""What the errors of gRPC and of Triton mean: for the user a sentence, for us whether to try again.
+"""The errors of gRPC and of Triton: as a sentence for the user, and whether to retry.
 
-The texts are those that Triton 2.51 to 2.60 and gRPC were seen to give. Where another version words
-one differently, it is told as it came, and only UNAVAILABLE is tried again.
+The texts are those of Triton 2.51 to 2.60 and gRPC. Errors of other versions with other texts are
+shown as they are, and only UNAVAILABLE is retried.
 """
 
 import re
@@ -16,33 +16,33 @@ _INVALID = "StatusCode.INVALID_ARGUMENT"
 _BROKEN = ("StatusCode.INTERNAL", "StatusCode.UNKNOWN")
 _FORBIDDEN = ("StatusCode.UNAUTHENTICATED", "StatusCode.PERMISSION_DENIED")
 _RESTRICTED = re.compile(r"protocol is restricted, expecting header '([^']*)'")
-# A model's process that died, and a connection that a proxy or a dying server cut.
-_PASSING = re.compile(r"Stub process .*is not healthy|RST_STREAM|Stream removed|Socket closed")
-# A server that stops, or loads a model anew. Before anything was sent the model was there.
+# The model's process died, or a proxy or a stopping server cut the connection.
+_TRANSIENT = re.compile(r"Stub process .*is not healthy|RST_STREAM|Stream removed|Socket closed")
+# The server stops or reloads the model, which was ready before anything was sent.
 _MODEL_AWAY = "Request for unknown model"
 _NO_CONNECTION = "failed to connect to all addresses"
 
 
-def may_pass(error: InferenceServerException) -> bool:
-    """Whether a recording may be answered later: the server is away, starting, stopping or full.
+def is_transient(error: InferenceServerException) -> bool:
+    """Whether a recording may succeed later: the server is away, starting, stopping or full.
 
-    Not for the question whether the model is ready, with which a run begins.
+    Not for the readiness check at the start of a run.
     """
     if _refusal(error):
         return False
     text = one_line(error)
     if error.status() in _BROKEN:
-        return _PASSING.search(text) is not None
+        return _TRANSIENT.search(text) is not None
     return error.status() == _UNAVAILABLE or _MODEL_AWAY in text
 
 
 def is_refused(error: InferenceServerException) -> bool:
-    """Whether the request itself is at fault: its audio or a parameter."""
+    """Whether the request itself is wrong: its audio or a parameter."""
     return bool(error.status() == _INVALID)
 
 
 def reason(error: InferenceServerException, timeout_s: float) -> str:
-    """Say why one recording got no answer."""
+    """Return why a recording got no answer."""
     if error.status() == _TOO_LATE:
         return f"no answer within {timeout_s:g} s (--timeout)"
     text = one_line(error)
@@ -54,7 +54,7 @@ def reason(error: InferenceServerException, timeout_s: float) -> str:
 
 
 def no_service(error: InferenceServerException, url: str, tls: Tls | None) -> str:
-    """Say why the server at `url` cannot even be asked whether it is ready."""
+    """Return why the readiness check of the server at `url` failed."""
     refusal = _refusal(error)
     if refusal:
         return f"{url}: {refusal}"
@@ -63,12 +63,12 @@ def no_service(error: InferenceServerException, url: str, tls: Tls | None) -> st
 
 
 def one_line(error: InferenceServerException) -> str:
-    """Return the error's text without line breaks and full stop: more may follow it."""
+    """Return the error's text as one line without full stop, so that more can follow it."""
     return " ".join(str(error.message()).split()).rstrip(".")
 
 
 def _refusal(error: InferenceServerException) -> str | None:
-    """Say that the server wants a key, where that is what the error means."""
+    """Return that the server expects a key, if the error means that."""
     text = one_line(error)
     restricted = _RESTRICTED.search(text)
     if restricted:
@@ -82,7 +82,7 @@ def _refusal(error: InferenceServerException) -> str | None:
 
 
 def _cause(text: str) -> str:
-    # gRPC tells a chain of causes, and the last link is the one to know.
+    # gRPC reports a chain of causes; the last one is the useful one.
     return text.removesuffix(": OK").rsplit(": ", 1)[-1].rstrip("].")
 
 
@@ -94,11 +94,11 @@ def _remedy(text: str, tls: Tls | None) -> str:
     if "WRONG_VERSION_NUMBER" in text:
         return "it does not seem to speak TLS: leave --ssl and its files out"
     if "Socket closed" in text:
-        return f"it hung up: {_remedy_of_hanging_up(tls)}"
+        return f"it closed the connection: {_remedy_of_closing(tls)}"
     return "expected host:port of its gRPC port, 8001 by default, in --url"
 
 
-def _remedy_of_hanging_up(tls: Tls | None) -> str:
+def _remedy_of_closing(tls: Tls | None) -> str:
     if tls is None:
         return "if it speaks TLS, it expects --ssl"
     if tls.cert is None:

@@ -1,4 +1,4 @@
-"""What comes of one recording: an answer of the service, or a failure with its reason."""
+"""The outcome of one recording: an answer of the service, or a failure with its reason."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,20 +19,20 @@ class Answer:
 
     Parameters
     ----------
-    recording : Recording
+    recording
         What was sent.
-    rttm : bytes
-        RTTM lines, each ended by a line feed; none where there is no speech.
-    info : Mapping[str, Any]
-        What the service told about its work; any key may be missing.
-    elapsed_s : float
+    rttm
+        RTTM lines, each with a line feed; empty if there is no speech.
+    info
+        The service's report on its work (INFO); any key may be missing.
+    elapsed_s
         Seconds from sending to the answer's arrival.
-    confidences : Sequence[float] | None
-        Of every turn, 0 to 1, where they were asked for.
-    labels : Sequence[int] | None
-        Of every turn, its speaker's row in `embeddings`, where they were asked for.
-    embeddings : NDArray[np.float32] | None
-        shape=(n_speakers, dim), where they were asked for.
+    confidences
+        One per turn, 0 to 1, if requested.
+    labels
+        One per turn, its speaker's row in `embeddings`, if requested.
+    embeddings
+        shape=(n_speakers, dim), if requested.
     """
 
     recording: Recording
@@ -45,20 +45,20 @@ class Answer:
 
     @property
     def audio_s(self) -> float | None:
-        """Length of the audio in seconds, where the service told it."""
+        """Length of the audio in seconds, if the service reported it."""
         length_s = self.info.get("audio_s")
         return float(length_s) if isinstance(length_s, int | float) else None
 
     @property
     def n_separate(self) -> int | None:
-        """Number of channels, where the service diarized each on its own; else None."""
+        """Number of channels if the service diarized each on its own; else None."""
         n_channels = self.info.get("n_channels")
-        apart = self.info.get("channels") == "separate" and isinstance(n_channels, int)
-        return n_channels if apart else None
+        separate = self.info.get("channels") == "separate" and isinstance(n_channels, int)
+        return n_channels if separate else None
 
     @property
     def doubt(self) -> Doubt | None:
-        """Whether more speakers may be present than were found, where the service told it."""
+        """Whether more speakers may be present than were found, if the service reported it."""
         share, likely = self.info.get("unlike_share"), self.info.get("more_speakers_likely")
         if isinstance(share, int | float) and isinstance(likely, bool) and 0 <= share <= 1:
             return Doubt(float(share), likely)
@@ -75,13 +75,12 @@ class Answer:
 class Failure:
     """One recording without an answer, and why, in one sentence.
 
-    `may_pass` tells that the same request may be answered later, `refused` that the service finds
-    fault with the request itself.
+    `transient` if the same request may succeed later, `refused` if the request itself is wrong.
     """
 
     recording: Recording
     reason: str
-    may_pass: bool = False
+    transient: bool = False
     refused: bool = False
 
 

@@ -1,8 +1,8 @@
-"""What --resume has to know of results that are there: of which audio, how made, what was written.
+"""What --resume needs to know of existing results: their audio, their settings, their files.
 
-Every run with an output directory notes it there, a line of JSON for each answer, before the
-answer's files are written. So files that are not what their line says were cut or changed, or are
-another program's; files without a line are an older client's or another program's.
+Every run with an output directory writes it there, one line of JSON for each answer, before the
+answer's files. Files that differ from their line were cut, changed or written by another program;
+files without a line are those of an older client or of another program.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from inputs.recordings import Recording
 from sending.outcome import Answer
 
 FILE_NAME = ".resume.jsonl"
-MOST_NAMED = 20
+MAX_NAMED = 20
 _NETWORKS = ("models", "mode", "speaker_network")  # of INFO
 _UNKNOWN: dict[str, Any] = {"audio": {}, "settings": None, "networks": None}
 
@@ -32,38 +32,38 @@ class Notes:
 
     Parameters
     ----------
-    directory : Path
+    directory
         Where results are; need not exist.
-    settings : Mapping[str, object]
-        What decides a result beside its audio and the service's networks, ready for JSON.
+    settings
+        What a result depends on, beside its audio and the service's networks; JSON values.
 
     Raises
     ------
     OutputError
-        If there are notes that cannot be read.
+        If the notes exist but cannot be read.
     """
 
     def __init__(self, directory: Path, settings: Mapping[str, object]) -> None:
         self.path = directory / FILE_NAME
         self._settings = dict(settings)
         self._notes = self._read()
-        self._heard: dict[str, dict[str, Any]] = {}  # audio of this run
+        self._audio: dict[str, dict[str, Any]] = {}  # audio of this run
         self._networks: list[Any] | None = None  # of this run's service
 
     def kept(
         self, recordings: Iterable[Recording], files_of: Callable[[str], list[Path]]
     ) -> dict[str, bytes]:
-        """Read the RTTM of the recordings whose files are there, whole and of the same making.
+        """Read the RTTM of recordings whose files are complete, unchanged and up to date.
 
-        What is there and not kept is told, by reason; so is what is kept although nothing is known
-        of its making.
+        A warning names existing results that are not kept, by reason, and those that are kept
+        without notes.
 
         Parameters
         ----------
-        recordings : Iterable[Recording]
+        recordings
             Of this run.
-        files_of : Callable[[str], list[Path]]
-            The files that a recording should have.
+        files_of
+            Returns the files that a recording should have.
 
         Returns
         -------
@@ -86,22 +86,22 @@ class Notes:
                 kept[name] = texts[RTTM_PREFIX + name]
             else:
                 faults.setdefault(fault, []).append(name)
-        self._tell(kept, faults)
+        self._warn(kept, faults)
         return kept
 
-    def _tell(self, kept: Iterable[str], faults: Mapping[str, list[str]]) -> None:
+    def _warn(self, kept: Iterable[str], faults: Mapping[str, list[str]]) -> None:
         for fault, names in faults.items():
-            log.warning("%d result(s) made again, since %s: %s", len(names), fault, _told(names))
-        if unknown := [name for name in kept if self._made(name)["settings"] is None]:
+            log.warning("%d result(s) made again, since %s: %s", len(names), fault, _shorten(names))
+        if unnoted := [name for name in kept if self._made(name)["settings"] is None]:
             log.warning(
                 "%d result(s) kept though nothing is noted of their audio and settings, as by an "
                 "older client: %s; without --resume they are made again",
-                len(unknown),
-                _told(unknown),
+                len(unnoted),
+                _shorten(unnoted),
             )
 
-    def hear(self, recording: Recording) -> None:
-        """Look at a recording's audio, before it is read to be sent.
+    def read_audio(self, recording: Recording) -> None:
+        """Take the checksum of a recording's audio, before it is read to be sent.
 
         Raises
         ------
@@ -110,7 +110,7 @@ class Notes:
         """
         try:
             stamp = _stamp(recording.path)
-            self._heard[recording.recording_id] = {
+            self._audio[recording.recording_id] = {
                 "stamp": stamp,
                 "sha256": _sha256(recording.path),
             }
@@ -118,26 +118,26 @@ class Notes:
             raise AudioError(f"cannot read {recording.path}: {error.strerror}") from error
 
     def note(self, answer: Answer, texts: Mapping[str, bytes]) -> None:
-        """Note what is about to be written: an answer of this run, or an earlier one anew.
+        """Note an answer whose files are about to be written, perhaps again.
 
         Parameters
         ----------
-        answer : Answer
-            What the service said.
-        texts : Mapping[str, bytes]
+        answer
+            Of this run, or of an earlier one with other names.
+        texts
             Content of every file, by token.
 
         Raises
         ------
         OutputError
-            If that is not possible.
+            If the notes cannot be written.
         """
         name = answer.recording.recording_id
         made = self._made(name)
-        if name in self._heard:
+        if name in self._audio:
             self._networks = [answer.info.get(key) for key in _NETWORKS]
             made = {
-                "audio": self._heard[name],
+                "audio": self._audio[name],
                 "settings": self._settings,
                 "networks": self._networks,
             }
@@ -146,26 +146,26 @@ class Notes:
         line = _line(name, self._notes[name])
         try:
             with self.path.open("ab") as file:
-                file.write(b"\n" + line)  # what an interrupted run may have cut ends here
+                file.write(b"\n" + line)  # ends a line that an interrupted run may have cut
         except OSError as error:
             raise OutputError(f"cannot write {self.path}: {error.strerror}") from error
 
     def of_other_networks(self, names: Iterable[str]) -> set[str]:
-        """Those of the results that the service would now make with other networks."""
+        """Return the results that were made with other networks than the service has now."""
         if self._networks is None:
             return set()
         noted = {name: self._made(name)["networks"] for name in names}
         return {name for name, own in noted.items() if own not in (None, self._networks)}
 
     def tidy(self) -> None:
-        """Leave one line for each result, which others may have added meanwhile."""
+        """Keep one line for each result, including those that other runs added meanwhile."""
         write_atomically(self.path, b"".join(_line(*each) for each in self._read().items()))
 
     def _made(self, name: str) -> dict[str, Any]:
         return {**_UNKNOWN, **self._notes.get(name, {})}
 
     def _read(self) -> dict[str, dict[str, Any]]:
-        """Notes by recording id; of several the last. Lines that are damaged are passed over."""
+        """Read the notes by recording id, of several the last; damaged lines are skipped."""
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
@@ -185,7 +185,7 @@ class Notes:
         return notes
 
     def _fault(self, recording: Recording, texts: Mapping[str, bytes]) -> str | None:
-        """Why a result has to be made again."""
+        """Return why a result has to be made again, or None."""
         name = recording.recording_id
         note = self._notes.get(name)
         if note is None:
@@ -203,7 +203,7 @@ class Notes:
 
 
 def _reads_back(rttm: bytes, recording_id: str) -> bool:
-    """Whether it is the whole RTTM of this recording; without turns it may have been cut."""
+    """Whether it is the complete RTTM of this recording; without turns it may have been cut."""
     try:
         turns_in_rttm(text := rttm.decode())
     except (FormatError, UnicodeDecodeError):
@@ -213,9 +213,9 @@ def _reads_back(rttm: bytes, recording_id: str) -> bool:
 
 
 def _is_of(audio: Mapping[str, Any], path: Path) -> bool:
-    """Whether the file is what was heard; one that cannot be read, or is gone, counts as such.
+    """Whether the file is the one that was sent; so is one that cannot be read any more.
 
-    As in git's index: a file that nobody has touched is not read again.
+    As in git's index, a file whose status is unchanged is not read again.
     """
     try:
         return audio.get("stamp") == _stamp(path) or audio.get("sha256") == _sha256(path)
@@ -224,7 +224,7 @@ def _is_of(audio: Mapping[str, Any], path: Path) -> bool:
 
 
 def _stamp(path: Path) -> list[int]:
-    """What changes with the content; the time of the last change (ctime) cannot be set."""
+    """Return what changes with the content; unlike mtime, ctime cannot be set."""
     status = path.stat()
     return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 
@@ -247,6 +247,6 @@ def _line(recording_id: str, note: Mapping[str, Any]) -> bytes:
     return json.dumps({"recording_id": recording_id, **note}).encode() + b"\n"
 
 
-def _told(names: list[str]) -> str:
-    rest = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+def _shorten(names: list[str]) -> str:
+    rest = len(names) - MAX_NAMED
+    return ", ".join(names[:MAX_NAMED]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,10 +1,10 @@
-"""A run that is ready to start, and how it goes: send, take, join, score."""
+"""A run: send all recordings, write their results, link their speakers, score."""
 
 import argparse
 import contextlib
 import functools
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass
 
 from console.options import request_parameters
@@ -14,24 +14,42 @@ from formats.output import OutputError, Sink, print_scores_line
 from formats.result import FormatError
 from inputs.audio_files import Stopped, encoded_bytes, needs_channels
 from inputs.recordings import Recording
-from scoring.scores import Score, Scorer, ScoringError
+from scoring.scores import Scorer, ScoringError
 from sending.access import Access
-from sending.in_flight import Retries, diarize_all, noted_interrupt
+from sending.in_flight import Retries, defer_interrupt, diarize_all
 from sending.outcome import Answer, Failure, Outcome
 from sending.resume import Notes
 from sending.service import Service
 from voices.database import FileError
 from voices.naming import Naming
 
-PrintScores = Callable[[Sequence[Score], int], None]
 
-
-@dataclass
+@dataclass(kw_only=True)
 class Run:
-    """A run that is ready to start; `rttms` collects the good answers by recording id.
+    """A run that is ready to start.
 
-    With --resume those of an earlier run are in it from the beginning. `tokens` are the formats in
-    which answers are written, standard output included; `notes` are of the output directory.
+    Parameters
+    ----------
+    recordings
+        All of them, in order.
+    tokens
+        Formats in which results are written, including those of standard output.
+    sink
+        Where results are written.
+    scorer
+        Compares them with a reference, if there is one.
+    access
+        Headers and encryption of the connection.
+    report
+        What the user sees.
+    retries
+        Which failures are sent again.
+    naming
+        Gives speakers the names of enrolled or linked voices.
+    notes
+        What --resume needs to know, in the output directory.
+    rttms
+        Results by recording id; with --resume those of an earlier run to begin with.
     """
 
     recordings: list[Recording]
@@ -41,41 +59,42 @@ class Run:
     access: Access
     report: RunReport
     retries: Retries
-    rttms: dict[str, bytes]
     naming: Naming
     notes: Notes | None
+    rttms: dict[str, bytes]
 
     @property
     def ids(self) -> list[str]:
-        """Of all recordings, in order."""
+        """Ids of all recordings, in order."""
         return [recording.recording_id for recording in self.recordings]
 
     @property
     def missing(self) -> list[Recording]:
-        """Recordings without a good answer so far, in order."""
+        """Recordings without a result so far, in order."""
         return [each for each in self.recordings if each.recording_id not in self.rttms]
 
-    @property
-    def failed_ids(self) -> list[str]:
-        """Of the recordings without a good answer so far, in order."""
-        return [recording.recording_id for recording in self.missing]
+    def connect(self, options: argparse.Namespace) -> Service:
+        """Connect to the service, to ask for what this run needs."""
+        return Service(
+            options.url,
+            options.model_name,
+            options.timeout,
+            request_parameters(options),
+            self.access,
+            [*needed_outputs(self.tokens), *self.naming.outputs],
+        )
 
-    def texts(self, answer: Answer) -> dict[str, bytes]:
-        """Write an answer in all formats; errors are marked in reports where there is a scorer."""
+    def write(self, answer: Answer) -> None:
+        """Write an answer in all formats; with a scorer, reports mark the errors."""
         name = answer.recording.recording_id
-        reference = self.scorer.lines_of(name) if self.scorer else None
-        return texts_of(answer, self.tokens, reference)
-
-    def keep(self, answer: Answer) -> None:
-        """Write an answer in all formats."""
-        texts = self.texts(answer)
+        texts = texts_of(answer, self.tokens, self.scorer.lines_of(name) if self.scorer else None)
         if self.notes:
             self.notes.note(answer, texts)
-        self.sink.put(answer.recording.recording_id, texts)
-        self.rttms[answer.recording.recording_id] = answer.rttm
+        self.sink.put(name, texts)
+        self.rttms[name] = answer.rttm
 
-    def take_back(self) -> list[Recording]:
-        """Give up answers of an earlier run that other networks gave than those of this one."""
+    def discard_outdated(self) -> list[Recording]:
+        """Discard results of an earlier run whose networks differ from the service's now."""
         names = self.notes.of_other_networks(self.rttms) if self.notes else set()
         again = [
             each
@@ -88,19 +107,19 @@ class Run:
         return again
 
     def warn_of_unscored(self, scorer: Scorer) -> int:
-        """Name the recordings without reference, and count them."""
+        """Log the recordings without reference, and return their number."""
         unscored = scorer.without_reference(self.ids)
         if unscored:
             log.warning("not scored, no speech of theirs in the reference: %s", ", ".join(unscored))
         return len(unscored)
 
 
-def diarized_and_scored(options: argparse.Namespace, run: Run) -> bool:
-    """Send, write and score all; whether every recording was diarized, and scored if asked."""
+def diarize_and_score(options: argparse.Namespace, run: Run) -> bool:
+    """Send, write and score all; return whether all were diarized, and scored if asked for."""
     with contextlib.closing(_outcomes(options, run)) as outcomes:
         for outcome in outcomes:
             _take(outcome, run)
-    linked = _linked(run)
+    linked = _link_speakers(run)
     run.report.close()
     foreign = run.sink.foreign_files(run.ids)
     if foreign:
@@ -111,54 +130,40 @@ def diarized_and_scored(options: argparse.Namespace, run: Run) -> bool:
     run.sink.finish(run.rttms)
     if run.notes:
         run.notes.tidy()
-    scored = True
-    if run.scorer:
-        scored = _scored(run, run.scorer, _scores_printer(options))
-    return scored and linked and not run.failed_ids
-
-
-def service_of(options: argparse.Namespace, run: Run) -> Service:
-    """The service that the options name, asked for what the run needs."""
-    return Service(
-        options.url,
-        options.model_name,
-        options.timeout,
-        request_parameters(options),
-        run.access,
-        [*needed_outputs(run.tokens), *run.naming.outputs],
-    )
+    scored = _score(options, run, run.scorer) if run.scorer else True
+    return scored and linked and not run.missing
 
 
 def _outcomes(options: argparse.Namespace, run: Run) -> Generator[Outcome, None, None]:
     """Yield the outcome of every recording.
 
-    Nothing of an earlier run is touched before the service is known to be there.
+    Files of an earlier run stay as they are until the service is known to be ready.
     """
     problems = {recording: recording.file_problem for recording in run.missing}
     present = [recording for recording, problem in problems.items() if problem is None]
     keep_channels = needs_channels(request_parameters(options))
-    with service_of(options, run) as service:
+    with run.connect(options) as service:
         if present:
             service.check()
         run.sink.begin()
         yield from (
             Failure(recording, problem) for recording, problem in problems.items() if problem
         )
-        with noted_interrupt() as interrupted:
+        with defer_interrupt() as interrupted:
 
             def stopped() -> bool:
-                run.report.tick()  # this is asked all the time
+                run.report.tick()  # this is called often
                 return interrupted()
 
-            load = functools.partial(_loaded, run, keep_channels, stopped)
+            load = functools.partial(_load, run, keep_channels, stopped)
             yield from diarize_all(service, present, load, options.jobs, stopped, run.retries)
-            again = run.take_back()
+            again = run.discard_outdated()
             yield from diarize_all(service, again, load, options.jobs, stopped, run.retries)
 
 
-def _loaded(run: Run, keep_channels: bool, stopped: Stopped, recording: Recording) -> bytes:
+def _load(run: Run, keep_channels: bool, stopped: Stopped, recording: Recording) -> bytes:
     if run.notes:
-        run.notes.hear(recording)
+        run.notes.read_audio(recording)
     audio = encoded_bytes(recording.path, keep_channels=keep_channels, stopped=stopped)
     log.debug("%s: sending %d bytes of %s", recording.recording_id, len(audio), recording.path)
     run.report.sent(recording.recording_id, len(audio))
@@ -166,12 +171,12 @@ def _loaded(run: Run, keep_channels: bool, stopped: Stopped, recording: Recordin
 
 
 def _take(outcome: Outcome, run: Run) -> None:
-    """Keep an answer, or tell a failure; an answer that cannot be kept is a failure too."""
+    """Write an answer or report a failure; an answer that cannot be written is a failure too."""
     recording = outcome.recording
     if isinstance(outcome, Answer):
         try:
             outcome = run.naming.named(outcome)
-            run.keep(outcome)
+            run.write(outcome)
         except (FormatError, OutputError, FileError) as error:
             outcome = Failure(recording, str(error))
         else:
@@ -185,45 +190,39 @@ def _take(outcome: Outcome, run: Run) -> None:
         log.warning("%s", error)
 
 
-def _linked(run: Run) -> bool:
-    """Write what was answered, in this run or an earlier one, once more; whether all could be."""
+def _link_speakers(run: Run) -> bool:
+    """Write all results again with linked names; return whether that worked for all."""
     done = [each for each in run.recordings if each.recording_id in run.rttms]
     all_written = True
     for answer in run.naming.linked(done):
         name = answer.recording.recording_id
         try:
-            run.keep(answer)
+            run.write(answer)
         except (FormatError, OutputError) as error:
-            log.error("%s: keeps the names that it has alone: %s", name, error)
+            log.error("%s: its speakers keep their unlinked names: %s", name, error)
             all_written = False
             continue
         run.report.renamed(answer)
     return all_written
 
 
-def _scores_printer(options: argparse.Namespace) -> PrintScores:
-    """How the scores of so many recordings are printed."""
-    if options.json:
-        return print_scores_line
-    # Where answers go to standard output, nothing else does.
-    stream = sys.stdout if options.output_directory else sys.stderr
-    return lambda scores, _: print(*scores, sep="\n", file=stream)
-
-
-def _scored(run: Run, scorer: Scorer, print_scores: PrintScores) -> bool:
-    """Print the scores; False if there are none."""
+def _score(options: argparse.Namespace, run: Run, scorer: Scorer) -> bool:
+    """Print the scores; return False if there are none."""
     if not run.rttms:
         log.error("no score: no recording was diarized")
         return False
     n_scored = len(run.ids) - run.warn_of_unscored(scorer)
-    missed = scorer.with_reference(run.failed_ids)
+    missed = scorer.with_reference(each.recording_id for each in run.missing)
     if missed:
-        log.warning("scored as missed altogether, since they failed: %s", ", ".join(missed))
+        log.warning("scored as missed completely, since they failed: %s", ", ".join(missed))
     try:
         scores = scorer.scores({**run.rttms, **dict.fromkeys(missed, b"")})
     except ScoringError as error:
         log.error("no score: %s", error)
         return False
     log.info("scored: %d of %d recordings", n_scored, len(run.ids))
-    print_scores(scores, n_scored)
+    if options.json:
+        print_scores_line(scores, n_scored)
+    else:  # results on standard output must not be mixed with anything else
+        print(*scores, sep="\n", file=sys.stdout if options.output_directory else sys.stderr)
     return True

@@ -1,7 +1,7 @@
-"""The model `run` behind one gRPC connection, asked by unary asynchronous calls.
+"""The model `run` behind one gRPC connection, called by unary asynchronous calls.
 
-Not by one stream: a stream answers in order, so that a short recording waits for a long one, and
-it loses the request's id on errors.
+Not by one stream: a stream answers in order, so a short recording would wait for a long one, and
+errors on it lose the request's id.
 """
 
 import json
@@ -15,22 +15,22 @@ from tritonclient.utils import InferenceServerException
 
 from inputs.recordings import Recording
 from sending.access import OPEN, Access, Tls
-from sending.errors import is_refused, may_pass, no_service, reason
+from sending.errors import is_refused, is_transient, no_service, reason
 from sending.in_flight import Deliver
 from sending.outcome import Answer, Failure, Outcome
 
 CHECK_TIMEOUT_S = 10.0
 MAX_MESSAGE_BYTES = 2**31 - 1
 FIRST_RECONNECT_S = 0.2
-MOST_RECONNECT_S = 5.0
-# A machine that lost its power hangs up on nobody. Triton takes pings while it works on a request
-# for a flood when they come more often than every 300 s, and then hangs up itself.
+MAX_RECONNECT_S = 5.0
+# Pings notice a machine that lost its power. Triton closes connections that ping more often than
+# every 300 s during a request.
 PING_EVERY_S = 310.0
 PING_TIMEOUT_S = 60.0
 
 
 class ServiceError(RuntimeError):
-    """No recording can be sent at all; the message is one sentence naming the server."""
+    """No recording can be sent; the message is one sentence naming the server."""
 
 
 class Service:
@@ -38,18 +38,18 @@ class Service:
 
     Parameters
     ----------
-    url : str
+    url
         `host:port` of the server's gRPC port.
-    model_name : str
+    model_name
         The model's name.
-    timeout_s : float
-        How long one recording may take, its wait in the server included.
-    parameters : Mapping[str, int | str | bool]
-        Request parameters sent with every recording, such as num_speakers.
-    access : Access
-        Headers for every call, and the connection's encryption.
-    outputs : Sequence[str]
-        What is asked for beside RTTM and INFO: CONFIDENCE, LABELS, EMBEDDINGS.
+    timeout_s
+        Maximum time of one recording, including its wait in the server.
+    parameters
+        Request parameters of every recording, such as num_speakers.
+    access
+        Headers of every call, and the connection's encryption.
+    outputs
+        Requested outputs beside RTTM and INFO: CONFIDENCE, LABELS, EMBEDDINGS.
     """
 
     def __init__(
@@ -78,12 +78,12 @@ class Service:
         self._client.close()  # cancels what is still in flight
 
     def check(self) -> None:
-        """Ask whether the model is ready.
+        """Check that the model is ready.
 
         Raises
         ------
         ServiceError
-            If no server answers or it refuses access, or the model is not ready there.
+            If no server answers, it refuses access, or the model is not ready.
         """
         try:
             ready = self._client.is_model_ready(
@@ -97,7 +97,7 @@ class Service:
             )
 
     def send(self, recording: Recording, audio: bytes, deliver: Deliver) -> None:
-        """Send one recording; `deliver` gets its outcome in a thread of gRPC's."""
+        """Send one recording; `deliver` is called with its outcome in a thread of gRPC."""
         tensor = InferInput("AUDIO", [1], "BYTES")
         tensor.set_data_from_numpy(np.array([audio], dtype=np.object_))
         started_s = time.monotonic()
@@ -122,15 +122,15 @@ class Service:
             deliver(self._failure(recording, error))
 
     def _headers(self) -> dict[str, str]:
-        return dict(self._access.headers)  # a copy: tritonclient's plug-ins may add to it
+        return dict(self._access.headers)  # a copy: plug-ins of tritonclient may add to it
 
     def _failure(self, recording: Recording, error: InferenceServerException) -> Failure:
         why = reason(error, self._timeout_s)
-        return Failure(recording, why, may_pass(error), is_refused(error))
+        return Failure(recording, why, is_transient(error), is_refused(error))
 
 
 def _encryption(tls: Tls | None) -> dict[str, Any]:
-    """Arguments of tritonclient's connection; it takes names of files as text only."""
+    """Return the arguments of tritonclient's connection; it takes paths as text only."""
     if tls is None:
         return {}
     files = {"root_certificates": tls.ca, "private_key": tls.key, "certificate_chain": tls.cert}
@@ -138,10 +138,7 @@ def _encryption(tls: Tls | None) -> dict[str, Any]:
 
 
 def _channel_arguments(url: str) -> list[tuple[str, int]]:
-    """The largest messages that gRPC can do; and no proxy between this machine and itself.
-
-    A server that went away is looked for every few seconds, and one that fell silent is noticed.
-    """
+    """Set gRPC's largest messages, frequent reconnects and pings; no proxy to this machine."""
     host = url.rpartition(":")[0].strip("[]")
     on_this_machine = host in ("localhost", "::1") or host.startswith("127.")
     return [
@@ -149,19 +146,19 @@ def _channel_arguments(url: str) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
         ("grpc.enable_http_proxy", int(not on_this_machine)),
         ("grpc.initial_reconnect_backoff_ms", int(FIRST_RECONNECT_S * 1000)),
-        ("grpc.max_reconnect_backoff_ms", int(MOST_RECONNECT_S * 1000)),
+        ("grpc.max_reconnect_backoff_ms", int(MAX_RECONNECT_S * 1000)),
         ("grpc.keepalive_time_ms", int(PING_EVERY_S * 1000)),
         ("grpc.keepalive_timeout_ms", int(PING_TIMEOUT_S * 1000)),
     ]
 
 
 def _answer(recording: Recording, result: InferResult | None, elapsed_s: float) -> Outcome:
-    """Read an answer's tensors; never raises, for that would leave the caller waiting for ever."""
+    """Read an answer's tensors; never raises, since the caller would wait for ever."""
     try:
         rttm = _text(result, "RTTM")
         if rttm is None:
             return Failure(recording, "the answer holds no RTTM, expected one string of it")
-        info = _parsed_info(_text(result, "INFO"))
+        info = _parse_info(_text(result, "INFO"))
         text = _ended_by_line_feed(rttm)
         return Answer(
             recording,
@@ -177,30 +174,30 @@ def _answer(recording: Recording, result: InferResult | None, elapsed_s: float) 
 
 
 def _text(result: InferResult | None, name: str) -> bytes | None:
-    """Take the one string of output `name`, or None where it is missing."""
+    """Return the one string of output `name`, or None if it is missing."""
     tensor = None if result is None else result.as_numpy(name)
     return None if tensor is None or tensor.size != 1 else bytes(tensor.reshape(-1)[0])
 
 
 def _confidences(result: InferResult | None) -> list[float] | None:
-    """Take the confidence of every turn, or None where nobody asked for it."""
+    """Return the confidence of every turn, or None if it was not requested."""
     values = None if result is None else result.as_numpy("CONFIDENCE")
     return None if values is None else [round(float(value), 4) for value in values.reshape(-1)]
 
 
 def _labels(result: InferResult | None) -> list[int] | None:
-    """Take the label of every turn, or None where nobody asked for them."""
+    """Return the label of every turn, or None if they were not requested."""
     rows = None if result is None else result.as_numpy("LABELS")
     return None if rows is None else [int(label) for *_, label in rows.reshape(-1, 3)]
 
 
 def _ended_by_line_feed(text: bytes) -> bytes:
-    # So that files can be joined.
+    # Files can then be joined.
     return text if not text or text.endswith(b"\n") else text + b"\n"
 
 
-def _parsed_info(text: bytes | None) -> dict[str, Any]:
-    """Parse INFO; what cannot be read counts as not told: the RTTM does not depend on it."""
+def _parse_info(text: bytes | None) -> dict[str, Any]:
+    """Parse INFO; empty if that fails, since the RTTM does not depend on it."""
     try:
         info = json.loads(text or b"{}")
     except ValueError:

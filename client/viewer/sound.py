@@ -27,9 +27,9 @@ from inputs.audio_files import (
     SERVICE_RATE_HZ,
     AudioError,
     Stopped,
-    broken_off,
     encoded_bytes,
     never,
+    stopped_error,
 )
 
 Samples = NDArray[np.float32]  # shape=(n_samples,), 1.0 is full scale
@@ -126,7 +126,7 @@ def _mono_blocks(sound: soundfile.SoundFile, path: Path, stopped: Stopped) -> It
                     f"{path} is longer than {MAX_AUDIO_S:.0f} s, expected no more than that"
                 )
             if stopped():
-                raise broken_off(path)
+                raise stopped_error(path)
             yield np.nan_to_num(block.mean(axis=1), posinf=1, neginf=-1)
     except soundfile.LibsndfileError as error:
         raise AudioError(f"cannot read {path}: {error.error_string}") from error

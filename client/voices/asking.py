@@ -8,7 +8,7 @@ from console.run_report import log
 from inputs.audio_files import encoded_bytes
 from inputs.recordings import Recording
 from sending.access import Access
-from sending.in_flight import Backoff, Retries, diarize_all, noted_interrupt
+from sending.in_flight import Backoff, Retries, defer_interrupt, diarize_all
 from sending.outcome import Answer, Failure
 from sending.service import Service
 from voices.enrolling import RecordingError, alike_in, others_in
@@ -64,7 +64,7 @@ class Asking:
     def _answers(self, paths: Sequence[Path], **parameters: int) -> list[Answer]:
         recordings = [Recording(f"voice-{number}", path) for number, path in enumerate(paths)]
         retries = Retries(self._options.retry_for, self._backoff)
-        with self._service(parameters) as service, noted_interrupt() as interrupted:
+        with self._service(parameters) as service, defer_interrupt() as interrupted:
 
             def loaded(recording: Recording) -> bytes:
                 return encoded_bytes(recording.path, stopped=interrupted)

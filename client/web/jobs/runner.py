@@ -164,7 +164,7 @@ class Runner:
         log.warning("job %s failed: %s", job.recording_id, reason)
         if failure.refused:
             return ProblemError(422, reason)
-        return ProblemError(503 if failure.may_pass else 502, reason)
+        return ProblemError(503 if failure.transient else 502, reason)
 
 
 class _TrackedService:

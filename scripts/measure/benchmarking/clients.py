@@ -13,7 +13,7 @@ from tritonclient.grpc import InferenceServerClient
 from inputs.recordings import Recording
 from measure.benchmarking.memory import PeakMemory, descendants
 from measure.kit.sending import Connection
-from sending.in_flight import Diarizer, diarize_all, noted_interrupt
+from sending.in_flight import Diarizer, defer_interrupt, diarize_all
 from sending.outcome import Failure
 
 
@@ -100,7 +100,7 @@ def run_clients(
         before = model_counts(connection.url)
         server = descendants()
         memory = stack.enter_context(PeakMemory(lambda: server))
-        interrupted = stack.enter_context(noted_interrupt())
+        interrupted = stack.enter_context(defer_interrupt())
         started_s = time.monotonic()
         latencies_s, failures = closed_loop(services, audio, n_requests, interrupted)
         wall_s = time.monotonic() - started_s

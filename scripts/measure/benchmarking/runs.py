@@ -17,7 +17,7 @@ from inputs.recordings import Recording
 from measure.benchmarking.audio import InputError, Samples, write_recording
 from measure.benchmarking.floor import Floor, NetsAlone
 from measure.benchmarking.memory import PeakMemory, descendants
-from sending.in_flight import diarize_all, noted_interrupt
+from sending.in_flight import defer_interrupt, diarize_all
 from sending.outcome import Failure
 from sending.service import Service
 
@@ -203,7 +203,7 @@ class ModeOfService:
         audio = material.flac.read_bytes()
         recording = Recording(material.flac.stem, material.flac)
         server = descendants()
-        with PeakMemory(lambda: server) as memory, noted_interrupt() as interrupted:
+        with PeakMemory(lambda: server) as memory, defer_interrupt() as interrupted:
             started_s = time.monotonic()
             (outcome,) = diarize_all(self._service, [recording], lambda _: audio, 1, interrupted)
             wall_s = time.monotonic() - started_s

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from console.option_values import count, positive_seconds
 from console.options import DEFAULT_JOBS, DEFAULT_TIMEOUT_S
-from console.run_report import log, set_up_logging, tell_problems
+from console.run_report import log, log_problems, set_up_logging
 from formats.atomic_file import OutputError
 from inputs.recordings import ListError
 from scoring.scores import ScoringError
@@ -52,7 +52,7 @@ def run_program(
         step = FAILED
         return measure(prepared)
     except known as error:
-        tell_problems(error)
+        log_problems(error)
         return step
     except KeyboardInterrupt:
         log.error("interrupted: nothing was written")

@@ -7,7 +7,7 @@ from typing import Any
 from console.run_report import RunReport
 from inputs.audio_files import encoded_bytes
 from inputs.recordings import Recording
-from sending.in_flight import Diarizer, diarize_all, noted_interrupt
+from sending.in_flight import Diarizer, defer_interrupt, diarize_all
 from sending.outcome import Answer, Outcome
 from sending.service import Service
 
@@ -54,7 +54,7 @@ def outcomes(
     KeyboardInterrupt
         Soon after Ctrl-C.
     """
-    with noted_interrupt() as interrupted:
+    with defer_interrupt() as interrupted:
         for outcome in diarize_all(
             diarizer, recordings, lambda each: encoded_bytes(each.path), jobs, interrupted
         ):

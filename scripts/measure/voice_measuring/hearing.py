@@ -13,7 +13,7 @@ from measure.kit.sending import Connection
 from measure.voice_measuring.excerpts import Excerpt
 from measure.voice_measuring.people import Person, person
 from scoring.assignment import best_pairs
-from sending.in_flight import diarize_all, noted_interrupt
+from sending.in_flight import defer_interrupt, diarize_all
 from sending.outcome import Answer
 from sending.service import Service, ServiceError
 from voices.enrolling import others_in
@@ -111,7 +111,7 @@ def _answers(
     parameters = {**connection.parameters, **more}
     asking = (connection.url, connection.model_name, connection.timeout_s, parameters)
     recordings = [each.recording for each in excerpts]
-    with Service(*asking, outputs=NEEDED_OUTPUTS) as service, noted_interrupt() as interrupted:
+    with Service(*asking, outputs=NEEDED_OUTPUTS) as service, defer_interrupt() as interrupted:
         service.check()
         outcomes = diarize_all(
             service,

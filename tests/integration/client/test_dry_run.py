@@ -41,7 +41,7 @@ def test_recordings_that_would_fail_are_named_as_a_run_names_them(triton, wav_sc
 
     told = capfd.readouterr().err
     assert code == 1
-    assert f"ERROR: absent: line 2: {tmp_path / 'absent.wav'} is no file\n" in told
+    assert f"ERROR: absent: line 2: file not found: {tmp_path / 'absent.wav'}\n" in told
     assert "ERROR: text: line 3: neither libsndfile nor PyAV can read" in told
     assert "-> standard output\n" in told
     assert "would send 1 of 3 recording(s)" in told

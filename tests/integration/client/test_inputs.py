@@ -117,7 +117,7 @@ def test_audio_whose_name_cannot_be_is_that_recordings_failure(triton, folder, c
     assert code == 1
     assert triton.ids == ["a"]
     assert f"ERROR: x: cannot read {LONG}/x.wav: File name too long\n" in told
-    assert f"ERROR: loop: {folder / 'loop.wav'} is no file\n" in told
+    assert f"ERROR: loop: file not found: {folder / 'loop.wav'}\n" in told
 
 
 @pytest.mark.parametrize("option", ["--reference", "--md_eval", "--voices", "--output_directory"])

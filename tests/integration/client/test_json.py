@@ -57,7 +57,7 @@ def test_every_outcome_is_a_line_as_it_ends(triton, wav_scp, tmp_path, lines):
 
     absent, a, bad, b = lines()
     assert code == 1
-    assert absent["error"] == f"{tmp_path / 'absent.wav'} is no file"
+    assert absent["error"] == f"file not found: {tmp_path / 'absent.wav'}"
     assert bad == {
         "schema": "diarization-failure/1",
         "recording_id": "bad",

@@ -220,7 +220,7 @@ def test_a_recording_that_cannot_be_written_again_keeps_its_names_and_is_told(
     code = run(talks, *asking, "--link_speakers", "--resume")
 
     assert code == 1
-    assert "a: keeps the names that it has alone: no report: " in capfd.readouterr().err
+    assert "a: its speakers keep their unlinked names: no report: " in capfd.readouterr().err
     assert (out / "rttm_c").read_bytes() == before
 
 

@@ -17,7 +17,7 @@ from integration.client_fake_server import RefusalError, one_turn
 from integration.cut_wire import Wire
 from sending.in_flight import Backoff
 
-AT_ONCE = Backoff(first_s=0.01, most_s=0.05)
+AT_ONCE = Backoff(first_s=0.01, max_s=0.05)
 FULL = RefusalError("Exceeds maximum queue size", grpc.StatusCode.UNAVAILABLE)
 STUB_DIED = RefusalError("Stub process 'run_0_0' is not healthy.", grpc.StatusCode.INTERNAL)
 HOP_DIED = RefusalError("model 'sad' failed", grpc.StatusCode.UNAVAILABLE)

@@ -182,8 +182,8 @@ def test_missing_audio_fails_its_own_recording_and_is_named_with_its_line(
     assert code == 1
     assert triton.ids == ["a"]
     assert set(files_in(tmp_path / "out")) == {"rttm_a", "rttm"}
-    assert f"b: line 2: {tmp_path / 'b.wav'} is no file" in err
-    assert f"c: line 3: {tmp_path / 'c.wav'} is no file" in err
+    assert f"b: line 2: file not found: {tmp_path / 'b.wav'}" in err
+    assert f"c: line 3: file not found: {tmp_path / 'c.wav'}" in err
 
 
 def test_a_file_that_is_no_audio_fails_alone(triton, wav_scp, tmp_path, capfd):

@@ -261,7 +261,7 @@ def test_a_failed_recording_scores_as_missed_and_this_is_said(triton, wav_scp, t
     assert all(line.startswith("SPEAKER ") for line in out.splitlines())
     # Without collar 1 s of a is right and 3 s of b are missed.
     assert "DER 75.00 % (miss 75.00, false alarm 0.00, confusion 0.00) at collar 0 s" in err
-    assert "missed altogether, since they failed: b" in err
+    assert "missed completely, since they failed: b" in err
     assert "no speech of theirs in the reference: c" in err
 
 

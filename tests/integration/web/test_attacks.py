@@ -29,7 +29,7 @@ def test_a_bomb_fails_alone_before_it_is_decoded_to_its_end(parameters, gateway,
 
     answer = gateway.send(bomb, **parameters)
 
-    assert_problem(answer, 422, "can read the file: its sound takes more bytes than it has")
+    assert_problem(answer, 422, "can read the file: its packets hold more bytes than the file")
     assert triton.calls == []
     assert gateway.files() == []
 

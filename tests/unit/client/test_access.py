@@ -4,7 +4,7 @@ import pytest
 import trustme
 
 from console.options import parse_options
-from sending.access import Access, AccessError, Tls, access, headers
+from sending.access import Access, AccessError, Tls, access, parse_headers
 
 SECRET = "s3cr3t"
 
@@ -39,7 +39,7 @@ def test_a_header_has_a_lower_case_name_and_a_value(text):
 
 
 def test_a_value_may_hold_colons_and_spaces():
-    assert headers("authorization: Bearer a:b c") == [("authorization", "Bearer a:b c")]
+    assert parse_headers("authorization: Bearer a:b c") == [("authorization", "Bearer a:b c")]
 
 
 def test_headers_add_up_and_files_hold_one_per_line(tmp_path):
@@ -85,7 +85,7 @@ def test_a_malformed_header_is_wrong_usage_and_its_value_is_not_shown(text, word
     ("content", "words"),
     [
         (f"x-team: red\nx key: {SECRET}\n".encode(), "keys line 2: expected 'name: value'"),
-        (f"x-key: {SECRET}é\n".encode(), "keys: byte 14 is no ASCII"),
+        (f"x-key: {SECRET}é\n".encode(), "keys: byte 14 is not ASCII"),
         (b"# nothing\n\n", "holds no header"),
     ],
 )
@@ -93,7 +93,7 @@ def test_a_file_of_headers_is_refused_by_its_name_and_line(content, words, tmp_p
     (tmp_path / "keys").write_bytes(content)
 
     with pytest.raises(argparse.ArgumentTypeError) as caught:
-        headers(f"@{tmp_path / 'keys'}")
+        parse_headers(f"@{tmp_path / 'keys'}")
 
     assert words in str(caught.value)
     assert SECRET not in str(caught.value)

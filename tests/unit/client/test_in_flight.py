@@ -98,12 +98,12 @@ def test_after_ctrl_c_nothing_more_is_sent():
 def test_what_ctrl_c_broke_off_while_it_was_read_is_no_failure():
     interrupted = []
 
-    def broken_off(recording):
+    def stopped_error(recording):
         interrupted.append(True)
-        raise ValueError(f"reading {recording.path} was broken off")
+        raise ValueError(f"reading {recording.path} was stopped")
 
     with pytest.raises(CancelledError):
-        list(diarize_all(None, recordings(1), broken_off, 1, lambda: bool(interrupted)))
+        list(diarize_all(None, recordings(1), stopped_error, 1, lambda: bool(interrupted)))
 
 
 def test_ctrl_c_is_noticed_while_nothing_arrives():
@@ -126,7 +126,7 @@ class AnswersTheSecondTime:
     def send(self, recording, audio, deliver):
         self.sent.append(recording.recording_id)
         first = self.sent.count(recording.recording_id) == 1
-        deliver(Failure(recording, "away", may_pass=True) if first else answer(recording))
+        deliver(Failure(recording, "away", transient=True) if first else answer(recording))
 
 
 def test_a_failure_that_may_pass_is_loaded_and_sent_again_and_has_one_outcome():
@@ -149,7 +149,7 @@ def test_a_failure_that_may_pass_is_loaded_and_sent_again_and_has_one_outcome():
 def test_without_retries_such_a_failure_is_the_outcome():
     (outcome,) = diarize_all(AnswersTheSecondTime(), recordings(1), load, 1, never)
 
-    assert outcome == Failure(recordings(1)[0], "away", may_pass=True)
+    assert outcome == Failure(recordings(1)[0], "away", transient=True)
 
 
 def test_a_file_that_has_gone_before_it_is_sent_again_is_a_failure():

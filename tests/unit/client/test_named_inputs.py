@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from inputs.recordings import ListError, named_recordings
+from inputs.recordings import ListError, find_recordings
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ def no_standard_input():
 
 
 def found(*names, data_dir=None, recording_id=None, standard_input=no_standard_input):
-    return named_recordings(names, data_dir, recording_id, standard_input)
+    return find_recordings(names, data_dir, recording_id, standard_input)
 
 
 def paths(*names, **more):

@@ -14,23 +14,23 @@ A, B = (Recording(name, Path(f"{name}.wav")) for name in "ab")
 @pytest.fixture
 def retries(clock):
     """Patience of 60 s; waits of 1, 2, 4, 8, 8, ... s, less by up to a half."""
-    return Retries(60.0, Backoff(first_s=1.0, most_s=8.0), clock, random.Random(1))
+    return Retries(60.0, Backoff(first_s=1.0, max_s=8.0), clock, random.Random(1))
 
 
 def away(recording):
-    return Failure(recording, "the server is away", may_pass=True)
+    return Failure(recording, "the server is away", transient=True)
 
 
 def wait_s(retries, clock):
     """Let the clock go on until the next recording is due, and take it."""
-    passed_s = retries.next_in_s(most_s=1e9)
+    passed_s = retries.next_in_s(max_s=1e9)
     clock.now_s += passed_s
     assert retries.due() is not None
     return passed_s
 
 
 def test_the_wait_doubles_up_to_the_most_and_chance_takes_up_to_half_of_it():
-    backoff = Backoff(first_s=1.0, most_s=8.0)
+    backoff = Backoff(first_s=1.0, max_s=8.0)
 
     assert [backoff.delay_s(n, 0.0) for n in range(1, 7)] == [1, 2, 4, 8, 8, 8]
     assert [backoff.delay_s(n, 1.0) for n in range(1, 7)] == [0.5, 1, 2, 4, 4, 4]
@@ -47,20 +47,20 @@ def test_an_answer_and_a_failure_for_good_end_their_recordings(retries):
 
 def test_a_recording_is_due_after_its_wait_and_not_before(retries, clock):
     assert retries.final(away(A)) is None
-    delay_s = retries.next_in_s(most_s=1e9)
+    delay_s = retries.next_in_s(max_s=1e9)
 
     assert 0.5 <= delay_s <= 1.0
     assert retries.due() is None
     clock.now_s += delay_s
-    assert retries.next_in_s(most_s=1e9) == 0
+    assert retries.next_in_s(max_s=1e9) == 0
     assert retries.due() is A
     assert retries.due() is None
 
 
 def test_the_look_at_the_clock_is_never_put_off_longer_than_asked(retries):
-    assert retries.next_in_s(most_s=0.2) == 0.2
+    assert retries.next_in_s(max_s=0.2) == 0.2
     retries.final(away(A))
-    assert retries.next_in_s(most_s=0.2) == 0.2
+    assert retries.next_in_s(max_s=0.2) == 0.2
 
 
 def test_two_that_failed_together_do_not_come_back_together(retries, clock):
@@ -79,7 +79,7 @@ def test_patience_is_counted_from_the_first_failure_and_used_up_to_its_end(retri
 
     assert clock.now_s - began_s == pytest.approx(60.0)
     assert outcome == Failure(
-        A, f"the server is away; sent {n_sent} times within 60 s (--retry_for)", may_pass=True
+        A, f"the server is away; sent {n_sent} times within 60 s (--retry_for)", transient=True
     )
 
 

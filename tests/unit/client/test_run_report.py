@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from console.progress import Progress
-from console.run_report import RunReport, is_for_a_person, log, set_up_logging
+from console.run_report import RunReport, is_interactive, log, set_up_logging
 from formats.result import Doubt
 from inputs.recordings import Recording
 from sending.outcome import Answer, Failure
@@ -69,7 +69,7 @@ def doubtful(share=0.071, likely=True, **info):
 )
 def test_doubt_is_a_warning_with_what_helps(asked, info, end, capsys):
     set_up_logging(verbose=False)
-    RunReport(1, asked=asked).done(doubtful(**info))
+    RunReport(1, parameters=asked).done(doubtful(**info))
 
     of = "the speech on one channel" if info else "the speech"
     assert capsys.readouterr().err.splitlines() == [
@@ -238,11 +238,11 @@ def test_quiet_tells_errors_only(capsys):
 def test_a_bar_is_for_those_at_a_terminal_who_want_it(quiet, expected, at_terminal):
     at_terminal()
 
-    assert is_for_a_person(quiet) == expected
+    assert is_interactive(quiet) == expected
 
 
 def test_a_file_is_no_person(capsys):
-    assert not is_for_a_person(quiet=False)
+    assert not is_interactive(quiet=False)
 
 
 def test_verbose_tells_the_services_own_timings(capsys):

@@ -2,7 +2,7 @@ import pytest
 from tritonclient.utils import InferenceServerException
 
 from sending.access import Tls
-from sending.errors import is_refused, may_pass, no_service, reason
+from sending.errors import is_refused, is_transient, no_service, reason
 
 RESTRICTED = "This protocol is restricted, expecting header 'triton-grpc-protocol-key'"
 # As gRPC and Triton gave them when a server was killed, stopped, or lost a model's process.
@@ -41,7 +41,7 @@ def error(text, status):
     ],
 )
 def test_what_a_server_gives_that_will_be_back_may_pass(text, status):
-    assert may_pass(error(text, status))
+    assert is_transient(error(text, status))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_what_a_server_gives_that_will_be_back_may_pass(text, status):
     ],
 )
 def test_what_the_same_request_would_meet_again_does_not_pass(text, status):
-    assert not may_pass(error(text, status))
+    assert not is_transient(error(text, status))
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_all_problems_are_told_at_once_with_their_lines():
         "line 2", "line 3", "line 4", "line 5", "line 6",
     ]  # fmt: skip
     assert "'alone'" in problems[0]
-    assert "'a' stands in line 1" in problems[1]
+    assert "'a' is also in line 1" in problems[1]
     assert "'x/y' holds '/'" in problems[2]
     assert "Kaldi pipe" in problems[3]
     assert "251 bytes, expected at most 250" in problems[4]
