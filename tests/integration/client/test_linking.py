@@ -228,7 +228,7 @@ def test_a_recording_that_cannot_be_written_again_keeps_its_names_and_is_told(
     ("options", "words"),
     [
         ([], "--link_speakers needs --output_directory"),
-        (["--output_directory=out", "--json"], "names voices when all is answered, and --json"),
+        (["--output_directory=out", "--json"], "names voices after all recordings, and --json"),
     ],
 )
 def test_linking_needs_files_to_write_again(options, words, triton, wav_scp, capfd):
