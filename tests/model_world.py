@@ -26,10 +26,9 @@ SEGMENTATION_BYTES = b"an ONNX file" * 100
 def public_weights(name: str) -> Path:
     """The public weights that set-up has fetched."""
     (artifact,) = artifacts_named(name, load_artifacts())
-    path = artifact.target(os.environ)
-    if not path.is_file():
-        pytest.fail(f"{path} is missing: run scripts/setup/fetch.py {name}")
-    return path
+    if not artifact.path.is_file():
+        pytest.fail(f"{artifact.path} is missing: run scripts/setup/fetch.py {name}")
+    return artifact.path
 
 
 class Intruder:

@@ -27,7 +27,7 @@ APT_TIMEOUT_S = 300.0
 Way = tuple[str, Callable[[], bytes]]
 
 
-def fetch_from_debian(artifact: Artifact, target: Path) -> str:
+def fetch_from_debian(artifact: Artifact) -> str:
     """Install a file that Debian packages, by the first way that gives the pinned content.
 
     Returns
@@ -49,7 +49,7 @@ def fetch_from_debian(artifact: Artifact, target: Path) -> str:
             except SetupError as error:
                 reasons.append(str(error))
                 continue
-            artifact.install(content, target, way)
+            artifact.install(content, way)
             return way
     raise SetupError(f"cannot get {artifact.file_name} by any way: " + "; ".join(reasons))
 

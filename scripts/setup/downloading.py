@@ -61,10 +61,8 @@ class PartialFile:
         self.path.unlink(missing_ok=True)
 
 
-def fetch_url(
-    url: str, target: Path, artifact: Artifact, check: Callable[[Path], object] | None = None
-) -> None:
-    """Download a URL and keep it if its checksum (where pinned) and `check` accept it.
+def fetch_url(artifact: Artifact, url: str, check: Callable[[Path], object] | None = None) -> None:
+    """Download a file from a URL if its checksum (where pinned) and `check` accept it.
 
     `check` gets the path of the complete download and raises to refuse it.
     """
@@ -75,7 +73,7 @@ def fetch_url(
         if check is not None:
             check(part)
 
-    download(url, target, check_all)
+    download(url, artifact.path, check_all)
 
 
 def download(url: str, target: Path, check: Callable[[Path], object] | None = None) -> None:

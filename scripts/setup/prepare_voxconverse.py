@@ -38,12 +38,12 @@ from urllib.parse import urlsplit
 import soundfile
 from tqdm import tqdm
 
+from formats.atomic_file import write_atomically
 from formats.rttm import is_turn, read_rttm
 from setup.downloading import download, require_space
 from setup.fetching import (
     PROJECT,
     SetupError,
-    atomic_file,
     check_recorded,
     exit_code,
     has_sha256,
@@ -63,7 +63,6 @@ RTTM_URL = f"https://github.com/joonson/voxconverse/archive/{RTTM_COMMIT}.zip"
 RATE_HZ = 16_000
 RECORDING_ID = re.compile(r"[A-Za-z0-9_-]+")
 SUMS, SCP, REFERENCE = "SHA256SUMS", "wav.scp", "ref.rttm"
-MAX_NAMED = 5  # recordings in a message
 # Errors of zipfile for damaged, encrypted or unknown archives; ValueErrors of the checks.
 BAD_CONTENT = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
 
@@ -71,7 +70,7 @@ Members = Mapping[str, zipfile.ZipInfo]  # by recording id
 
 
 def command_line() -> argparse.ArgumentParser:
-    """Describe the options."""
+    """Return the parser of the options."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -112,7 +111,7 @@ def prepare(options: argparse.Namespace) -> None:
         recording_ids = sorted(Path(name).stem for name in names if name.startswith("audio/"))
         write_lists(target, recording_ids)
         link_as_upstream(target)
-        seconds = sum(map(audio_seconds, (target / "audio").glob("*.wav")))
+        seconds = sum(audio_seconds(target / "audio" / f"{name}.wav") for name in recording_ids)
     report(target, f"{len(recording_ids)} recordings, {seconds / 3600:.2f} hours")
 
 
@@ -201,13 +200,12 @@ def unpack_set(name: str, target: Path, audio: Path, rttm: Path) -> None:
         if unpaired := sorted(wavs.keys() ^ rttms.keys()):
             raise SetupError(
                 f"{audio} and {rttm} are not of the same recordings: {len(unpaired)} are in one "
-                f"alone, such as {', '.join(unpaired[:MAX_NAMED])}"
+                f"alone, such as {', '.join(unpaired[:5])}"
             )
         unpack(content, wavs, target / "audio", audio_seconds)
     files = [f"audio/{each}.wav" for each in wavs] + [f"rttm/{each}.rttm" for each in rttms]
-    with atomic_file(target / SUMS) as part:
-        lines = (f"{sha256_of(target / file)}  {file}\n" for file in files)
-        part.write_text("".join(lines), encoding="utf-8")
+    lines = (f"{sha256_of(target / file)}  {file}\n" for file in files)
+    write_atomically(target / SUMS, "".join(lines))
 
 
 def members_of(content: zipfile.ZipFile, suffix: str, folder: str | None = None) -> Members:
@@ -243,7 +241,7 @@ def unpack(
                 shutil.copyfileobj(stream, out)
             check(path)
         except BAD_CONTENT as error:
-            path.unlink()
+            path.unlink(missing_ok=True)
             raise ValueError(f"{info.filename} is refused ({error})") from error
 
 
@@ -286,12 +284,11 @@ def report_version(comment: str) -> None:
 def write_lists(target: Path, recording_ids: Sequence[str]) -> None:
     """Write wav.scp with today's absolute paths, and the joined reference."""
     folder = target.absolute()
-    with atomic_file(target / SCP) as part:
-        lines = (f"{name} {folder}/audio/{name}.wav\n" for name in recording_ids)
-        part.write_text("".join(lines), encoding="utf-8")
-    with atomic_file(target / REFERENCE) as part:
-        files = (target / "rttm" / f"{name}.rttm" for name in recording_ids)
-        part.write_bytes(b"".join(path.read_bytes().rstrip() + b"\n" for path in files))
+    lines = (f"{name} {folder}/audio/{name}.wav\n" for name in recording_ids)
+    write_atomically(target / SCP, "".join(lines))
+    references = (target / "rttm" / f"{name}.rttm" for name in recording_ids)
+    joined = b"".join(path.read_bytes().rstrip() + b"\n" for path in references)
+    write_atomically(target / REFERENCE, joined)
 
 
 def link_as_upstream(target: Path) -> None:

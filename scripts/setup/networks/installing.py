@@ -73,7 +73,7 @@ def read_stamp(onnx_path: Path) -> Stamp | None:
 
 
 def install_exported(
-    network: ExportedNetwork, name: str, artifact: Artifact, weights: Path, onnx_path: Path
+    network: ExportedNetwork, name: str, artifact: Artifact, onnx_path: Path
 ) -> Stamp:
     """Export a network from its pinned weights, which are fetched if missing.
 
@@ -83,8 +83,8 @@ def install_exported(
         The network to export.
     name
         Name of the installed model.
-    artifact, weights
-        The pinned weights and the path where they are kept.
+    artifact
+        The pinned weights.
     onnx_path
         Where the model is installed.
     """
@@ -93,7 +93,7 @@ def install_exported(
     if stamp and stamp.exporter_sha256 == exporter and stamp.source_sha256 in artifact.sha256:
         report(onnx_path, "in place")
         return stamp
-    ensure(artifact, weights)
+    weights = ensure(artifact)
     print(f"exporting {weights.name} to ONNX and comparing it with torch", flush=True)
     from setup.networks.onnx_model import export
 
@@ -132,12 +132,13 @@ def install_onnx(source_file: Path, origin: str, onnx_path: Path) -> Stamp:
     return install(onnx_path, write, SPEAKER, draft, str(source_file))
 
 
-def install_unpinned(artifact: Artifact, url: str, download: Path, onnx_path: Path) -> Stamp:
+def install_unpinned(artifact: Artifact, url: str, onnx_path: Path) -> Stamp:
     """Install a speaker model without a pinned checksum.
 
     Its checksum is recorded beside the download once the file has passed the interface check, and
     verified from then on. A file that is already in the download folder counts as the first use.
     """
+    download = artifact.path
     stamp = read_stamp(onnx_path)
     if stamp and stamp.name == download.stem and not download.exists():
         report(onnx_path, "in place")
@@ -147,7 +148,7 @@ def install_unpinned(artifact: Artifact, url: str, download: Path, onnx_path: Pa
         from setup.networks.onnx_model import check_onnx
 
         expected = replace(artifact, sha256=read_record(record))
-        fetch_url(url, download, expected, lambda part: check_onnx(part, SPEAKER, url))
+        fetch_url(expected, url, lambda part: check_onnx(part, SPEAKER, url))
         report(download, f"fetched, {download.stat().st_size} bytes, from {url}")
     check_recorded(download, record)
     stamp = install_onnx(download, artifact.source, onnx_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,10 +41,12 @@ def deb(content: bytes = CONTENT, compression: str = "xz") -> bytes:
     return out
 
 
-def artifact(**fields):
+@pytest.fixture
+def artifact(tmp_path):
+    """A file that Debian packages; it goes to `tmp_path / "tools"`."""
     return Artifact(
-        name="tool", what="a tool", folder="tools", licence="none", member=MEMBER,
-        sha256=(SHA,), debian_package="tool", **fields,
+        name="tool", what="a tool", folder=str(tmp_path / "tools"), licence="none", member=MEMBER,
+        sha256=(SHA,), debian_package="tool",
     )  # fmt: skip
 
 
@@ -106,18 +109,17 @@ def test_package_without_the_member_is_refused(tmp_path, member, reason):
 # The ways
 
 
-def test_installed_copy_comes_first(bare_path, tmp_path):
+def test_installed_copy_comes_first(bare_path, tmp_path, artifact):
     installed = tmp_path / "installed.pl"
     installed.write_bytes(CONTENT)
-    way = fetch_from_debian(artifact(installed=(str(installed),)), tmp_path / "t.pl")
-    assert way == str(installed)
-    assert (tmp_path / "t.pl").read_bytes() == CONTENT
+    assert fetch_from_debian(replace(artifact, installed=(str(installed),))) == str(installed)
+    assert artifact.path.read_bytes() == CONTENT
 
 
-def test_copy_on_the_path_is_found(bare_path, tmp_path):
+def test_copy_on_the_path_is_found(bare_path, tmp_path, artifact):
     write_script(bare_path / "tool.pl", "")
     (bare_path / "tool.pl").write_bytes(CONTENT)
-    assert fetch_from_debian(artifact(), tmp_path / "t.pl") == str(bare_path / "tool.pl")
+    assert fetch_from_debian(artifact) == str(bare_path / "tool.pl")
 
 
 @pytest.mark.parametrize(
@@ -131,32 +133,32 @@ def test_copy_on_the_path_is_found(bare_path, tmp_path):
     ],
 )
 def test_apt_downloads_with_the_systems_lists_or_with_fresh_ones(
-    bare_path, tmp_path, condition, way
+    bare_path, tmp_path, artifact, condition, way
 ):
     write_fake_apt(bare_path, tmp_path, condition)
-    assert fetch_from_debian(artifact(), tmp_path / "t.pl") == way
-    assert (tmp_path / "t.pl").read_bytes() == CONTENT
+    assert fetch_from_debian(artifact) == way
+    assert artifact.path.read_bytes() == CONTENT
 
 
-def test_other_builds_are_skipped_until_one_matches(bare_path, tmp_path):
+def test_other_builds_are_skipped_until_one_matches(bare_path, tmp_path, artifact):
     (tmp_path / "installed.pl").write_bytes(b"another version")
     with serving({"good.deb": deb(), "bad.deb": deb(b"another version")}) as server:
         debs = tuple(f"{server.url}/{name}.deb" for name in ("absent", "bad", "good"))
-        wanted = artifact(installed=(str(tmp_path / "installed.pl"),), debs=debs)
-        assert fetch_from_debian(wanted, tmp_path / "t.pl") == debs[2]
+        wanted = replace(artifact, installed=(str(tmp_path / "installed.pl"),), debs=debs)
+        assert fetch_from_debian(wanted) == debs[2]
         assert server.asked == ["absent.deb", "bad.deb", "good.deb"]
-    assert (tmp_path / "t.pl").read_bytes() == CONTENT
+    assert artifact.path.read_bytes() == CONTENT
 
 
-def test_message_has_the_reason_of_every_way(bare_path, tmp_path):
+def test_message_has_the_reason_of_every_way(bare_path, tmp_path, artifact):
     write_fake_apt(bare_path, tmp_path, "false")
     with serving({"bad.deb": deb(b"another version")}) as server:
-        wanted = artifact(installed=("/nowhere/tool.pl",), debs=(f"{server.url}/bad.deb",))
+        wanted = replace(artifact, installed=("/nowhere/tool.pl",), debs=(f"{server.url}/bad.deb",))
         with pytest.raises(SetupError, match=r"cannot get tool\.pl by any way") as caught:
-            fetch_from_debian(wanted, tmp_path / "t.pl")
+            fetch_from_debian(wanted)
     message = str(caught.value)
     assert "no /nowhere/tool.pl" in message
     assert "Unable to locate package tool" in message
     assert f"expected {SHA}" in message
     assert "\n" not in message
-    assert not (tmp_path / "t.pl").exists()
+    assert not artifact.path.exists()

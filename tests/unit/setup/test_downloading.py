@@ -21,8 +21,7 @@ CONTENT = bytes(range(256)) * 4000
 VERSION = '"v1"'
 N_MISSING = 100_000
 REST = f"bytes={len(CONTENT) - N_MISSING}-"
-PINNED = Artifact("big", "w", "d", "l", url="u/big.zip",
-                  sha256=(hashlib.sha256(CONTENT).hexdigest(),))  # fmt: skip
+SHA = hashlib.sha256(CONTENT).hexdigest()
 
 
 @pytest.fixture
@@ -40,6 +39,11 @@ def url(server):
 @pytest.fixture
 def target(tmp_path):
     return tmp_path / "new" / "big.zip"
+
+
+@pytest.fixture
+def pinned(url, target):
+    return Artifact("big", "w", str(target.parent), "l", url=url, sha256=(SHA,))
 
 
 @pytest.fixture
@@ -63,18 +67,18 @@ def is_alone(target, content=CONTENT):
 # Checked
 
 
-def test_complete_file_is_alone(server, url, target):
-    fetch_url(url, target, PINNED)
+def test_complete_file_is_alone(server, pinned, url, target):
+    fetch_url(pinned, url)
     assert is_alone(target)
     assert server.ranges == [None]
 
 
 @pytest.mark.parametrize("n_missing", [0, N_MISSING])
-def test_wrong_content_is_refused_and_leaves_nothing(server, url, target, n_missing):
+def test_wrong_content_is_refused_and_leaves_nothing(server, pinned, url, target, n_missing):
     server.files["big.zip"] = CONTENT + b"!"
     server.missing_bytes, server.n_cuts = n_missing, 1
     with pytest.raises(SetupError, match=r"big.zip from http.*expected .*; nothing was installed"):
-        fetch_url(url, target, PINNED)
+        fetch_url(pinned, url)
     assert list(target.parent.iterdir()) == []
 
 

@@ -33,8 +33,8 @@ CONTENT = bytes(range(256)) * 40
 SHA = hashlib.sha256(CONTENT).hexdigest()
 
 
-def artifact(**fields):
-    values = {"name": "thing", "what": "a thing", "folder": "data", "licence": "none"}
+def artifact(folder, **fields):
+    values = {"name": "thing", "what": "a thing", "folder": str(folder), "licence": "none"}
     return Artifact(**(values | {"sha256": (SHA,), "size": len(CONTENT)} | fields))
 
 
@@ -54,11 +54,12 @@ def test_every_file_of_the_table_has_a_source_a_licence_and_a_checksum():
     assert [a.name for a in artifacts if not a.sha256] == ["resnet34_LM"]
 
 
-def test_environment_variable_names_the_download_folder(tmp_path):
+def test_environment_variable_names_the_download_folder(monkeypatch):
     (silero,) = artifacts_named("silero", load_artifacts())
-    default = silero.target({"SAD_DIR": ""}, tmp_path)  # empty counts as not set
-    assert default == tmp_path / "data" / "models" / "silero_vad.jit"
-    assert silero.target({"SAD_DIR": "/elsewhere"}, tmp_path) == Path("/elsewhere/silero_vad.jit")
+    monkeypatch.setenv("SAD_DIR", "")  # empty counts as not set
+    assert silero.path == PROJECT / "data" / "models" / "silero_vad.jit"
+    monkeypatch.setenv("SAD_DIR", "/elsewhere")
+    assert silero.path == Path("/elsewhere/silero_vad.jit")
 
 
 # Wheels
@@ -88,24 +89,24 @@ def write_wheel(folder: Path, member: str, tag: str = "py3-none-any") -> None:
 @pytest.mark.parametrize("tag", ["py3-none-any", "cp311-cp311-manylinux_2_28_x86_64"])
 def test_member_of_a_wheel_is_installed_on_any_python(wheels, tmp_path, tag):
     write_wheel(wheels, "thing/data/file.bin", tag)
-    target = tmp_path / "new" / "folder" / "file.bin"
-    fetch_wheel_member(artifact(wheel="thing==1.0", member="thing/data/file.bin"), target)
-    assert target.read_bytes() == CONTENT
-    assert list(target.parent.iterdir()) == [target]
+    folder = tmp_path / "new" / "folder"
+    fetch_wheel_member(artifact(folder, wheel="thing==1.0", member="thing/data/file.bin"))
+    assert (folder / "file.bin").read_bytes() == CONTENT
+    assert list(folder.iterdir()) == [folder / "file.bin"]
 
 
 def test_wheel_member_with_wrong_checksum_is_refused(wheels, tmp_path):
     write_wheel(wheels, "thing/file.bin")
-    pinned = artifact(wheel="thing==1.0", member="thing/file.bin", sha256=("0" * 64,))
+    wheel = {"wheel": "thing==1.0", "member": "thing/file.bin"}
     with pytest.raises(SetupError, match=f"has sha256 {SHA}, expected {'0' * 64}; nothing"):
-        fetch_wheel_member(pinned, tmp_path / "new" / "file.bin")
+        fetch_wheel_member(artifact(tmp_path / "new", **wheel, sha256=("0" * 64,)))
     assert not (tmp_path / "new").exists()
 
 
 def test_wheel_without_the_member_is_named(wheels, tmp_path):
     write_wheel(wheels, "thing/other.bin")
     with pytest.raises(SetupError, match=r"thing-1\.0.*whl does not contain thing/file.bin"):
-        fetch_wheel_member(artifact(wheel="thing==1.0", member="thing/file.bin"), tmp_path / "f")
+        fetch_wheel_member(artifact(tmp_path, wheel="thing==1.0", member="thing/file.bin"))
 
 
 def test_missing_package_gives_the_reason_of_pip_in_one_line(wheels, tmp_path):
@@ -167,7 +168,7 @@ def test_folder_or_file_that_cannot_be_written_is_named(tmp_path):
 
 def test_matching_file_is_reused(tmp_path, capsys):
     (tmp_path / "file.bin").write_bytes(CONTENT)
-    fetch.ensure(artifact(url="http://127.0.0.1:9/file.bin"), tmp_path / "file.bin")
+    fetch.ensure(artifact(tmp_path, url="http://127.0.0.1:9/file.bin"))
     assert "in place" in capsys.readouterr().out
 
 
@@ -175,7 +176,7 @@ def test_truncated_file_is_fetched_again_and_a_copy_kept(tmp_path, capsys):
     target = tmp_path / "file.bin"
     target.write_bytes(CONTENT[:-1])
     with serving({"file.bin": CONTENT}) as server:
-        fetch.ensure(artifact(url=f"{server.url}/file.bin"), target)
+        assert fetch.ensure(artifact(tmp_path, url=f"{server.url}/file.bin")) == target
     assert sha256_of(target) == SHA
     assert (tmp_path / "file.bin.unexpected").read_bytes() == CONTENT[:-1]
     assert "fetched, 10240 bytes, from http://127.0.0.1" in capsys.readouterr().out

@@ -226,11 +226,15 @@ def test_file_that_is_not_a_complete_archive_is_refused_and_not_recorded(run, re
     assert run() == 0
 
 
-def test_wrong_bytes_within_an_archive_are_refused(run, refusal):
+@pytest.mark.parametrize(
+    ("at", "bits", "reason"),
+    [(3000, 255, "Bad CRC-32"), (archives()[AUDIO].index(b"PK\1\2") + 8, 1, "")],  # 1: encrypted
+)
+def test_file_that_cannot_be_unpacked_is_refused(run, refusal, at, bits, reason):
     content = bytearray(run.server.files[AUDIO])
-    content[3000] ^= 255
+    content[at] ^= bits
     run.server.files[AUDIO] = bytes(content)
-    assert "audio/abjxc.wav is refused (Bad CRC-32" in refusal()
+    assert f"audio/abjxc.wav is refused ({reason}" in refusal()
 
 
 @pytest.mark.parametrize(
