@@ -18,11 +18,9 @@ from formats.result import FormatError
 from sending.access import AccessError, access
 from sending.in_flight import BACKOFF, Backoff
 from sending.service import ServiceError
-from voices.asking import Asking
-from voices.enrolling import refuse_strangers, sounds_like, voice_of
-from voices.names import usable_name
+from voices.enrolling import Enroller, extract_voice, find_similar_name, refuse_mismatches
 from voices.store import VoiceStore
-from voices.voice import Voice, VoicesError
+from voices.voice import Voice, VoicesError, usable_name
 
 OK, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 DEFAULT_FILE = Path("voices.db")
@@ -66,7 +64,7 @@ def main(argv: Sequence[str] | None = None, backoff: Backoff = BACKOFF) -> int:
         known = [] if options.name and store.is_new else store.voices()
         if not options.list:
             store.refuse_unwritable()
-        asking = Asking(options, access(options), backoff)
+        enroller = Enroller(options, access(options), backoff)
     except (VoicesError, AccessError) as error:
         return _told(error, USAGE)
     try:
@@ -74,7 +72,7 @@ def main(argv: Sequence[str] | None = None, backoff: Backoff = BACKOFF) -> int:
             return _listed(known)
         if options.remove:
             return _removed(options.remove, store)
-        return _enrolled(options, asking, store, known)
+        return _enrolled(options, enroller, store, known)
     except (VoicesError, ServiceError, FormatError, OutputError) as error:
         return _told(error, SOME_FAILED)
     except BrokenPipeError:
@@ -86,15 +84,15 @@ def main(argv: Sequence[str] | None = None, backoff: Backoff = BACKOFF) -> int:
 
 
 def _enrolled(
-    options: argparse.Namespace, asking: Asking, store: VoiceStore, known: list[Voice]
+    options: argparse.Namespace, enroller: Enroller, store: VoiceStore, known: list[Voice]
 ) -> int:
-    asking.check()
-    answers = asking.one_voice(options.audio)
-    new = [voice_of(options.name, answer, options.model_name) for answer in answers]
+    enroller.check()
+    answers = enroller.diarize_one_speaker(options.audio)
+    new = [extract_voice(options.name, answer, options.model_name) for answer in answers]
     if not options.force:
-        refuse_strangers(new, [] if options.replace else known, options.voice_threshold)
+        refuse_mismatches(new, [] if options.replace else known, options.voice_threshold)
     for voice in new:
-        if other := sounds_like(voice, known, options.voice_threshold):
+        if other := find_similar_name(voice, known, options.voice_threshold):
             log.warning(
                 "%s sounds like %s, who is enrolled too: they may be taken for each other",
                 voice.origin.file_name,

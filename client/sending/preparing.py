@@ -35,9 +35,8 @@ from sending.access import AccessError, access
 from sending.in_flight import Backoff, Retries
 from sending.resume import Notes
 from sending.run import Run
-from voices.known import KnownVoices
-from voices.link_memory import LinkMemory
-from voices.naming import Naming
+from voices.matching import EnrolledVoices
+from voices.naming import KeptAnswers, Naming
 from voices.store import VoiceStore
 from voices.voice import VoicesError
 
@@ -67,7 +66,7 @@ def prepare_run(
     notes = Notes(folder, _settings(options)) if folder else None
     rttms: dict[str, bytes] = {}
     if options.resume and notes:
-        rttms = naming.finished(recordings, notes.kept(recordings, sink.files_of))
+        rttms = naming.reusable(recordings, notes.kept(recordings, sink.files_of))
     return Run(
         recordings=recordings,
         tokens=_tokens(options),
@@ -173,15 +172,15 @@ def _tokens(options: argparse.Namespace) -> list[str]:
 
 def _naming(options: argparse.Namespace) -> Naming:
     """Read the enrolled voices and the links; the output directory exists by now."""
-    enrolled = memory = None
+    enrolled = kept = None
     if options.voices:
         voices = VoiceStore(options.voices).voices()
         if not voices:
             raise VoicesError(f"{options.voices} holds no voice, expected some made by enroll.py")
-        enrolled = KnownVoices(voices, options.voice_threshold)
+        enrolled = EnrolledVoices(voices, options.voice_threshold)
     if options.link_speakers:
-        memory = LinkMemory(options.output_directory)
-    return Naming(enrolled, memory, options.voice_threshold)
+        kept = KeptAnswers(options.output_directory)
+    return Naming(enrolled, kept, options.voice_threshold)
 
 
 def _settings(options: argparse.Namespace) -> dict[str, object]:

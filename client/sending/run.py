@@ -175,7 +175,7 @@ def _take(outcome: Outcome, run: Run) -> None:
     recording = outcome.recording
     if isinstance(outcome, Answer):
         try:
-            outcome = run.naming.named(outcome)
+            outcome = run.naming.name_speakers(outcome)
             run.write(outcome)
         except (FormatError, OutputError, FileError) as error:
             outcome = Failure(recording, str(error))
@@ -184,7 +184,7 @@ def _take(outcome: Outcome, run: Run) -> None:
             return
     run.report.failed(outcome)
     try:
-        run.naming.drop(recording.recording_id)
+        run.naming.forget(recording.recording_id)
         run.sink.drop(recording.recording_id, outcome.reason)
     except (OutputError, FileError) as error:
         log.warning("%s", error)
@@ -194,7 +194,7 @@ def _link_speakers(run: Run) -> bool:
     """Write all results again with linked names; return whether that worked for all."""
     done = [each for each in run.recordings if each.recording_id in run.rttms]
     all_written = True
-    for answer in run.naming.linked(done):
+    for answer in run.naming.link_answers(done):
         name = answer.recording.recording_id
         try:
             run.write(answer)

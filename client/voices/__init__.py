@@ -1,6 +1,6 @@
-"""Names for voices: who is enrolled, who in an answer is who, and one name for one voice in a run.
+"""Names for voices: enrolment, recognition of enrolled people, and linking across recordings.
 
-Read in this order: voice, names, database, store (what is enrolled), speakers (of one answer),
-matching, known (who is who), linking (one voice, one name), link_memory (for --resume), naming (the
-step that an answer passes through), enrolling, asking (what enroll.py keeps).
+Read in this order: `voice`, `database`, `store` (what is enrolled), `speakers` (of one answer),
+`matching` (who is who), `linking` (one voice, one name in many recordings), `naming` (the step that
+an answer passes through), `enrolling` (what enroll.py keeps).
 """

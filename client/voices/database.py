@@ -1,4 +1,4 @@
-"""SQLite files of the client's own: made closed to others, and refused where they are not ours."""
+"""The client's SQLite files: readable by the owner alone, and refused if they are not ours."""
 
 import contextlib
 import os
@@ -13,23 +13,23 @@ BUSY_TIMEOUT_S = 30.0  # another process may be writing
 
 
 class FileError(VoicesError):
-    """A file of ours that cannot be made, read or written, such as on a full disk."""
+    """One of the client's files cannot be created, read or written, as on a full disk."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a file is.
+    """A kind of file.
 
     Parameters
     ----------
     what : str
-        In words, for messages.
+        Description for messages.
     application_id : int
         Marks the file, see SQLite's `PRAGMA application_id`.
     version : int
         Of the schema, in `PRAGMA user_version`.
     schema : str
-        One statement that makes its table.
+        One statement that creates its table.
     """
 
     what: str
@@ -44,7 +44,7 @@ def is_new(path: Path) -> bool:
     Raises
     ------
     FileError
-        If it may not even be looked at.
+        If the file cannot be accessed.
     """
     try:
         return not path.exists() or (path.is_file() and not path.stat().st_size)
@@ -59,11 +59,11 @@ def reading(path: Path, kind: Kind) -> Iterator[sqlite3.Connection]:
     Raises
     ------
     VoicesError
-        If there is no such file, or it is another or a newer one, or cannot be read.
+        If the file is missing, of another kind or a newer version, or cannot be read.
     """
     with _sentences(path, kind):
         if not path.is_file():
-            raise VoicesError(f"{path} is no file, expected {kind.what}")
+            raise VoicesError(f"{path}: file not found, expected {kind.what}")
         with contextlib.closing(_connection(path, "ro")) as connection:
             _check(connection, path, kind)
             yield connection
@@ -71,21 +71,21 @@ def reading(path: Path, kind: Kind) -> Iterator[sqlite3.Connection]:
 
 @contextlib.contextmanager
 def writing(path: Path, kind: Kind) -> Iterator[sqlite3.Connection]:
-    """Open for one transaction, that ends with this context; makes the file where it is missing.
+    """Open for one transaction, which ends with this context; creates a missing file.
 
-    Others wait for its end, and no error in it leaves anything behind.
+    Other processes wait for its end, and after an error nothing of it is kept.
 
     Raises
     ------
     VoicesError
-        If the file is another or a newer one, or cannot be made or written.
+        If the file is of another kind or a newer version, or cannot be created or written.
     """
     with _sentences(path, kind):
         with contextlib.suppress(FileExistsError):
-            # Voices are personal data: nobody else may read them, whatever the umask says.
+            # Voices are personal data: no other user may read them, whatever the umask.
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         with contextlib.closing(_connection(path, "rw")) as connection:
-            # What is deleted is overwritten, not only marked as free.
+            # Deleted data is overwritten, not only marked as free.
             connection.execute("PRAGMA secure_delete = ON")
             connection.execute("BEGIN IMMEDIATE")
             if _is_empty(connection):
@@ -94,7 +94,7 @@ def writing(path: Path, kind: Kind) -> Iterator[sqlite3.Connection]:
                 connection.execute(f"PRAGMA user_version = {kind.version}")
             _check(connection, path, kind)
             yield connection
-            connection.execute("COMMIT")  # what raises before is rolled back by closing
+            connection.execute("COMMIT")  # after an error, closing rolls back
 
 
 def _connection(path: Path, mode: str) -> sqlite3.Connection:
@@ -109,11 +109,11 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
 
 def _check(connection: sqlite3.Connection, path: Path, kind: Kind) -> None:
     if _pragma(connection, "application_id") != kind.application_id:
-        raise VoicesError(f"{path} is another program's or another kind of file, {_expected(kind)}")
+        raise VoicesError(f"{path} is a file of another kind or program, expected {kind.what}")
     version = _pragma(connection, "user_version")
     if version > kind.version:
         raise VoicesError(
-            f"{path} has version {version}, expected at most {kind.version}: a newer client made it"
+            f"{path} has version {version}, expected at most {kind.version}: from a newer client"
         )
 
 
@@ -124,16 +124,12 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
 
 @contextlib.contextmanager
 def _sentences(path: Path, kind: Kind) -> Iterator[None]:
-    """Turn what goes wrong with the file into one sentence."""
+    """Turn errors of the file into one sentence."""
     try:
         yield
     except sqlite3.OperationalError as error:
         raise FileError(f"cannot use {path}: {error}") from error
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # its messages quote the file
-        raise VoicesError(f"{path} cannot be read ({error}), {_expected(kind)}") from error
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        raise VoicesError(f"{path} cannot be read ({error}), expected {kind.what}") from error
     except OSError as error:
         raise FileError(f"cannot use {path}: {error.strerror}") from error
-
-
-def _expected(kind: Kind) -> str:
-    return f"expected {kind.what}"

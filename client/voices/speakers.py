@@ -7,7 +7,7 @@ import numpy as np
 
 from formats.result import FormatError
 from sending.outcome import SPEAKER_COLUMN, Answer
-from voices.voice import Centroids, VoicesError, kind, unit_rows
+from voices.voice import Centroids, VoicesError, embedding_kind, unit_rows
 
 NEEDED_OUTPUTS = ("LABELS", "EMBEDDINGS")
 
@@ -32,17 +32,17 @@ class Speakers:
 
     @property
     def kind(self) -> str:
-        """Network and dimension, as they are told to people."""
-        return kind(self.network, self.centroids.shape[1])
+        """Network and dimension, as messages name them."""
+        return embedding_kind(self.network, self.centroids.shape[1])
 
 
-def speakers_of(answer: Answer) -> Speakers:
-    """Read the speakers: the turns in RTTM and LABELS are the same, in the same order.
+def read_speakers(answer: Answer) -> Speakers:
+    """Read the speakers of an answer, whose RTTM and LABELS have the same turns in the same order.
 
     Raises
     ------
     VoicesError
-        If the service does not tell its speaker network.
+        If the service does not report its speaker network.
     FormatError
         If the answer contradicts itself.
     """
@@ -69,7 +69,7 @@ def speakers_of(answer: Answer) -> Speakers:
     return Speakers(list(rows), centroids, network)
 
 
-def renamed(answer: Answer, names: Mapping[str, str]) -> Answer:
+def rename_speakers(answer: Answer, names: Mapping[str, str]) -> Answer:
     """Give speakers other names; those without one in `names` keep theirs."""
     new = {own.encode(): name.encode() for own, name in names.items()}
     lines = [line.split() for line in answer.rttm.splitlines()]

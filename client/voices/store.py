@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voices.database import FileError, Kind, is_new, reading, writing
-from voices.names import usable_name
-from voices.voice import Origin, Voice, VoicesError
+from voices.voice import Origin, Voice, VoicesError, usable_name
 
 VOICES = Kind(
     what="a file of voices made by enroll.py",
@@ -42,18 +41,18 @@ _TYPES = (str, str, str, str, float, str, str, str)  # without dimension and cen
 
 
 class VoiceStore:
-    """The voices in one file; every method may raise VoicesError, and leaves all as it was then."""
+    """The voices in one file; a method that raises VoicesError leaves the file unchanged."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @property
     def is_new(self) -> bool:
-        """Whether nobody was ever enrolled."""
+        """Whether nothing was ever enrolled."""
         return is_new(self.path)
 
     def refuse_unwritable(self) -> None:
-        """Refuse, before anything is to be kept, what could not be written."""
+        """Raise FileError if the file could not be written, before anything is sent."""
         folder = self.path.absolute().parent  # where SQLite writes its journal
         for place in (folder, self.path) if self.path.exists() else (folder,):
             if not (folder.is_dir() and os.access(place, os.W_OK)):
@@ -66,10 +65,10 @@ class VoiceStore:
         return [self._voice(row) for row in rows]
 
     def add(self, voices: Sequence[Voice], replace: bool = False) -> None:
-        """Keep these voices, all or none; `replace` removes what their names had before.
+        """Add these voices, all or none; `replace` removes earlier ones of their names.
 
-        A recording that is enrolled already under the same name is kept in its newer form; under
-        another name it is refused: a recording is one person's.
+        A recording that is enrolled already under the same name is replaced; under another name
+        it is refused, because a recording belongs to one person.
         """
         with writing(self.path, VOICES) as connection:
             if replace:
@@ -80,9 +79,9 @@ class VoiceStore:
                 _insert(connection, voice)
 
     def remove(self, name: str) -> int:
-        """Forget a name; returns how many recordings of it there were."""
+        """Remove a name; returns the number of its recordings."""
         with reading(self.path, VOICES):
-            pass  # a file that is missing or not ours is not made
+            pass  # do not create a missing file
         with writing(self.path, VOICES) as connection:
             return connection.execute("DELETE FROM voices WHERE name = ?", (name,)).rowcount
 
@@ -107,11 +106,13 @@ class VoiceStore:
         self._refuse_unusable(str(name))
         centroid = _direction(blob)
         if centroid is None or len(centroid) != dimension:
-            raise VoicesError(f"{self.path} is damaged: a centroid of {name!r} is no direction")
+            raise VoicesError(
+                f"{self.path} is damaged: a centroid of {name!r} is not a unit vector"
+            )
         return Voice(str(name), str(network), centroid, Origin(*origin))  # type: ignore[arg-type]
 
     def _refuse_unusable(self, name: str) -> None:
-        """Refuse a name that would break RTTM: any tool can have written it here."""
+        """Refuse a name that would break RTTM: another tool may have written it."""
         try:
             expected = usable_name(name)
         except ValueError as error:
@@ -126,11 +127,11 @@ def names_in(voices: Iterable[Voice]) -> list[str]:
 
 
 def _direction(blob: object) -> NDArray[np.float32] | None:
-    """Read a centroid; None where it is none."""
+    """Read a centroid; None if it is not a unit vector."""
     if not isinstance(blob, bytes) or len(blob) % _LITTLE_ENDIAN.itemsize:
         return None
     centroid = np.frombuffer(blob, _LITTLE_ENDIAN).astype(np.float32)
-    # Not "outside", which NaN never is.
+    # Written so that NaN fails.
     return centroid if abs(np.linalg.norm(centroid) - 1) <= _UNIT_WITHIN else None
 
 

@@ -1,4 +1,4 @@
-"""Voices whose likeness is planted: directions that are hand-made, and answers that hold them."""
+"""Voices of known similarity: handmade directions, and answers that have them."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from sending.outcome import Answer
 from voices.voice import Origin, Voice
 
 NETWORK = "campplus"
-X, Y, Z = np.eye(3)  # as unlike as voices can be
+X, Y, Z = np.eye(3)  # entirely unlike
 
 
 def direction(*numbers):
@@ -34,7 +34,7 @@ def rttm_of(recording_id, speakers, turn_s=1.0):
 
 
 def info_of(network=NETWORK, **more):
-    """What the service tells about its work, as JSON."""
+    """The service's INFO."""
     return json.dumps({"audio_s": 30.0, "mode": "full", "speaker_network": network} | more)
 
 

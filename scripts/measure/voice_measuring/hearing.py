@@ -16,9 +16,8 @@ from scoring.assignment import best_pairs
 from sending.in_flight import defer_interrupt, diarize_all
 from sending.outcome import Answer
 from sending.service import Service, ServiceError
-from voices.enrolling import others_in
-from voices.speakers import NEEDED_OUTPUTS, Speakers
-from voices.speakers import speakers_of as spoken_in
+from voices.enrolling import other_people_s
+from voices.speakers import NEEDED_OUTPUTS, Speakers, read_speakers
 
 IsLocal = Callable[[str], bool]  # whether the names of this set mean nothing beyond a recording
 
@@ -90,7 +89,7 @@ def heard(
             _take_talk(hearing, excerpt, answer, is_local(excerpt.set_name), threshold)
             continue
         hearing.n_alone += 1
-        if others_in(answer, threshold):
+        if other_people_s(answer, threshold):
             hearing.refused.append(excerpt)
         elif answer.n_speakers > 1:
             in_pieces.append(excerpt)
@@ -129,7 +128,7 @@ def _answers(
 
 
 def _take_alone(hearing: Hearing, excerpt: Excerpt, answer: Answer) -> None:
-    speakers = spoken_in(answer)
+    speakers = read_speakers(answer)
     if speakers.names and excerpt.alone:
         speech_s = sum(_talk_s(answer, speakers))
         hearing.enrolled.append(Heard(excerpt.alone, excerpt, speakers.centroids[0], speech_s))
@@ -138,7 +137,7 @@ def _take_alone(hearing: Hearing, excerpt: Excerpt, answer: Answer) -> None:
 def _take_talk(
     hearing: Hearing, excerpt: Excerpt, answer: Answer, local: bool, threshold: float
 ) -> None:
-    speakers = spoken_in(answer)
+    speakers = read_speakers(answer)
     people = _people(excerpt, answer, speakers, local)
     talk_s = _talk_s(answer, speakers)
     for who, centroid, speech_s in zip(people, speakers.centroids, talk_s, strict=True):
@@ -149,7 +148,7 @@ def _take_talk(
     hearing.talks.append((excerpt, speakers, people))
     if len(speakers_of(excerpt.turns)) > 1:
         hearing.n_talks_of_several += 1
-        hearing.n_talks_refused += bool(others_in(answer, threshold))
+        hearing.n_talks_refused += bool(other_people_s(answer, threshold))
 
 
 def _people(

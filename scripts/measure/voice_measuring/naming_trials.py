@@ -8,8 +8,8 @@ import numpy as np
 
 from measure.voice_measuring.hearing import Heard, Hearing
 from measure.voice_measuring.people import Person
-from voices.linking import linked_names
-from voices.matching import matches
+from voices.linking import link_speakers
+from voices.matching import match_voices
 from voices.voice import Origin, Voice
 
 RIGHT, WRONG, MISSED = "right name", "somebody else's", "not named"
@@ -31,7 +31,7 @@ def name_counts(hearing: Hearing, enrol_s: float, threshold: float) -> Counter[s
             for each in _from(hearing.enrolled, enrol_s)
             if (each.excerpt.set_name, each.excerpt.source) != place
         ]
-        found = matches(speakers.centroids, [voice for _, voice in voices], threshold)
+        found = match_voices(speakers.centroids, [voice for _, voice in voices], threshold)
         enrolled = {who for who, _ in voices}
         for row, who in enumerate(people):
             if who is None:
@@ -104,7 +104,7 @@ def links(hearing: Hearing, threshold: float) -> dict[str, Links]:
     for set_name in dict.fromkeys(excerpt.set_name for excerpt, _, _ in hearing.talks):
         talks = [talk for talk in hearing.talks if talk[0].set_name == set_name]
         spoken = [speakers for _, speakers, _ in talks]
-        named = linked_names(spoken, [{} for _ in talks], threshold)
+        named = link_speakers(spoken, [{} for _ in talks], threshold)
         found[set_name] = _counted(
             [(names, talk[2]) for names, talk in zip(named, talks, strict=True)]
         )

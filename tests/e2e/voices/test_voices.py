@@ -1,4 +1,4 @@
-"""People enrolled with the real server are called by their names, strangers are not."""
+"""Enrolment, recognition and linking with the real server."""
 
 import subprocess
 import sys
@@ -83,7 +83,7 @@ def names_of(rttm, reference):
     return names
 
 
-def test_enrolled_people_are_named_in_what_they_say_later(server, talk, voices, tmp_path):
+def test_enrolled_people_are_named_in_later_speech(server, talk, voices, tmp_path):
     for name in ("Ana", "Ben"):
         done = run_enrol(server, voices, f"--name={name}", talk.folder / f"{name.lower()}.wav")
         assert done.returncode == 0, done.stderr
@@ -97,7 +97,7 @@ def test_enrolled_people_are_named_in_what_they_say_later(server, talk, voices, 
     assert names_of(tmp_path / "rttm_talk", talk.reference) == {ANA: "Ana", BEN: "Ben"}
 
 
-def test_a_stranger_keeps_a_number(server, talk, voices, tmp_path):
+def test_a_speaker_who_is_not_enrolled_keeps_a_number(server, talk, voices, tmp_path):
     run_enrol(server, voices, "--name=Ana", talk.folder / "ana.wav")
 
     done = run_client(
@@ -131,11 +131,11 @@ def test_each_side_of_a_call_has_its_name(server, talk, voices, tmp_path):
 @pytest.mark.parametrize(
     ("recording", "words"),
     [
-        ("talk.wav", " people, beside the one who talks most others for "),
+        ("talk.wav", " people, expected one: beside the one who talks most, others talk for "),
         ("silence.wav", "got no speech, expected at least 3 s"),
     ],
 )
-def test_what_is_not_one_persons_voice_is_refused(recording, words, server, talk, voices):
+def test_recordings_without_one_voice_are_refused(recording, words, server, talk, voices):
     done = run_enrol(server, voices, "--name=Ana", talk.folder / recording)
 
     assert done.returncode == 1
@@ -162,7 +162,7 @@ def test_linked_recordings_share_their_names(server, sample, talk, tmp_path):
 
 
 @pytest.mark.slow
-def test_people_of_one_simulated_talk_are_named_in_the_next_and_strangers_are_not(
+def test_people_of_one_simulated_talk_are_named_in_the_next_one_and_others_are_not(
     server, simulated, voices, tmp_path
 ):
     first, later = simulated / "d04", simulated / "d05"

@@ -57,7 +57,7 @@ def test_linked_speakers_have_one_name_in_every_file(talks, wav_scp, out, capfd)
     assert "are 3 voice(s)" in capfd.readouterr().err
 
 
-def test_known_names_win_over_numbers(talks, wav_scp, voices, out):
+def test_enrolled_names_win_over_numbers(talks, wav_scp, voices, out):
     run(
         talks, "--wavscp", wav_scp(*"abcd"), "--output_directory", out, "--link_speakers",
         "--voices", voices,
@@ -71,7 +71,7 @@ def test_known_names_win_over_numbers(talks, wav_scp, voices, out):
     }
 
 
-def test_the_order_of_completion_decides_nothing(triton, wav_scp, out):
+def test_the_order_of_completion_does_not_matter(triton, wav_scp, out):
     good, c_is_answered = answering(TALKS), threading.Event()
 
     def reply(call):
@@ -89,7 +89,7 @@ def test_the_order_of_completion_decides_nothing(triton, wav_scp, out):
     assert rttms(out)["c"] == ["VOICE_002"]
 
 
-def test_files_are_there_with_own_names_before_the_last_answer(triton, wav_scp, out):
+def test_files_are_written_with_own_names_before_the_last_answer(triton, wav_scp, out):
     good, seen = answering(TALKS), {}
 
     def reply(call):
@@ -138,11 +138,11 @@ def test_a_resumed_run_gives_the_names_of_one_without_interruption(
     assert resumed == {path.name: path.read_bytes() for path in whole.glob("rttm*")}
 
 
-def test_what_is_remembered_is_closed_to_others(talks, interrupted_run, out):
+def test_kept_answers_are_readable_by_the_owner_alone(talks, interrupted_run, out):
     assert (out / ".link.db").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_file_that_another_run_made_since_is_asked_for_again(talks, interrupted_run, out):
+def test_a_recording_whose_file_changed_is_sent_again(talks, interrupted_run, out):
     (out / "rttm_a").write_text("SPEAKER a 1 0.000 7.000 <NA> <NA> SPEAKER_00 <NA> <NA>\n")
 
     assert run(talks, *interrupted_run) == 0
@@ -150,7 +150,7 @@ def test_a_file_that_another_run_made_since_is_asked_for_again(talks, interrupte
     assert sorted(talks.ids) == ["a", "b"]
 
 
-def test_answers_that_were_not_remembered_are_asked_for_again(talks, wav_scp, out):
+def test_recordings_without_kept_answers_are_sent_again(talks, wav_scp, out):
     asking = ["--wavscp", wav_scp(*"abc"), "--output_directory", out]
     run(talks, *asking)
 
@@ -173,7 +173,7 @@ def test_a_finished_linked_run_needs_no_server(talks, wav_scp, voices, out):
     assert speakers(out / "rttm") == ["VOICE_000", "Ana_María", "Ana_María", *["VOICE_001"] * 2]
 
 
-def test_a_resumed_run_on_another_network_ends_and_keeps_what_is_there(
+def test_a_resumed_run_with_another_network_fails_and_keeps_its_files(
     talks, interrupted_run, out, capfd
 ):
     talks.reply = answering(TALKS, "resnet34")
@@ -189,7 +189,7 @@ def test_a_resumed_run_on_another_network_ends_and_keeps_what_is_there(
 @pytest.mark.parametrize(
     "damage", ["embeddings = x'00'", "rttm = 7", "rttm = x'00'", "info = '[]'", "labels = '[0]'"]
 )
-def test_what_is_damaged_is_told_and_made_anew_without_resume(damage, talks, wav_scp, out, capfd):
+def test_damaged_answers_are_an_error_with_resume_alone(damage, talks, wav_scp, out, capfd):
     asking = ["--wavscp", wav_scp(*"abc"), "--output_directory", out, "--link_speakers"]
     run(talks, *asking)
     with sqlite3.connect(out / ".link.db") as connection:
@@ -201,7 +201,7 @@ def test_what_is_damaged_is_told_and_made_anew_without_resume(damage, talks, wav
     assert run(talks, *asking) == 0
 
 
-def test_a_run_that_was_killed_with_its_first_answer_can_be_resumed(talks, wav_scp, out):
+def test_a_run_killed_at_its_first_answer_can_be_resumed(talks, wav_scp, out):
     (out / ".link.db").touch()
     asking = ["--wavscp", wav_scp(*"abc"), "--output_directory", out, "--link_speakers"]
 
@@ -209,9 +209,7 @@ def test_a_run_that_was_killed_with_its_first_answer_can_be_resumed(talks, wav_s
     assert rttms(out)["c"] == ["VOICE_002"]
 
 
-def test_a_recording_that_cannot_be_written_again_keeps_its_names_and_is_told(
-    talks, wav_scp, out, tmp_path, capfd
-):
+def test_a_recording_that_cannot_be_rewritten_keeps_its_names(talks, wav_scp, out, tmp_path, capfd):
     asking = ["--wavscp", wav_scp(*"abc"), "--output_directory", out, "--report"]
     run(talks, *asking, "--link_speakers")
     before = (out / "rttm_c").read_bytes()

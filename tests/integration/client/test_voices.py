@@ -46,7 +46,7 @@ def names_in(folder):
     return {path.name for path in folder.glob("[!.]*")}
 
 
-def test_who_is_enrolled_is_named_in_every_format_and_strangers_keep_their_numbers(
+def test_enrolled_people_are_named_in_every_format_and_others_keep_their_numbers(
     talks, asking, out
 ):
     code = run(talks, *asking("a"), "--format", ALL)
@@ -91,7 +91,7 @@ def test_the_threshold_decides(talks, asking, out):
     assert speakers(out / "rttm_b") == ["SPEAKER_00", "SPEAKER_01"]
 
 
-def test_without_voices_nothing_more_is_asked_for(talks, wav_scp, out):
+def test_without_voices_no_further_outputs_are_requested(talks, wav_scp, out):
     run(talks, "--wavscp", wav_scp("a"), "--output_directory", out)
 
     assert talks.calls[0].outputs == ["RTTM", "INFO"]
@@ -126,7 +126,7 @@ def test_voices_of_another_network_end_the_run_and_name_both(
     assert "Traceback" not in told
 
 
-def test_who_is_enrolled_with_another_network_only_is_told_of(talks, asking, voices, out, capfd):
+def test_people_enrolled_with_another_network_cause_a_warning(talks, asking, voices, out, capfd):
     VoiceStore(voices).add([voice("Ben", Y, network="resnet34", file="b.wav")])
 
     code = run(talks, *asking("a", "b"))
@@ -138,7 +138,7 @@ def test_who_is_enrolled_with_another_network_only_is_told_of(talks, asking, voi
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "is no file, expected a file of voices"), (b"text " * 500, "expected a file of")],
+    [(None, "file not found, expected a file of voices"), (b"text " * 500, "expected a file of")],
 )
 def test_a_wrong_file_of_voices_is_refused_before_anything_is_sent(
     content, words, triton, wav_scp, tmp_path, capfd
@@ -154,7 +154,7 @@ def test_a_wrong_file_of_voices_is_refused_before_anything_is_sent(
     assert words in capfd.readouterr().err
 
 
-def test_a_file_that_holds_nobody_is_refused(triton, wav_scp, voices, capfd):
+def test_a_file_without_voices_is_refused(triton, wav_scp, voices, capfd):
     VoiceStore(voices).remove("Ana_María")
 
     assert run(triton, "--wavscp", wav_scp("a"), "--voices", voices) == 2
@@ -170,7 +170,7 @@ def test_a_file_that_holds_nobody_is_refused(triton, wav_scp, voices, capfd):
         ({"EMBEDDINGS": np.zeros((2, 3))}, "an embedding is zero or not finite"),
     ],
 )
-def test_an_answer_that_contradicts_itself_is_that_recordings_failure(
+def test_a_contradictory_answer_fails_its_recording_alone(
     lacking, words, triton, asking, out, capfd
 ):
     good = answering(TALKS)
@@ -184,7 +184,7 @@ def test_an_answer_that_contradicts_itself_is_that_recordings_failure(
 
 
 @pytest.mark.parametrize("given", ["1", "-1", "nan", "near"])
-def test_a_threshold_that_parts_nothing_is_refused(given, triton, wav_scp, capfd):
+def test_an_invalid_threshold_is_refused(given, triton, wav_scp, capfd):
     with pytest.raises(SystemExit) as caught:
         run(triton, "--wavscp", wav_scp("a"), f"--voice_threshold={given}")
 

@@ -16,7 +16,7 @@ from enroll import EPILOG, parse_options
         (["--name=Ana"], "--name needs recordings of that person, got none"),
         (["--list", "a.wav"], "go with --name"),
         (["--remove=Ana", "--force"], "go with --name"),
-        (["--name=VOICE_001", "a.wav"], "got name 'VOICE_001', which strangers get"),
+        (["--name=VOICE_001", "a.wav"], "got name 'VOICE_001', which is reserved"),
         (["--name= ", "a.wav"], "got an empty name"),
     ],
 )

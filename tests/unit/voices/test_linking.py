@@ -9,8 +9,8 @@ from scipy.spatial.distance import squareform
 
 from unit.planted_voices import answer, direction
 from unit.seeded import seeded
-from voices.linking import linked_groups, linked_names
-from voices.speakers import speakers_of
+from voices.linking import cluster_speakers, link_speakers
+from voices.speakers import read_speakers
 
 DIM = 6
 PEOPLE = np.eye(DIM)
@@ -18,12 +18,12 @@ PEOPLE = np.eye(DIM)
 
 def spoken(*recordings):
     """Speakers of recordings, each a list of centroids."""
-    return [speakers_of(answer(f"r{n}", each)) for n, each in enumerate(recordings)]
+    return [read_speakers(answer(f"r{n}", each)) for n, each in enumerate(recordings)]
 
 
 def names(recordings, known=None, threshold=0.5):
     known = known or [{}] * len(recordings)
-    return [list(each.values()) for each in linked_names(spoken(*recordings), known, threshold)]
+    return [list(each.values()) for each in link_speakers(spoken(*recordings), known, threshold)]
 
 
 @st.composite
@@ -40,7 +40,7 @@ def partition(groups):
 
 
 def plain_groups(rows, recordings, threshold):
-    """The same, the slow way: means over all pairs, anew in every step."""
+    """The same by brute force: means over all pairs in every step."""
     groups = [[n] for n in range(len(rows))]
     while True:
         best = None
@@ -67,13 +67,13 @@ def test_one_voice_has_one_name_in_all_recordings():
     ]
 
 
-def test_two_speakers_of_one_recording_are_two_people_however_alike():
+def test_two_speakers_of_one_recording_are_never_joined():
     ana = PEOPLE[0]
 
     assert names([[ana, ana + 0.01], [ana]])[0] == ["VOICE_000", "VOICE_001"]
 
 
-def test_enrolled_names_win_and_go_to_all_of_their_voice():
+def test_an_enrolled_name_goes_to_all_of_its_voice():
     ana, ben = PEOPLE[:2]
     known = [{}, {"SPEAKER_01": "Ana"}, {}]
 
@@ -84,7 +84,7 @@ def test_enrolled_names_win_and_go_to_all_of_their_voice():
     ]
 
 
-def test_one_enrolled_name_is_one_voice_even_where_the_recordings_differ():
+def test_one_enrolled_name_is_one_voice_even_if_unlike():
     known = [{"SPEAKER_00": "Ana"}, {"SPEAKER_00": "Ana"}]
 
     assert names([[PEOPLE[0]], [PEOPLE[1]]], known) == [["Ana"], ["Ana"]]
@@ -101,16 +101,16 @@ def test_two_enrolled_names_are_never_one_voice():
 
 def test_no_speech_and_no_recording_have_no_names():
     assert names([[], [PEOPLE[0]], []]) == [[], ["VOICE_000"], []]
-    assert linked_names([], [], 0.5) == []
-    assert linked_groups(np.empty((0, 3), np.float32), [], [], 0.5) == []
+    assert link_speakers([], [], 0.5) == []
+    assert cluster_speakers(np.empty((0, 3), np.float32), [], [], 0.5) == []
 
 
 @seeded(100)
 @given(crowds(), st.sampled_from([-0.5, 0.0, 0.3, 0.6]))
-def test_groups_are_those_of_the_slow_way(crowd, threshold):
+def test_groups_equal_those_of_brute_force(crowd, threshold):
     rows, recordings = crowd
 
-    groups = linked_groups(rows, recordings, [None] * len(rows), threshold)
+    groups = cluster_speakers(rows, recordings, [None] * len(rows), threshold)
 
     assert partition(groups) == plain_groups(rows, recordings, threshold)
     assert all(group == min(np.flatnonzero(np.asarray(groups) == group)) for group in groups)
@@ -118,13 +118,13 @@ def test_groups_are_those_of_the_slow_way(crowd, threshold):
 
 @seeded(100)
 @given(crowds(), st.randoms(use_true_random=False))
-def test_the_order_of_speakers_decides_no_group(crowd, randoms):
+def test_the_order_of_speakers_does_not_affect_groups(crowd, randoms):
     rows, recordings = crowd
     order = list(range(len(rows)))
     randoms.shuffle(order)
-    groups = linked_groups(rows, recordings, [None] * len(rows), 0.2)
+    groups = cluster_speakers(rows, recordings, [None] * len(rows), 0.2)
 
-    shuffled = linked_groups(
+    shuffled = cluster_speakers(
         rows[order], [recordings[each] for each in order], [None] * len(rows), 0.2
     )
 
@@ -134,13 +134,13 @@ def test_the_order_of_speakers_decides_no_group(crowd, randoms):
 
 
 @pytest.mark.parametrize("n", [40, 300])
-def test_without_bounds_it_is_scipys_average_linkage(n):
+def test_without_constraints_it_is_scipys_average_linkage(n):
     rng = np.random.default_rng(n)
     rows = np.stack([direction(*each) for each in rng.normal(size=(n, 4))])
     distances = np.maximum(1 - rows.astype(np.float64) @ rows.T, 0)
     np.fill_diagonal(distances, 0)
     expected = fcluster(linkage(squareform(distances, checks=False), "average"), 0.5, "distance")
 
-    groups = linked_groups(rows, list(range(n)), [None] * n, 0.5)
+    groups = cluster_speakers(rows, list(range(n)), [None] * n, 0.5)
 
     assert partition(groups) == partition(expected)

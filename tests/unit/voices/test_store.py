@@ -1,4 +1,4 @@
-"""The file of enrolled voices: what goes in comes out, what does not belong is refused."""
+"""The file of enrolled voices: round trips, and what it refuses."""
 
 import contextlib
 import os
@@ -17,9 +17,8 @@ from unit.planted_voices import voice
 from unit.seeded import seeded
 from voices import database
 from voices.database import FileError
-from voices.names import usable_name
 from voices.store import VOICES, VoiceStore
-from voices.voice import VoicesError
+from voices.voice import VoicesError, usable_name
 
 N_AT_ONCE = 8
 N_DAMAGED = 200
@@ -53,7 +52,7 @@ def test_the_file_says_what_it_is(store):
     connection.close()
 
 
-def test_nobody_else_may_read_the_file_whatever_the_umask_says(store):
+def test_no_other_user_may_read_the_file_whatever_the_umask(store):
     before = os.umask(0)
     try:
         store.add([voice("Ana", [1, 0])])
@@ -63,7 +62,7 @@ def test_nobody_else_may_read_the_file_whatever_the_umask_says(store):
     assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
 
 
-def test_several_recordings_of_a_name_are_kept_one_by_one(store):
+def test_several_recordings_of_a_name_are_kept(store):
     store.add([voice("Ana", [1, 0], file="1.wav")])
     store.add([voice("Ana", [1, 1], file="2.wav")])
 
@@ -78,7 +77,7 @@ def test_a_recording_enrolled_again_is_kept_once(store):
     np.testing.assert_array_equal(kept.centroid, [0, 1])
 
 
-def test_a_recording_enrolled_under_another_name_is_refused_and_nothing_of_that_call_is_kept(store):
+def test_after_a_recording_of_another_name_nothing_is_kept(store):
     store.add([voice("Ana", [1, 0], file="1.wav")])
 
     with pytest.raises(VoicesError, match=r"1\.wav is enrolled as 'Ana' in .*, expected a record"):
@@ -87,7 +86,7 @@ def test_a_recording_enrolled_under_another_name_is_refused_and_nothing_of_that_
     assert names(store) == ["Ana"]
 
 
-def test_replacing_forgets_what_that_name_had_and_no_other(store):
+def test_replacing_removes_earlier_voices_of_that_name_alone(store):
     store.add([voice("Ana", [1, 0], file="1.wav"), voice("Ben", [0, 1], file="2.wav")])
 
     store.add([voice("Ana", [1, 1], file="3.wav")], replace=True)
@@ -104,7 +103,7 @@ def test_a_removed_name_is_gone_from_the_bytes_of_the_file_too(store):
     assert b"Rumpelstilzchen" not in store.path.read_bytes()
 
 
-def test_enrolments_at_the_same_time_all_arrive(store):
+def test_concurrent_enrolments_are_all_kept(store):
     voices = [voice(f"person{n}", [1, n], file=f"{n}.wav") for n in range(N_AT_ONCE)]
 
     with ProcessPoolExecutor(N_AT_ONCE) as processes:
@@ -113,15 +112,17 @@ def test_enrolments_at_the_same_time_all_arrive(store):
     assert names(store) == [each.name for each in voices]
 
 
-def test_a_missing_file_is_no_empty_one(store):
-    with pytest.raises(VoicesError, match=r"voices\.db is no file, expected a file of voices made"):
+def test_a_missing_file_is_not_an_empty_one(store):
+    with pytest.raises(
+        VoicesError, match=r"voices\.db: file not found, expected a file of voices made"
+    ):
         store.voices()
-    with pytest.raises(VoicesError, match="is no file"):
+    with pytest.raises(VoicesError, match="file not found"):
         store.remove("Ana")
     assert not store.path.exists()
 
 
-def test_what_is_no_database_is_refused_and_left_as_it_is(store):
+def test_a_file_that_is_not_a_database_is_refused_and_unchanged(store):
     store.path.write_bytes(b"RIFF, more or less" * 100)
 
     with pytest.raises(VoicesError, match=r"cannot be read .*, expected a file of voices made by"):
@@ -136,9 +137,9 @@ def test_another_programs_database_is_refused(store):
         connection.execute("CREATE TABLE bookmarks (url TEXT)")
     connection.close()
 
-    with pytest.raises(VoicesError, match="is another program's or another kind of file, expected"):
+    with pytest.raises(VoicesError, match="is a file of another kind or program, expected"):
         store.voices()
-    with pytest.raises(VoicesError, match="another program's"):
+    with pytest.raises(VoicesError, match="another kind or program"):
         store.add([voice("Ana", [1, 0])])
 
 
@@ -148,7 +149,7 @@ def test_a_newer_version_is_refused(store):
         connection.execute("PRAGMA user_version = 2")
     connection.close()
 
-    with pytest.raises(VoicesError, match="has version 2, expected at most 1: a newer client"):
+    with pytest.raises(VoicesError, match="has version 2, expected at most 1: from a newer client"):
         store.voices()
 
 
@@ -162,7 +163,7 @@ def test_a_damaged_centroid_is_refused(centroid, store):
         connection.execute("UPDATE voices SET centroid = ?", (centroid,))
     connection.close()
 
-    with pytest.raises(VoicesError, match="is damaged: a centroid of 'Ana' is no direction"):
+    with pytest.raises(VoicesError, match="is damaged: a centroid of 'Ana' is not a unit vector"):
         store.voices()
 
 
@@ -177,7 +178,7 @@ def test_a_value_of_another_type_is_refused(value, store):
         store.voices()
 
 
-def test_a_damaged_file_is_refused_and_left_as_it_is_wherever_the_damage_is(store):
+def test_a_damaged_file_is_refused_and_unchanged_wherever_the_damage(store):
     store.add([voice(f"person{n}", [1, n], file=f"{n}.wav") for n in range(40)])
     content = store.path.read_bytes()
     for seed in range(N_DAMAGED):
@@ -193,7 +194,7 @@ def test_a_damaged_file_is_refused_and_left_as_it_is_wherever_the_damage_is(stor
             assert store.path.read_bytes() == damaged
 
 
-def test_a_schema_that_lies_in_words_that_are_no_text_is_refused(store):
+def test_a_schema_that_is_not_text_is_refused(store):
     store.add([voice("Ana", [1, 0])])
     store.path.write_bytes(store.path.read_bytes().replace(b"CREATE TABLE", b"CREATE \xff\xfeBLE"))
 
@@ -201,7 +202,7 @@ def test_a_schema_that_lies_in_words_that_are_no_text_is_refused(store):
         store.voices()
 
 
-def test_a_file_that_another_process_holds_is_told(store, monkeypatch):
+def test_a_locked_file_is_one_sentence(store, monkeypatch):
     monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.01)
     store.add([voice("Ana", [1, 0])])
     with contextlib.closing(sqlite3.connect(store.path, isolation_level=None)) as other:
@@ -214,7 +215,7 @@ def test_a_file_that_another_process_holds_is_told(store, monkeypatch):
 
 
 @pytest.mark.parametrize("use", [lambda store: store.is_new, VoiceStore.voices])
-def test_a_name_that_may_not_be_looked_at_is_one_sentence(use, tmp_path):
+def test_a_path_that_cannot_be_accessed_is_one_sentence(use, tmp_path):
     with pytest.raises(FileError, match=r"cannot use .*: File name too long"):
         use(VoiceStore(tmp_path / ("x" * 300)))
 
@@ -223,10 +224,10 @@ def test_a_name_that_may_not_be_looked_at_is_one_sentence(use, tmp_path):
     ("name", "words"),
     [
         ("Ana María", "holds the name 'Ana María', expected 'Ana_María'"),
-        ("SPEAKER_01", "got name 'SPEAKER_01', which strangers get"),
+        ("SPEAKER_01", "got name 'SPEAKER_01', which is reserved"),
     ],
 )
-def test_a_name_that_another_tool_has_written_and_rttm_cannot_hold_is_refused(name, words, store):
+def test_a_name_of_another_tool_that_breaks_rttm_is_refused(name, words, store):
     store.add([voice("Ana", [1, 0])])
     with sqlite3.connect(store.path) as connection:
         connection.execute("UPDATE voices SET name = ?", (name,))
@@ -236,7 +237,7 @@ def test_a_name_that_another_tool_has_written_and_rttm_cannot_hold_is_refused(na
         store.voices()
 
 
-def test_a_folder_that_nobody_may_write_to_is_one_sentence():
+def test_a_read_only_folder_is_one_sentence():
     with pytest.raises(FileError, match=r"cannot use /proc/self/voices\.db: "):
         VoiceStore(Path("/proc/self/voices.db")).add([voice("Ana", [1, 0])])
 
@@ -277,13 +278,13 @@ def test_names_fit_rttm(given_name, kept):
         ("a\udcff", "expected no control character"),
         ("a\u202eb", r"holds '\\u202e', expected no control character, direction mark or zero-"),
         ("é" * 101, "has 202 bytes, expected at most 200"),
-        ("SPEAKER_00", "which strangers get"),
-        ("CH1 speaker 00", "which strangers get"),
-        ("VOICE_012", "which strangers get"),
-        ("<NA>", "which strangers get"),
+        ("SPEAKER_00", "is reserved for speakers"),
+        ("CH1 speaker 00", "is reserved for speakers"),
+        ("VOICE_012", "is reserved for speakers"),
+        ("<NA>", "is reserved for speakers"),
     ],
 )
-def test_names_that_rttm_or_strangers_need_are_refused(given_name, words):
+def test_names_that_break_rttm_or_are_reserved_are_refused(given_name, words):
     with pytest.raises(ValueError, match=words):
         usable_name(given_name)
 

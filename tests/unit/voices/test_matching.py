@@ -1,4 +1,4 @@
-"""Speakers get the names of the voices they are like, one to one; against brute force and scipy."""
+"""Matching speakers with voices, one to one; against brute force and scipy."""
 
 import itertools
 
@@ -12,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 from scoring.assignment import best_pairs
 from unit.planted_voices import direction, voice
 from unit.seeded import seeded
-from voices.matching import matches, name_cosines
+from voices.matching import match_voices, name_cosines
 
 ANA, BEN = voice("Ana", [1, 0, 0]), voice("Ben", [0, 1, 0])
 
@@ -61,10 +61,10 @@ def test_a_hundred_speakers_and_a_thousand_names():
     )
 
 
-def test_speakers_get_their_names_and_strangers_none():
+def test_speakers_get_their_names_and_unknown_ones_none():
     centroids = np.stack([direction(0, 0, 1), direction(1, 9, 0), direction(9, 0, 1)])
 
-    found = matches(centroids, [ANA, BEN], 0.5)
+    found = match_voices(centroids, [ANA, BEN], 0.5)
 
     assert {row: match.name for row, match in found.items()} == {1: "Ben", 2: "Ana"}
     assert found[2].cosine == pytest.approx(9 / np.sqrt(82))
@@ -73,25 +73,25 @@ def test_speakers_get_their_names_and_strangers_none():
 def test_no_two_speakers_get_one_name():
     centroids = np.stack([direction(9, 1, 1), direction(9, 0, 1)])  # both like Ana, the second more
 
-    found = matches(centroids, [ANA, BEN], 0.5)
+    found = match_voices(centroids, [ANA, BEN], 0.5)
 
     assert {row: match.name for row, match in found.items()} == {1: "Ana"}
 
 
-def test_who_is_clearly_one_person_is_not_moved_to_make_room():
+def test_a_clear_match_is_not_moved_to_make_room():
     # The first is Ana (0.9) and just like Ben (0.43); the second like Ana alone (0.8).
     centroids = np.stack([direction(0.9, 0.436, 0), direction(0.8, 0, 0.6)])
 
-    found = matches(centroids, [ANA, BEN], 0.42)
+    found = match_voices(centroids, [ANA, BEN], 0.42)
 
     assert {row: match.name for row, match in found.items()} == {0: "Ana"}
 
 
-def test_two_people_who_are_alike_are_told_apart_by_the_best_of_all_ways():
+def test_similar_people_are_separated_by_the_best_assignment():
     cara, dora = voice("Cara", [10, 3, 0]), voice("Dora", [10, -3, 0])
     centroids = np.stack([direction(10, 2, 0), direction(10, 3, 0)])  # both are more like Cara
 
-    found = matches(centroids, [cara, dora], 0.5)
+    found = match_voices(centroids, [cara, dora], 0.5)
 
     assert {row: match.name for row, match in found.items()} == {0: "Dora", 1: "Cara"}
 
@@ -99,19 +99,19 @@ def test_two_people_who_are_alike_are_told_apart_by_the_best_of_all_ways():
 def test_a_cosine_at_the_threshold_counts_and_one_below_does_not():
     centroids = np.array([[0.5, 0, np.sqrt(0.75)]], np.float32)
 
-    assert matches(centroids, [ANA], 0.5)[0].name == "Ana"
-    assert matches(centroids, [ANA], 0.5 + 1e-6) == {}
+    assert match_voices(centroids, [ANA], 0.5)[0].name == "Ana"
+    assert match_voices(centroids, [ANA], 0.5 + 1e-6) == {}
 
 
 def test_of_several_recordings_the_mean_counts():
     also_ana = voice("Ana", [0, 0, 1], file="2.wav")
 
-    found = matches(np.stack([direction(1, 0, 1), ANA.centroid]), [ANA, BEN, also_ana], 0.9)
+    found = match_voices(np.stack([direction(1, 0, 1), ANA.centroid]), [ANA, BEN, also_ana], 0.9)
 
     assert found == {0: ("Ana", pytest.approx(1.0))}
     assert name_cosines(ANA.centroid[None], [ANA, also_ana])[0, 0] == pytest.approx(np.sqrt(0.5))
 
 
-def test_nobody_enrolled_and_nobody_there_is_fine():
-    assert matches(np.stack([direction(1, 0)]), [], 0.5) == {}
-    assert matches(np.empty((0, 3), np.float32), [ANA], 0.5) == {}
+def test_without_voices_or_speakers_nothing_matches():
+    assert match_voices(np.stack([direction(1, 0)]), [], 0.5) == {}
+    assert match_voices(np.empty((0, 3), np.float32), [ANA], 0.5) == {}
