@@ -1,13 +1,15 @@
-"""A gateway that serves on a free port, in a thread of the test, and calls to it."""
+"""A gateway on a free port, in a thread of the test, and a client of it."""
 
 from __future__ import annotations
 
 import contextlib
+import http.client
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import requests
 
@@ -17,10 +19,15 @@ from web.settings import Settings
 
 WITHIN_S = 60
 PROBLEM = "application/problem+json"
+KEY = "a-key-of-sixteen-or-more-bytes"
+# A form with a file, written by hand.
+FORM = {"Content-Type": "multipart/form-data; boundary=x"}
+FILE_HEAD = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+FORM_END = b"\r\n--x--\r\n"
 
 
 class Clock:
-    """Time that goes on as it does, and by leaps."""
+    """The real time and a leap."""
 
     def __init__(self) -> None:
         self.leap_s = 0.0
@@ -30,14 +37,14 @@ class Clock:
 
 
 class Caller:
-    """What a client of the gateway does.
+    """A client of the gateway.
 
     Parameters
     ----------
     url
-        Of the gateway, or of what stands before it.
+        Of the gateway, or of a proxy.
     headers
-        That go with every request.
+        Sent with every request.
     """
 
     def __init__(self, url: str, **headers: str) -> None:
@@ -47,7 +54,7 @@ class Caller:
         self._session.headers.update(headers)
 
     def trust(self, authority: Path) -> None:
-        """Believe certificates of this authority, a PEM file, alone."""
+        """Trust this authority, a PEM file, alone."""
         self._session.verify = str(authority)
 
     def ask(self, method: str, path: str, **more: object) -> requests.Response:
@@ -66,7 +73,7 @@ class Caller:
         query: str = "",
         **fields: object,
     ) -> requests.Response:
-        """Upload a file under a name, with these fields of the form."""
+        """Upload a file, under another name if given, with these form fields."""
         with file.open("rb") as content:
             return self.ask(
                 "POST",
@@ -77,38 +84,46 @@ class Caller:
             )
 
     def start(self, file: Path, **more: object) -> str:
-        """Upload a file as a job; its path."""
+        """Upload a file as a job; return the job's path."""
         answer = self.send(file, headers={"Prefer": "respond-async"}, **more)
         assert answer.status_code == 202, answer.text
         return answer.headers["Location"]
 
     def state(self, job: str) -> str:
-        """Where a job is."""
+        """Return the state of a job."""
         return self.get(job).json()["state"]
 
     def ended(self, job: str, within_s: float = WITHIN_S) -> dict:
-        """Wait for a job; its document."""
+        """Wait for the end of a job; return its document."""
         wait_until(lambda: self.state(job) in ("done", "failed", "cancelled"), within_s)
         return self.get(job).json()
 
 
 class Serving(Caller):
-    """A gateway that serves, and what it is made of."""
+    """A gateway that serves, with its parts."""
 
     def __init__(self, gateway: Gateway, url: str) -> None:
         super().__init__(url)
         self.gateway = gateway
         self.folder = gateway.settings.work_dir
 
+    @property
+    def n_cancelled(self) -> int:
+        """Number of cancelled jobs, from the metrics."""
+        name = 'diarization_web_jobs_ended_total{state="cancelled"} '
+        lines = self.get("/metrics").text.splitlines()
+        (value,) = [line.removeprefix(name) for line in lines if line.startswith(name)]
+        return int(float(value))
+
     def files(self) -> list[Path]:
-        """All files that it keeps."""
+        """List all files in its work folder."""
         kept = [path for path in self.folder.rglob("*") if path.is_file()]
         return [path for path in kept if path.name != "lock"]
 
 
 @contextlib.contextmanager
 def serving(settings: Settings, clock: Callable[[], float] = time.time) -> Iterator[Serving]:
-    """Serve while the block runs; as after SIGTERM at its end."""
+    """Serve while the block runs; its end is like SIGTERM."""
     gateway = Gateway(replace(settings, port=0), clock)
     server = make_server(gateway.settings, gateway)
     thread = threading.Thread(target=server.run)
@@ -123,7 +138,7 @@ def serving(settings: Settings, clock: Callable[[], float] = time.time) -> Itera
 
 
 def wait_until(true: Callable[[], object], within_s: float = WITHIN_S) -> None:
-    """Look again and again; fails if it does not come true."""
+    """Poll a condition; fails if it does not become true."""
     deadline = time.monotonic() + within_s
     while not true():
         assert time.monotonic() < deadline
@@ -131,7 +146,7 @@ def wait_until(true: Callable[[], object], within_s: float = WITHIN_S) -> None:
 
 
 def assert_problem(answer: requests.Response, status: int, *words: str) -> dict:
-    """Fail unless it is a problem of this status, whose detail has the words; its body."""
+    """Check that an answer is a problem with these words in its detail; return its body."""
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == PROBLEM
     assert answer.headers["Cache-Control"] == "no-store"
@@ -144,3 +159,22 @@ def assert_problem(answer: requests.Response, status: int, *words: str) -> dict:
     assert "Traceback" not in answer.text
     assert "/tmp" not in answer.text
     return body
+
+
+def begin_upload(url: str, n_bytes: int | None, body: bytes = b"") -> http.client.HTTPConnection:
+    """Send the header of an upload of a declared length (None: chunked), and the start of it."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=WITHIN_S)
+    connection.putrequest("POST", "/v1/diarize")
+    connection.putheader("Content-Type", FORM["Content-Type"])
+    if n_bytes is None:
+        connection.putheader("Transfer-Encoding", "chunked")
+        body = chunk(body) if body else b""
+    else:
+        connection.putheader("Content-Length", str(n_bytes))
+    connection.endheaders(body)
+    return connection
+
+
+def chunk(content: bytes) -> bytes:
+    """Encode a piece of a chunked body."""
+    return b"%x\r\n%s\r\n" % (len(content), content)

@@ -1,19 +1,24 @@
-"""POST /v1/diarize: what goes to Triton, what comes back, and that nothing is left."""
+"""POST /v1/diarize: what is sent to Triton, what is answered, and that no files are left."""
 
-import http.client
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 import grpc
 import pytest
 from jsonschema import Draft202012Validator
-from requests.models import PreparedRequest
 
 from formats import FORMATS, TOKENS
 from formats.result import Result, Turn
-from gateways import Caller, assert_problem, serving, wait_until
+from gateways import (
+    FILE_HEAD,
+    FORM_END,
+    Caller,
+    assert_problem,
+    begin_upload,
+    serving,
+    wait_until,
+)
 from inputs.audio_files import AudioError
 from integration.client_fake_server import RefusalError, one_turn
 from made_media import noise, write_media
@@ -47,7 +52,7 @@ def test_accept_chooses_the_format(accept, gateway, wav):
 
 
 @pytest.mark.parametrize("token", TOKENS)
-def test_the_query_chooses_every_format_whatever_accept_says(token, gateway, wav):
+def test_the_query_chooses_any_format_and_takes_precedence(token, gateway, wav):
     answer = gateway.send(
         wav("call.wav"), headers={"Accept": "image/png"}, query=f"?format={token}"
     )
@@ -56,7 +61,7 @@ def test_the_query_chooses_every_format_whatever_accept_says(token, gateway, wav
     assert answer.text == expected(token)
 
 
-def test_without_a_wish_it_is_json_as_its_schema_has_it(gateway, wav):
+def test_the_default_is_json_of_its_schema(gateway, wav):
     schema = gateway.get("/openapi.json").json()["components"]["schemas"]["Turns"]
 
     answer = gateway.send(wav("call.wav"))
@@ -65,7 +70,7 @@ def test_without_a_wish_it_is_json_as_its_schema_has_it(gateway, wav):
     assert answer.headers["Content-Disposition"] == "inline; filename*=UTF-8''call.json"
 
 
-def test_what_is_not_acceptable_is_refused_before_anything_is_read(gateway, triton, wav):
+def test_no_acceptable_format_is_refused_before_the_body_is_read(gateway, triton, wav):
     answer = gateway.send(wav("call.wav"), headers={"Accept": "image/png"})
 
     assert_problem(answer, 406, "text/vtt", "textgrid")
@@ -106,7 +111,7 @@ def test_a_name_becomes_an_id_and_never_a_path(name, recording_id, gateway, trit
 
 
 @pytest.mark.parametrize("kind", ["m4a", "webm"])
-def test_what_libsndfile_cannot_read_is_decoded(kind, gateway, triton, tmp_path):
+def test_formats_unknown_to_libsndfile_are_decoded(kind, gateway, triton, tmp_path):
     answer = gateway.send(write_media(tmp_path / f"call.{kind}", noise(32_000)))
 
     assert answer.status_code == 200
@@ -137,13 +142,13 @@ def test_a_wrong_field_is_named(field, value, gateway, triton, wav):
     assert gateway.files() == []
 
 
-def test_numbers_of_speakers_that_contradict_each_other_are_refused(gateway, wav):
+def test_contradicting_numbers_of_speakers_are_refused(gateway, wav):
     answer = gateway.send(wav("call.wav"), min_speakers=3, max_speakers=2)
 
     assert_problem(answer, 422, "min_speakers <= num_speakers <= max_speakers")
 
 
-def test_what_is_no_audio_is_refused(gateway, triton, tmp_path):
+def test_a_file_without_audio_is_refused(gateway, triton, tmp_path):
     (tmp_path / "call.wav").write_text("this is no audio")
 
     assert_problem(gateway.send(tmp_path / "call.wav"), 415, "no audio")
@@ -151,7 +156,7 @@ def test_what_is_no_audio_is_refused(gateway, triton, tmp_path):
     assert gateway.files() == []
 
 
-def test_a_list_that_names_another_file_does_not_get_it(gateway, triton, tmp_path):
+def test_a_list_of_other_files_is_not_followed(gateway, triton, tmp_path):
     write_media(gateway.folder / "uploads" / "other.m4a", noise(32_000))
     (tmp_path / "call.m4a").write_text("ffconcat version 1.0\nfile other.m4a\n")
 
@@ -159,7 +164,7 @@ def test_a_list_that_names_another_file_does_not_get_it(gateway, triton, tmp_pat
     assert triton.calls == []
 
 
-def test_what_triton_refuses_is_told_as_it_says(gateway, triton, wav):
+def test_a_refusal_of_triton_is_passed_on(gateway, triton, wav):
     def refuse(call):
         raise RefusalError("AUDIO: got 3 hours, expected at most 2")
 
@@ -169,13 +174,13 @@ def test_what_triton_refuses_is_told_as_it_says(gateway, triton, wav):
     assert gateway.files() == []
 
 
-def test_what_fails_in_triton_is_no_fault_of_the_caller(gateway, triton, wav):
+def test_a_failure_of_triton_is_502(gateway, triton, wav):
     triton.reply = lambda call: {"INFO": "{}"}
 
     assert_problem(gateway.send(wav("call.wav")), 502, "no RTTM")
 
 
-def test_neither_log_nor_problem_of_a_job_that_failed_tells_its_id(
+def test_a_failed_job_reveals_its_id_neither_in_the_log_nor_in_its_problem(
     gateway, wav, monkeypatch, caplog
 ):
     def refuse(path, **_):
@@ -191,19 +196,19 @@ def test_neither_log_nor_problem_of_a_job_that_failed_tells_its_id(
     assert document["id"] not in caplog.text
 
 
-def test_a_server_that_is_away_is_waited_for(gateway, triton, wav):
-    def away_once(call):
+def test_an_unavailable_server_is_retried(gateway, triton, wav):
+    def unavailable_once(call):
         if len(triton.calls) == 1:
             raise RefusalError("Server is stopping", grpc.StatusCode.UNAVAILABLE)
         return one_turn(call)
 
-    triton.reply = away_once
+    triton.reply = unavailable_once
 
     assert gateway.send(wav("call.wav")).status_code == 200
     assert len(triton.calls) == 2
 
 
-def test_a_server_that_stays_away_is_told(settings, wav, triton):
+def test_a_server_that_stays_unavailable_is_503(settings, wav, triton):
     with serving(replace(settings, url="127.0.0.1:9", retry_for_s=0.2)) as gateway:
         answer = gateway.send(wav("call.wav"))
         health = gateway.get("/healthz")
@@ -213,18 +218,18 @@ def test_a_server_that_stays_away_is_told(settings, wav, triton):
     assert "127.0.0.1:9" not in health.text
 
 
-def test_who_asks_a_server_that_does_not_answer_holds_nobody_up(gateway, wav, monkeypatch):
-    asked, go_on = [], threading.Event()
+def test_health_checks_of_a_slow_server_delay_no_other_request(gateway, wav, monkeypatch):
+    checks, go_on = [], threading.Event()
 
     class Slow(Service):
         def check(self):
-            asked.append(self)
+            checks.append(self)
             assert go_on.wait(60)
 
     monkeypatch.setattr("web.gateway.Service", Slow)
     with ThreadPoolExecutor(50) as threads:
         askers = [threads.submit(Caller(gateway.url).get, "/healthz") for _ in range(50)]
-        wait_until(lambda: asked)
+        wait_until(lambda: checks)
         answer = gateway.send(wav("call.wav"))
         go_on.set()
         health = {asker.result().status_code for asker in askers}
@@ -233,27 +238,17 @@ def test_who_asks_a_server_that_does_not_answer_holds_nobody_up(gateway, wav, mo
     assert health == {200}
 
 
-def test_a_caller_who_hangs_up_cancels_the_work(gateway, triton, wav):
-    held = threading.Event()
-    triton.reply = lambda call: held.wait(60) and one_turn(call)
-    prepared = PreparedRequest()
-    with wav("call.wav").open("rb") as content:
-        prepared.prepare("POST", gateway.url + "/v1/diarize", files={"file": content})
-    connection = http.client.HTTPConnection(urlsplit(gateway.url).netloc)
-    connection.request("POST", "/v1/diarize", prepared.body, dict(prepared.headers))
+def test_a_client_that_disconnects_cancels_the_work(gateway, triton, held, wav):
+    body = FILE_HEAD + wav("call.wav").read_bytes() + FORM_END
+    connection = begin_upload(gateway.url, len(body), body)
     wait_until(lambda: triton.calls)
     connection.close()
 
-    try:
-        wait_until(
-            lambda: 'jobs_ended_total{state="cancelled"} 1.0' in gateway.get("/metrics").text
-        )
-        assert gateway.files() == []
-    finally:
-        held.set()
+    wait_until(lambda: gateway.n_cancelled == 1)
+    assert gateway.files() == []
 
 
-def test_nothing_is_left_of_what_was_answered(gateway, wav):
+def test_an_answered_request_leaves_no_files(gateway, wav):
     gateway.send(wav("call.wav"))
 
     assert gateway.files() == []

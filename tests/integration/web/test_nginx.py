@@ -1,4 +1,4 @@
-"""The configuration that docs/web.md has for nginx, tried with nginx where there is one."""
+"""The configuration for nginx in docs/web.md, tried if nginx is installed."""
 
 import contextlib
 import os
@@ -11,13 +11,21 @@ from dataclasses import replace
 import pytest
 import trustme
 
-from gateways import Caller, assert_problem, serving, wait_until
+from gateways import (
+    FILE_HEAD,
+    FORM,
+    FORM_END,
+    KEY,
+    Caller,
+    assert_problem,
+    serving,
+    wait_until,
+)
 from server.ports import Ports
 from server.triton_server import ROOT
 from web.settings import LOOPBACK_NAMES
 
 NAME = "diarization.example.org"
-KEY = "a-key-of-sixteen-or-more-bytes"
 WITH_KEY = {"X-API-Key": KEY}
 NGINX = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")
 FRAME = """
@@ -41,7 +49,7 @@ pytestmark = pytest.mark.skipif(NGINX is None, reason="no nginx on this machine"
 
 
 def documented(**changes):
-    """The server of the documentation; `changes` are values of directives in its first level."""
+    """Return the documented server with other values of some directives."""
     (server,) = re.findall(r"```nginx\n(.*?)```", (ROOT / "docs" / "web.md").read_text(), re.DOTALL)
     for name, value in changes.items():
         server, n_found = re.subn(rf"\b{name} [^;]*;", f"{name} {value};", server)
@@ -51,7 +59,7 @@ def documented(**changes):
 
 @contextlib.contextmanager
 def nginx(folder, gateway):
-    """It serves while the block runs; a caller who comes by TLS and by the gateway's name."""
+    """Serve while the block runs; yields a client that uses TLS and the gateway's name."""
     port = Ports.free().http
     authority, certificate = trustme.CA(), folder / "certificate.pem"
     own = authority.issue_cert(NAME, "127.0.0.1")
@@ -84,7 +92,7 @@ def accepts(port):
 
 @pytest.fixture
 def behind(settings):
-    """The gateway, started as documented."""
+    """The gateway, with the documented options."""
     own = {
         "allowed_hosts": (*LOOPBACK_NAMES, NAME),
         "trusted_proxies": ("127.0.0.1",),
@@ -96,14 +104,14 @@ def behind(settings):
 
 @pytest.fixture
 def outside(behind, tmp_path):
-    """Who comes through nginx."""
+    """A client behind nginx."""
     folder = tmp_path / "nginx"
     folder.mkdir()
     with nginx(folder, behind) as caller:
         yield caller
 
 
-def test_a_recording_goes_through_and_its_job_is_where_it_is_told(outside, behind, wav):
+def test_a_recording_and_its_job_are_reached_through_nginx(outside, behind, wav):
     page = {"Origin": f"https://{NAME}", "Sec-Fetch-Site": "same-origin"}
     job = outside.send(wav("call.wav"), headers={**WITH_KEY, **page, "Prefer": "respond-async"})
     path = job.headers["Location"]
@@ -129,31 +137,30 @@ def test_a_page_at_another_port_may_send_too(outside, wav):
     assert answer.status_code == 200
 
 
-def test_uploads_go_through_as_they_come(outside, behind):
+def test_uploads_are_streamed(outside, behind):
     def slowly():
-        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+        yield FILE_HEAD
         yield bytes(1_000_000)
         wait_until(lambda: [path.stat().st_size for path in behind.files()] > [500_000])
-        yield b"\r\n--x--\r\n"
+        yield FORM_END
 
-    form = {"Content-Type": "multipart/form-data; boundary=x"}
-    answer = outside.ask("POST", "/v1/diarize", data=slowly(), headers={**form, **WITH_KEY})
+    answer = outside.ask("POST", "/v1/diarize", data=slowly(), headers={**FORM, **WITH_KEY})
 
     assert_problem(answer, 415)
     assert behind.files() == []
 
 
-def test_refusals_come_through_and_a_made_up_address_does_not_help(outside, wav):
-    made_up = [{"X-Forwarded-For": f"192.0.2.{number}"} for number in range(5)]
+def test_a_forged_address_does_not_evade_the_rate_limit(outside, wav):
+    forged = [{"X-Forwarded-For": f"192.0.2.{number}"} for number in range(5)]
 
-    answers = [outside.send(wav("call.wav"), headers=headers) for headers in made_up]
+    answers = [outside.send(wav("call.wav"), headers=headers) for headers in forged]
 
     for answer in answers[:4]:
         assert_problem(answer, 401)
     assert_problem(answers[4], 429)
 
 
-def test_what_is_not_for_others_is_closed_and_other_names_are_not_served(outside, behind):
+def test_metrics_and_other_host_names_are_refused(outside, behind):
     assert outside.get("/metrics").status_code == 403
     assert behind.get("/metrics").status_code == 200  # Prometheus asks on loopback
     assert_problem(outside.get("/livez", headers={"Host": "evil.example"}), 421)

@@ -1,17 +1,15 @@
-"""The program as its users start it: options, what it says, and what outlives it."""
+"""The program as users start it: options, messages, and what survives its end."""
 
 import contextlib
 import json
 import signal
 import subprocess
 import sys
-import threading
 from dataclasses import replace
 
 import pytest
 
 from gateways import Caller, assert_problem, serving, wait_until
-from integration.client_fake_server import one_turn
 from server.ports import Ports
 from server.triton_server import ROOT
 from web.jobs.store import MAX_STARTS
@@ -21,7 +19,7 @@ APP = ROOT / "client" / "web" / "app.py"
 
 @contextlib.contextmanager
 def program(*flags):
-    """The gateway as a process of its own; its caller has `process`."""
+    """Run the gateway as a process; yields a client with `process`."""
     port = Ports.free().http
     process = subprocess.Popen(
         [sys.executable, APP, f"--port={port}", *map(str, flags)],
@@ -45,21 +43,19 @@ def is_up(caller):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_serves_until_a_signal_ends_it_and_says_where(number, triton, wav, tmp_path):
+def test_it_prints_its_address_and_serves_until_a_signal(number, triton, wav, tmp_path):
     with program(f"--url={triton.url}", f"--work_dir={tmp_path / 'work'}") as caller:
         assert caller.get("/healthz").text == "ok\n"
         assert caller.send(wav("call.wav")).status_code == 200
         caller.process.send_signal(number)
-        said, complaints = caller.process.communicate(timeout=60)
+        printed, log = caller.process.communicate(timeout=60)
 
-    assert said == f"ready: {caller.url}\n"
-    assert "Traceback" not in complaints
+    assert printed == f"ready: {caller.url}\n"
+    assert "Traceback" not in log
 
 
-def test_a_job_outlives_the_gateway_that_was_killed_in_its_middle(triton, wav, tmp_path):
+def test_a_job_survives_when_the_gateway_is_killed(triton, held, wav, tmp_path):
     flags = (f"--url={triton.url}", f"--work_dir={tmp_path / 'work'}")
-    held = threading.Event()
-    triton.reply = lambda call: held.wait(60) and one_turn(call)
     with program(*flags) as caller:
         done = caller.start(wav("first.wav"))
         wait_until(lambda: triton.calls)
@@ -78,9 +74,7 @@ def test_a_job_outlives_the_gateway_that_was_killed_in_its_middle(triton, wav, t
     assert triton.ids == ["first", "second", "second"]
 
 
-def test_a_gateway_that_is_stopped_lets_its_jobs_wait_for_the_next(settings, triton, wav):
-    held = threading.Event()
-    triton.reply = lambda call: held.wait(60) and one_turn(call)
+def test_a_stopped_gateway_leaves_its_jobs_to_the_next(settings, held, wav):
     with serving(settings) as gateway:
         job = gateway.start(wav("call.wav"))
         wait_until(lambda: gateway.state(job) == "running")
@@ -93,7 +87,7 @@ def test_a_gateway_that_is_stopped_lets_its_jobs_wait_for_the_next(settings, tri
         assert gateway.ended(job)["state"] == "done"
 
 
-def test_a_job_with_which_the_gateway_ends_again_and_again_is_given_up(settings, wav):
+def test_a_job_during_which_the_gateway_keeps_ending_fails(settings, wav):
     with serving(settings) as gateway:
         job = gateway.start(wav("call.wav"))
         gateway.ended(job)
@@ -106,7 +100,7 @@ def test_a_job_with_which_the_gateway_ends_again_and_again_is_given_up(settings,
         assert_problem(gateway.get(f"{job}/result"), 500, "more than once")
 
 
-def test_what_nobody_can_ask_for_any_more_is_removed_at_the_start(settings, wav):
+def test_orphaned_files_are_removed_at_the_start(settings, wav):
     with serving(settings) as gateway:
         job = gateway.start(wav("call.wav"))
         gateway.ended(job)
@@ -120,7 +114,7 @@ def test_what_nobody_can_ask_for_any_more_is_removed_at_the_start(settings, wav)
         assert gateway.files() == []
 
 
-def test_jobs_expire_while_the_gateway_is_away(settings, wav):
+def test_jobs_expire_while_no_gateway_runs(settings, wav):
     with serving(settings) as gateway:
         job = gateway.start(wav("call.wav"))
         gateway.ended(job)
@@ -129,7 +123,7 @@ def test_jobs_expire_while_the_gateway_is_away(settings, wav):
         assert gateway.files() == []
 
 
-def complaint(*flags):
+def usage_error(*flags):
     done = subprocess.run(
         [sys.executable, APP, *map(str, flags)], capture_output=True, text=True, timeout=60
     )
@@ -137,41 +131,41 @@ def complaint(*flags):
     return done.stderr.splitlines()[-1]
 
 
-def test_a_folder_is_one_gateways_alone(gateway):
-    assert "another gateway uses" in complaint(f"--work_dir={gateway.folder}", "--port=0")
+def test_a_work_folder_in_use_is_refused(gateway):
+    assert "another gateway uses" in usage_error(f"--work_dir={gateway.folder}", "--port=0")
 
 
 def test_a_folder_that_others_may_read_is_refused(tmp_path):
     (tmp_path / "open").mkdir(mode=0o755)
-    assert "others may read" in complaint(f"--work_dir={tmp_path / 'open'}")
+    assert "others may read" in usage_error(f"--work_dir={tmp_path / 'open'}")
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         ("", "has no key"),
-        ("# nothing\n", "has no key"),
+        ("# nothing\n   # an indented comment\n", "has no key"),
         ("short\n", "at least 16 bytes"),
         (None, "cannot read"),
     ],
 )
-def test_a_file_of_keys_that_guards_nothing_is_refused(content, words, tmp_path):
+def test_a_key_file_without_good_keys_is_refused(content, words, tmp_path):
     file = tmp_path / "keys"
     if content is not None:
         file.write_text(content)
 
-    line = complaint(f"--api_key_file={file}", f"--work_dir={tmp_path / 'work'}")
+    line = usage_error(f"--api_key_file={file}", f"--work_dir={tmp_path / 'work'}")
 
     assert words in line
     assert "short" not in line
 
 
 @pytest.mark.parametrize("flag", ["--port=70000", "--rate=-1", "--upload_mb=0", "--keep=no"])
-def test_wrong_usage_is_told(flag):
-    assert complaint(flag).startswith("app.py: error: argument")
+def test_a_wrong_option_is_refused(flag):
+    assert usage_error(flag).startswith("app.py: error: argument")
 
 
-def test_a_port_in_use_is_told(gateway, tmp_path):
+def test_a_port_in_use_is_reported(gateway, tmp_path):
     port = gateway.url.rpartition(":")[2]
     done = subprocess.run(
         [sys.executable, APP, f"--port={port}", f"--work_dir={tmp_path / 'other'}"],

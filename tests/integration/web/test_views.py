@@ -1,4 +1,4 @@
-"""What the page needs beside the jobs: sound, report, limits, and its own files."""
+"""What the page needs beside the jobs: sound, report, limits, and its files."""
 
 import base64
 import errno
@@ -29,12 +29,7 @@ def job(gateway, tmp_path):
     return path
 
 
-def links(text):
-    """What the page's frame loads, in order."""
-    return re.findall(r'(?:src|href)="([^"]+)"', text)
-
-
-def test_a_player_gets_flac_that_it_can_go_through(gateway, job):
+def test_a_player_gets_flac_that_it_can_seek(gateway, job):
     whole = gateway.get(f"{job}/sound")
     part = gateway.get(f"{job}/sound", headers={"Range": "bytes=4-41"})
 
@@ -48,7 +43,7 @@ def test_a_player_gets_flac_that_it_can_go_through(gateway, job):
 
 
 @pytest.mark.parametrize("part", ["audio", "sound"])
-def test_nothing_is_read_of_a_file_where_its_headers_are_asked_for(part, gateway, job, monkeypatch):
+def test_head_does_not_read_the_file(part, gateway, job, monkeypatch):
     path = f"{job}/{part}"
     whole = gateway.get(path)
     monkeypatch.setattr(anyio, "open_file", None)  # as Starlette reads files
@@ -62,7 +57,7 @@ def test_nothing_is_read_of_a_file_where_its_headers_are_asked_for(part, gateway
     assert (some.status_code, some.headers["Content-Length"]) == (206, "10")
 
 
-def test_the_report_is_the_clients_own_with_the_corrected_names(gateway, job):
+def test_the_report_is_that_of_the_client_with_the_corrected_names(gateway, job):
     gateway.ask("PUT", f"{job}/turns", json={"turns": [ANA]})
 
     report = gateway.get(f"{job}/report")
@@ -75,8 +70,8 @@ def test_the_report_is_the_clients_own_with_the_corrected_names(gateway, job):
 
 
 @pytest.fixture
-def hearing(monkeypatch):
-    """Hearing a recording takes until `go_on` is set; `begun` has the recordings."""
+def decoding(monkeypatch):
+    """Decoding takes until `go_on` is set; `begun` lists the recordings."""
 
     held = SimpleNamespace(go_on=threading.Event(), begun=[])
 
@@ -92,52 +87,50 @@ def hearing(monkeypatch):
 
 
 @pytest.mark.parametrize("most_bytes", [0, 10**9])
-def test_the_report_carries_the_sound_where_it_is_not_too_long(
-    most_bytes, gateway, job, monkeypatch
-):
+def test_the_report_contains_the_sound_unless_it_is_too_long(most_bytes, gateway, job, monkeypatch):
     monkeypatch.setattr(views, "MOST_EMBEDDED_BYTES", most_bytes)
     monkeypatch.setattr(views, "PIECE_BYTES", 3000)
 
-    (carried,) = re.findall(r'id="sound"[^>]*>([^<]*)<', gateway.get(f"{job}/report").text)
+    (embedded,) = re.findall(r'id="sound"[^>]*>([^<]*)<', gateway.get(f"{job}/report").text)
 
     expected = gateway.get(f"{job}/sound").content if most_bytes else b""
-    assert base64.b64decode(carried, validate=True) == expected
+    assert base64.b64decode(embedded, validate=True) == expected
 
 
-def test_a_recording_is_heard_once_however_many_ask_and_holds_nobody_up(gateway, job, hearing, wav):
+def test_a_recording_is_decoded_once_and_delays_no_other_request(gateway, job, decoding, wav):
     others = [gateway.start(wav(f"{number}.wav")) for number in range(2)]
     for other in others:
         gateway.ended(other)
     with ThreadPoolExecutor(60) as threads:
         asked = [threads.submit(Caller(gateway.url).get, f"{job}/view") for _ in range(50)]
         asked += [threads.submit(Caller(gateway.url).get, f"{other}/sound") for other in others]
-        wait_until(lambda: len(hearing.begun) == views.N_DECODERS)
+        wait_until(lambda: len(decoding.begun) == views.N_DECODERS)
 
         assert gateway.send(wav("a.wav")).status_code == 200
-        hearing.go_on.set()
+        decoding.go_on.set()
         answers = [each.result() for each in asked]
 
     assert {answer.status_code for answer in answers} == {200}
-    assert len(hearing.begun) == 3
+    assert len(decoding.begun) == 3
     assert gateway.gateway.store.stored_bytes() == sum(
         path.stat().st_size for path in gateway.files() if path.name in ("audio", "sound")
     )
 
 
-def test_what_is_removed_while_it_is_heard_is_gone(gateway, job, hearing):
+def test_a_job_can_be_removed_while_it_is_decoded(gateway, job, decoding):
     with ThreadPoolExecutor(1) as threads:
         view = threads.submit(Caller(gateway.url).get, f"{job}/view")
-        wait_until(lambda: hearing.begun)
-        assert not hearing.stopped()
+        wait_until(lambda: decoding.begun)
+        assert not decoding.stopped()
         gateway.ask("DELETE", job)
-        assert hearing.stopped()
-        hearing.go_on.set()
+        assert decoding.stopped()
+        decoding.go_on.set()
 
     assert_problem(view.result(), 404, "removed")
     assert gateway.files() == []
 
 
-def test_a_full_disk_is_not_told_as_a_job_that_is_gone(gateway, job, monkeypatch):
+def test_a_full_disk_is_not_reported_as_a_removed_job(gateway, job, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "no space")
 
@@ -147,7 +140,7 @@ def test_a_full_disk_is_not_told_as_a_job_that_is_gone(gateway, job, monkeypatch
     assert {path.name for path in gateway.files()} == {"audio", "job.json", "answer.json"}
 
 
-def test_sound_and_waveform_go_with_the_job(gateway, job):
+def test_sound_and_waveform_are_removed_with_the_job(gateway, job):
     for part in ("view", "sound", "report"):
         assert gateway.get(f"{job}/{part}").status_code == 200
     assert {"peaks", "sound"} <= {path.name for path in gateway.files()}
@@ -159,17 +152,17 @@ def test_sound_and_waveform_go_with_the_job(gateway, job):
         assert_problem(gateway.get(f"{job}/{part}"), 404)
 
 
-def test_limits_are_told(gateway, settings):
+def test_the_limits_are_reported(gateway, settings):
     assert gateway.get("/v1/limits").json() == {
         "most_upload_bytes": settings.max_upload_bytes,
         "keep_s": settings.keep_s,
     }
 
 
-def test_the_page_loads_the_viewers_files_and_its_own(gateway):
+def test_the_page_loads_its_files_and_those_of_the_viewer(gateway):
     page = gateway.get("/")
 
-    found = links(page.text)
+    found = re.findall(r'(?:src|href)="([^"]+)"', page.text)
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert [link for link in found if link.startswith("viewer/")] == [
         f"viewer/{name}" for name in STYLES
@@ -183,10 +176,26 @@ def test_the_page_loads_the_viewers_files_and_its_own(gateway):
 
 
 @pytest.mark.parametrize("path", ["/", "/web/page/main.js", "/viewer/viewer.js"])
-def test_files_are_asked_for_each_time_and_sent_when_they_changed(path, gateway):
+def test_files_are_revalidated_and_sent_only_if_they_have_changed(path, gateway):
     first = gateway.get(path)
 
     again = gateway.get(path, headers={"If-None-Match": first.headers["ETag"]})
 
     assert first.headers["Cache-Control"] == "no-cache"
     assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nowhere",
+        "/web/page/frame.html",
+        "/web/page/..%2fapp.py",
+        "/web/page/%2e%2e/app.py",
+        "/viewer/page.py",
+        "/viewer/..%2fclient.py",
+        "/viewer/",
+    ],
+)
+def test_no_other_files_are_served(path, gateway):
+    assert_problem(gateway.get(path), 404)

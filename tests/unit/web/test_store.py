@@ -1,4 +1,4 @@
-"""Jobs in memory and on disk, by a clock of the test's own."""
+"""Jobs in memory and on disk, with a clock of the test."""
 
 import errno
 import json
@@ -54,7 +54,7 @@ def answer():
     return Answer(Recording("call", None), rttm, {"audio_s": 2.5, "mode": "full"}, 1.0, [0.5])
 
 
-def test_a_job_is_found_until_its_time_is_over(store, add, clock):
+def test_a_job_is_found_until_it_expires(store, add, clock):
     job = add()
     clock.now_s += 10 * KEEP_S  # while it is worked on it does not expire
     store.begin(job)
@@ -70,7 +70,7 @@ def test_a_job_is_found_until_its_time_is_over(store, add, clock):
     assert not store.audio(job).exists()
 
 
-def test_a_job_that_somebody_corrects_keeps_its_whole_time(store, add, clock):
+def test_a_correction_postpones_the_expiry(store, add, clock):
     job = add()
     store.begin(job)
     store.done(job, answer())
@@ -84,7 +84,7 @@ def test_a_job_that_somebody_corrects_keeps_its_whole_time(store, add, clock):
         store.find(job.id)
 
 
-def test_a_job_that_was_removed_meanwhile_is_not_corrected(store, add):
+def test_a_removed_job_cannot_be_corrected(store, add):
     job = add()
     store.done(job, answer())
     original = store.result(job).original
@@ -96,7 +96,7 @@ def test_a_job_that_was_removed_meanwhile_is_not_corrected(store, add):
     assert gone.value.status == 404
 
 
-def test_nothing_is_put_into_a_job_while_it_is_removed(store, add, folder, monkeypatch):
+def test_no_file_is_written_for_a_job_while_it_is_removed(store, add, folder, monkeypatch):
     job = add()
     tries = []
 
@@ -115,7 +115,7 @@ def full_disk(*_):
     raise OutputError("cannot write") from OSError(errno.ENOSPC, "no space")
 
 
-def test_on_a_full_disk_an_upload_leaves_nothing(store, add, folder, monkeypatch):
+def test_an_upload_leaves_no_files_on_a_full_disk(store, add, folder, monkeypatch):
     monkeypatch.setattr(folder, "write", full_disk)
 
     with pytest.raises(OutputError):
@@ -125,7 +125,7 @@ def test_on_a_full_disk_an_upload_leaves_nothing(store, add, folder, monkeypatch
     assert store.counts() == {}
 
 
-def test_on_a_full_disk_a_job_ends_all_the_same(store, add, folder, monkeypatch):
+def test_a_job_ends_even_on_a_full_disk(store, add, folder, monkeypatch):
     job = add()
     monkeypatch.setattr(folder, "write", full_disk)
 
@@ -135,7 +135,7 @@ def test_on_a_full_disk_a_job_ends_all_the_same(store, add, folder, monkeypatch)
     assert store.find(job.id).state == State.CANCELLED
 
 
-def test_what_is_on_disk_is_all_that_another_store_needs(store, add, folder, clock):
+def test_jobs_are_read_from_disk(store, add, folder, clock):
     done, waiting = add(), add()
     store.begin(done)
     store.done(done, answer())
@@ -150,7 +150,7 @@ def test_what_is_on_disk_is_all_that_another_store_needs(store, add, folder, clo
     assert other.result(found).text("rttm") == answer().rttm.decode()
 
 
-def test_an_answer_kept_before_doubt_was_told_is_read(store, add, folder):
+def test_an_answer_without_doubt_is_read(store, add, folder):
     job = add()
     store.done(job, answer())
     stored = json.loads(folder.read(job.id, ANSWER))
@@ -160,7 +160,7 @@ def test_an_answer_kept_before_doubt_was_told_is_read(store, add, folder):
     assert store.result(job).original.doubt is None
 
 
-def test_jobs_wait_again_in_the_order_in_which_they_came(store, add, folder, clock):
+def test_jobs_are_queued_again_in_order_of_arrival(store, add, folder, clock):
     ids = []
     for _ in range(5):
         clock.now_s += 1
@@ -189,7 +189,7 @@ def test_jobs_wait_again_in_the_order_in_which_they_came(store, add, folder, clo
         {"media_type": "audio/wav\r\nX: y"},
     ],
 )
-def test_a_job_whose_record_is_damaged_is_removed_alone(damage, store, add, folder, clock, caplog):
+def test_only_the_job_with_a_damaged_record_is_removed(damage, store, add, folder, clock, caplog):
     whole, job = add(), add()
     record = store.audio(job).with_name("job.json")
     if isinstance(damage, dict):
@@ -202,7 +202,7 @@ def test_a_job_whose_record_is_damaged_is_removed_alone(damage, store, add, fold
     assert job.id not in caplog.text
 
 
-def test_what_is_no_job_at_all_keeps_no_gateway_from_starting(store, folder, clock):
+def test_foreign_files_do_not_prevent_the_start(store, folder, clock):
     jobs = folder.uploads.parent / "jobs"
     (jobs / "a file").write_bytes(b"")
     (jobs / "job" / "job.json").mkdir(parents=True)
@@ -211,7 +211,7 @@ def test_what_is_no_job_at_all_keeps_no_gateway_from_starting(store, folder, clo
     assert list(jobs.iterdir()) == []
 
 
-def test_what_ends_after_it_was_removed_leaves_nothing(store, add):
+def test_a_job_that_ends_after_its_removal_leaves_no_files(store, add):
     job = add()
     ended = []
     store.on_end = ended.append
@@ -233,7 +233,7 @@ def test_bytes_and_states_are_counted(store, add):
     assert store.counts() == {State.FAILED: 1, State.QUEUED: 1}
 
 
-def test_a_folder_is_one_gateways_alone_and_nobody_elses(tmp_path, folder):
+def test_a_folder_is_private_and_of_one_gateway(tmp_path, folder):
     with pytest.raises(WorkFolderError, match="another gateway"):
         WorkFolder(tmp_path / "work")
     (tmp_path / "link").symlink_to(tmp_path / "work")

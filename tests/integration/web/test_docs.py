@@ -1,4 +1,4 @@
-"""docs/web.md: its commands run as they stand there, its tables are what the gateway has."""
+"""docs/web.md: its commands work, and its tables match the gateway."""
 
 import re
 import subprocess
@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from formats import TOKENS
-from gateways import serving
+from gateways import KEY, serving
 from server.triton_server import ROOT
 from web.api.answers import OFFERED
 from web.jobs.store import State
@@ -16,7 +16,6 @@ from web.settings import parse_settings
 
 PAGE = (ROOT / "docs" / "web.md").read_text()
 BLOCKS = re.findall(r"^```bash\n(.*?)^```$", PAGE, re.M | re.S)
-KEY = "a-key-of-sixteen-or-more-bytes"
 LIMITS = {
     "upload_mb": ("max_upload_bytes", 1_000_000),
     "long": ("long_s", 1),
@@ -42,7 +41,7 @@ def run(text, gateway, folder):
 @pytest.mark.parametrize("first", ["curl -F", "job=$("])
 def test_the_commands_do_what_the_page_says(first, gateway, triton, tmp_path):
     (block,) = [block for block in BLOCKS if block.startswith(first)]
-    # A person does not type as fast as the job is done.
+    # A user types more slowly than the job is done.
     asking = "curl -H 'Accept: application/x-subrip'"
     waiting = f"until curl {gateway.url}$job | grep -q done; do sleep 0.1; done\n"
     block = block.replace(asking, waiting + asking)
@@ -63,7 +62,7 @@ def test_a_key_is_sent_as_the_page_says(settings, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_the_programs_flags_are_its_own(tmp_path):
+def test_the_commands_of_the_program_are_valid(tmp_path):
     (tmp_path / "keys.txt").write_text(f"{KEY}\n")
     lines = [line for block in BLOCKS for line in block.splitlines() if "web/app.py" in line]
     assert len(lines) == 2
@@ -72,14 +71,14 @@ def test_the_programs_flags_are_its_own(tmp_path):
         assert parse_settings(flags).api_keys == (KEY.encode(),)
 
 
-def test_the_limits_have_the_defaults_of_the_page():
+def test_the_page_has_the_default_limits():
     settings = parse_settings([])
     for name, (field, unit) in LIMITS.items():
-        (told,) = re.findall(rf"^\| `--{name}` \| (\d+) \|", PAGE, re.M)
-        assert getattr(settings, field) == int(told) * unit, name
+        (shown,) = re.findall(rf"^\| `--{name}` \| (\d+) \|", PAGE, re.M)
+        assert getattr(settings, field) == int(shown) * unit, name
 
 
-def test_every_option_is_on_the_page_or_the_clients():
+def test_every_option_is_on_the_page():
     done = subprocess.run(
         [sys.executable, ROOT / "client" / "web" / "app.py", "--help"],
         capture_output=True,

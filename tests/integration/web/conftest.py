@@ -1,0 +1,24 @@
+"""Jobs in a state that a test needs."""
+
+import threading
+
+import pytest
+
+from integration.client_fake_server import one_turn
+
+
+@pytest.fixture
+def held(triton):
+    """Triton answers once this is set."""
+    event = threading.Event()
+    triton.reply = lambda call: event.wait(60) and one_turn(call)
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def job(gateway, wav):
+    """A job that is done; its path."""
+    path = gateway.start(wav("call.wav"))
+    assert gateway.ended(path)["state"] == "done"
+    return path
