@@ -9,6 +9,8 @@ import grpc
 import numpy as np
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+import client
+
 COUNTS = {"num_speakers", "min_speakers", "max_speakers"}
 ALLOWED_PARAMETERS = {"recording_id", "mode", "exclusive", "channels", *COUNTS}
 
@@ -21,6 +23,21 @@ class Call:
     audio: bytes
     parameters: dict
     outputs: list
+
+
+def run(server, *args):
+    """Run the client against this server; returns its exit code."""
+    return client.main(["--url", server.url, *map(str, args)])
+
+
+def files_in(folder):
+    """Return the text of every file that is not hidden, by name."""
+    return {path.name: path.read_text() for path in folder.glob("[!.]*")}
+
+
+def names_in(folder):
+    """Return the names of all files that are not hidden."""
+    return {path.name for path in folder.glob("[!.]*")}
 
 
 class RefusalError(Exception):

@@ -33,7 +33,7 @@ def times(document):
     return [time_s for turn in document["turns"] for time_s in (turn["start_s"], turn["end_s"])]
 
 
-def test_a_folder_is_diarized_and_told_line_by_line(server, folder, tmp_path):
+def test_a_folder_is_diarized_and_printed_line_by_line(server, folder, tmp_path):
     done = run_client(
         server, "--audio_file", folder, "--output_directory", tmp_path / "out", "--json"
     )

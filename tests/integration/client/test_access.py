@@ -42,9 +42,7 @@ def test_headers_go_with_every_call_and_are_shown_nowhere(triton, wav, tmp_path,
         (["--ssl_cert", "absent.pem"], "expected both --ssl_cert and --ssl_key or neither"),
     ],
 )
-def test_what_cannot_open_the_server_is_one_sentence_and_nothing_is_asked(
-    more, words, triton, wav, capfd
-):
+def test_unusable_access_options_are_one_sentence(more, words, triton, wav, capfd):
     code = run(triton.url, wav, *more)
 
     err = capfd.readouterr().err
@@ -55,7 +53,7 @@ def test_what_cannot_open_the_server_is_one_sentence_and_nothing_is_asked(
 
 
 @pytest.mark.parametrize("status", ["UNAUTHENTICATED", "PERMISSION_DENIED"])
-def test_a_refusal_at_the_door_is_told_as_such(status, triton, wav, capfd, monkeypatch):
+def test_refused_access_is_reported_as_such(status, triton, wav, capfd, monkeypatch):
     def refuse(_, request, context):
         context.abort(grpc.StatusCode[status], "who are you?")
 
@@ -69,7 +67,7 @@ def test_a_refusal_at_the_door_is_told_as_such(status, triton, wav, capfd, monke
     assert "no Triton server" not in err
 
 
-def test_a_server_that_does_not_speak_tls_is_told_as_such(triton, wav, tmp_path, capfd):
+def test_a_server_without_tls_is_reported_as_such(triton, wav, tmp_path, capfd):
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
 
     code = run(triton.url, wav, "--ssl_ca", tmp_path / "ca.pem")

@@ -11,7 +11,7 @@ def run(url, *args):
     return client.main(["--url", url, *map(str, args), "--dry_run"])
 
 
-def test_what_would_be_sent_and_written_is_told_and_nothing_happens(triton, wav, tmp_path, capfd):
+def test_a_dry_run_reports_what_it_would_send_and_write(triton, wav, tmp_path, capfd):
     a, b = wav("a.wav", 16_000), wav("b.wav", 16_000 * 90)
     out = tmp_path / "new" / "out"
 
@@ -63,7 +63,7 @@ def test_with_resume_finished_recordings_stay_as_they_are(triton, wav_scp, out, 
     )
 
 
-def test_an_absent_server_is_found_out(wav, capfd):
+def test_an_absent_server_is_reported(wav, capfd):
     with socket.socket() as unused:  # bound but not listening: connections are refused
         unused.bind(("127.0.0.1", 0))
         code = run(f"127.0.0.1:{unused.getsockname()[1]}", "--audio_file", wav("a.wav"))
@@ -75,9 +75,7 @@ def test_an_absent_server_is_found_out(wav, capfd):
 
 
 @pytest.mark.parametrize(("speech_of", "code"), [("b", 0), ("x", 1)])
-def test_scores_that_there_cannot_be_are_found_out(
-    speech_of, code, triton, wav_scp, tmp_path, capfd
-):
+def test_impossible_scores_are_reported(speech_of, code, triton, wav_scp, tmp_path, capfd):
     (tmp_path / "all.rttm").write_text(
         f"SPEAKER {speech_of} 1 0.000 1.000 <NA> <NA> anna <NA> <NA>\n"
     )
@@ -91,7 +89,7 @@ def test_scores_that_there_cannot_be_are_found_out(
 
 
 @pytest.mark.parametrize("name", ["file/out", "file"])
-def test_a_directory_that_cannot_be_is_wrong_usage_as_ever(name, triton, wav, tmp_path, capfd):
+def test_an_unusable_directory_is_wrong_usage(name, triton, wav, tmp_path, capfd):
     (tmp_path / "file").touch()
 
     code = run(triton.url, "--audio_file", wav("a.wav"), "--output_directory", tmp_path / name)

@@ -94,7 +94,7 @@ def test_a_recording_of_several_people_is_refused(triton, wav, store, capfd):
     )
 
 
-def test_one_voice_in_two_pieces_is_asked_for_once_more_as_one(triton, wav, store, capfd):
+def test_one_voice_in_two_pieces_is_requested_again_as_one(triton, wav, store, capfd):
     pieces, whole = answering({"voice": IN_PIECES}, turn_s=6.0), answering({"voice": ONE}, turn_s=9)
     triton.reply = lambda call: (whole if call.parameters else pieces)(call)
 
@@ -175,7 +175,7 @@ def test_a_voice_like_somebody_elses_is_kept_with_a_warning(triton, wav, store, 
     assert "2.wav sounds like Ana, who is enrolled too" in capfd.readouterr().err
 
 
-def test_who_is_enrolled_is_listed_and_forgotten(triton, wav, store, capfd):
+def test_enrolled_people_are_listed_and_removed(triton, wav, store, capfd):
     triton.reply = answering({"voice": ONE}, turn_s=6.0)
     run(triton, store, "--name=Ana", wav("1\x1b[2J.wav"))
     capfd.readouterr()
@@ -190,7 +190,7 @@ def test_who_is_enrolled_is_listed_and_forgotten(triton, wav, store, capfd):
     assert capfd.readouterr().out == ""
 
 
-def test_a_list_that_nobody_reads_or_ascii_cannot_hold_is_no_traceback(triton, wav, store):
+def test_a_list_without_reader_or_beyond_ascii_raises_no_traceback(triton, wav, store):
     triton.reply = answering({"voice": ONE}, turn_s=6.0)
     run(triton, store, "--name=José", wav("1.wav"))
     command = [sys.executable, enroll.__file__, "--list", "--voices", store.path]
@@ -206,7 +206,7 @@ def test_a_list_that_nobody_reads_or_ascii_cannot_hold_is_no_traceback(triton, w
     assert read.stdout.startswith("José\t1.wav\t6.0 s".encode())
 
 
-def test_a_failed_recording_is_told_and_nothing_is_kept(triton, wav, store, capfd):
+def test_a_failed_recording_is_reported_and_nothing_is_kept(triton, wav, store, capfd):
     def reply(call):
         raise RefusalError("AUDIO: got no audio")
 
@@ -217,7 +217,7 @@ def test_a_failed_recording_is_told_and_nothing_is_kept(triton, wav, store, capf
     assert re.search(r"1\.wav: .*AUDIO: got no audio", capfd.readouterr().err)
 
 
-def test_a_file_that_is_not_there_is_told(triton, store, capfd):
+def test_a_missing_file_is_reported(triton, store, capfd):
     assert run(triton, store, "--name=Ana", "nowhere.wav") == 1
     told = capfd.readouterr().err
     assert told == "ERROR: cannot read nowhere.wav: No such file or directory\n"

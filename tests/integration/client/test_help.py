@@ -54,10 +54,6 @@ def test_every_example_works(example, triton, folder):
     assert "dry_run" in example or triton.calls
 
 
-def test_there_are_a_few_examples():
-    assert len(EXAMPLES) == 7
-
-
 @pytest.mark.parametrize("columns", ["100", "300"])
 def test_no_line_is_longer_than_100_columns(columns, monkeypatch):
     monkeypatch.setenv("COLUMNS", columns)
@@ -66,15 +62,6 @@ def test_no_line_is_longer_than_100_columns(columns, monkeypatch):
 
     assert max(map(len, lines)) <= 100
     assert len(lines) < 160
-
-
-def test_every_option_stands_in_a_group_with_a_title():
-    for group in client_parser()._action_groups:
-        names = [action.option_strings for action in group._group_actions]
-        assert group.title not in ("options", "positional arguments") or names in (
-            [],
-            [["-h", "--help"]],
-        )
 
 
 def test_the_environment_names_the_service_where_nothing_else_does(triton, wav, monkeypatch):

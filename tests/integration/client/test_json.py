@@ -7,9 +7,8 @@ import jsonschema
 import pytest
 from referencing import Registry, Resource
 
-import client
 import formats
-from integration.client_fake_server import RefusalError, one_turn
+from integration.client_fake_server import RefusalError, names_in, one_turn, run
 
 SCHEMAS = Path(formats.__file__).parent
 
@@ -36,10 +35,6 @@ def lines(capfd, validator):
         return documents
 
     return read
-
-
-def run(server, *args):
-    return client.main(["--url", server.url, *map(str, args)])
 
 
 def refuse_bad(call):
@@ -77,7 +72,7 @@ def test_lines_go_beside_files_of_any_format(triton, wav_scp, out, lines):
 
     assert code == 1
     assert {each["recording_id"] for each in lines()} == {"a", "bad"}
-    assert {path.name for path in out.glob("[!.]*")} == {"rttm_a", "a.srt", "rttm"}
+    assert names_in(out) == {"rttm_a", "a.srt", "rttm"}
 
 
 def test_an_answer_that_cannot_be_written_is_a_failure_there_too(triton, wav_scp, out, lines):
@@ -90,7 +85,7 @@ def test_an_answer_that_cannot_be_written_is_a_failure_there_too(triton, wav_scp
     assert failure["error"] == f"cannot write {out / 'rttm_a'}: Is a directory"
 
 
-def test_what_an_earlier_run_did_has_no_line(triton, wav_scp, out, lines):
+def test_results_of_an_earlier_run_have_no_line(triton, wav_scp, out, lines):
     asking = ["--wavscp", wav_scp("a", "b"), "--json", "--output_directory", out]
     run(triton, *asking)
     (out / "rttm_b").unlink()
@@ -131,16 +126,6 @@ def test_scores_are_the_last_line(with_files, triton, wav_scp, tmp_path, out, li
 def test_the_format_json_may_be_named_too(triton, wav, lines):
     assert run(triton, "--audio_file", wav("a.wav"), "--json", "--format=json") == 0
     assert len(lines()) == 1
-
-
-@pytest.mark.parametrize("token", ["rttm", "srt", "json,srt"])
-def test_no_other_format_shares_standard_output(token, triton, wav, capfd):
-    with pytest.raises(SystemExit) as caught:
-        run(triton, "--audio_file", wav("a.wav"), "--json", f"--format={token}")
-
-    assert caught.value.code == 2
-    assert f"got --format {token} too: expected --output_directory" in capfd.readouterr().err
-    assert triton.headers == []
 
 
 def test_the_schema_is_one_and_refuses_what_it_does_not_describe(validator):

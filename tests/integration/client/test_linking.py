@@ -7,7 +7,7 @@ import threading
 import pytest
 
 import client
-from integration.client_fake_server import RefusalError, one_turn
+from integration.client_fake_server import RefusalError, one_turn, run
 from integration.planted_answers import answering
 from unit.planted_voices import X, Y, Z
 
@@ -17,10 +17,6 @@ TALKS = {
     "c": [("SPEAKER_00", Z + 0.1 * X)],
     "d": [],
 }
-
-
-def run(server, *args):
-    return client.main(["--url", server.url, *map(str, args)])
 
 
 def speakers(path):
@@ -220,21 +216,6 @@ def test_a_recording_that_cannot_be_rewritten_keeps_its_names(talks, wav_scp, ou
     assert code == 1
     assert "a: its speakers keep their unlinked names: no report: " in capfd.readouterr().err
     assert (out / "rttm_c").read_bytes() == before
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ([], "--link_speakers needs --output_directory"),
-        (["--output_directory=out", "--json"], "names voices after all recordings, and --json"),
-    ],
-)
-def test_linking_needs_files_to_write_again(options, words, triton, wav_scp, capfd):
-    with pytest.raises(SystemExit) as caught:
-        run(triton, "--wavscp", wav_scp("a"), "--link_speakers", *options)
-
-    assert caught.value.code == 2
-    assert words in capfd.readouterr().err
 
 
 def test_linking_a_run_without_voices_in_info_is_refused(triton, wav_scp, out, capfd):

@@ -3,19 +3,8 @@
 import json
 import re
 
-import pytest
-
-import client
-from integration.client_fake_server import RefusalError, one_turn
+from integration.client_fake_server import names_in, one_turn, run
 from report_cases import rttm
-
-
-def run(server, *args):
-    return client.main(["--url", server.url, *map(str, args)])
-
-
-def names_in(folder):
-    return {path.name for path in folder.glob("[!.]*")}
 
 
 def view_in(path):
@@ -65,22 +54,6 @@ def test_errors_are_marked_where_a_recording_has_a_reference(triton, wav, wav_sc
     assert "errors" not in view_in(out / "b.html")
 
 
-def test_a_failed_recording_loses_its_page(triton, wav_scp, out):
-    asking = ["--wavscp", wav_scp("a", "bad"), "--output_directory", out, "--report"]
-    run(triton, *asking)
-    assert (out / "bad.html").exists()
-
-    def reply(call):
-        if call.recording_id == "bad":
-            raise RefusalError("no")
-        return one_turn(call)
-
-    triton.reply = reply
-
-    assert run(triton, *asking) == 1
-    assert names_in(out) == {"rttm", "rttm_a", "a.html"}
-
-
 def test_resume_makes_pages_that_are_missing(triton, wav_scp, out):
     asking = ["--wavscp", wav_scp("a", "b"), "--output_directory", out]
     run(triton, *asking)
@@ -107,15 +80,6 @@ def test_a_recording_that_is_gone_when_its_page_is_made_has_failed(triton, wav, 
     assert code == 1
     assert names_in(out) == {"rttm"}
     assert f"talk: no report: cannot read {talk}: No such file" in capfd.readouterr().err
-
-
-def test_pages_need_a_folder(triton, wav, capfd):
-    with pytest.raises(SystemExit) as caught:
-        run(triton, "--audio_file", wav("talk.wav"), "--report")
-
-    assert caught.value.code == 2
-    assert "--report needs --output_directory, where the pages go" in capfd.readouterr().err
-    assert triton.headers == []
 
 
 def test_ids_that_cannot_name_a_page_are_refused(triton, wav_scp, out, capfd):

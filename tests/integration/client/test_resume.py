@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import client
-from integration.client_fake_server import RefusalError, one_turn
+from integration.client_fake_server import RefusalError, files_in, one_turn
 
 FULL_OF_TURNS = 200  # lines of about 60 bytes: more than the 8 kilobytes that are left
 
@@ -27,10 +27,6 @@ def turn(recording_id):
 def run(triton, wav_scp, out, *more):
     command = ["--url", triton.url, "--wavscp", wav_scp, "--output_directory", out, *more]
     return client.main(list(map(str, command)))
-
-
-def files_in(folder):
-    return {path.name: path.read_text() for path in folder.glob("[!.]*")}
 
 
 def test_only_what_is_missing_is_sent_and_all_is_joined_and_counted(triton, wav_scp, out, capfd):
@@ -84,9 +80,7 @@ def replaced_audio(out):
     "spoil",
     [cut, cut_at_a_line_end, emptied, of_another_id, no_text, another_format_cut, replaced_audio],
 )
-def test_what_is_not_the_whole_result_of_that_audio_is_made_again_and_told(
-    spoil, triton, wav_scp, out, capfd
-):
+def test_incomplete_or_outdated_results_are_made_again(spoil, triton, wav_scp, out, capfd):
     triton.reply = lambda call: turn(call.recording_id) * 2
     run(triton, wav_scp, out, "--format=json")
     whole = files_in(out)
@@ -128,9 +122,7 @@ def of_network(name):
     return reply
 
 
-def test_results_of_other_networks_are_made_again_as_soon_as_the_service_tells_its_own(
-    triton, wav_scp, out, capfd
-):
+def test_results_of_other_networks_are_made_again(triton, wav_scp, out, capfd):
     triton.reply = of_network("campplus")
     run(triton, wav_scp, out)
     (out / "rttm_c").unlink()
@@ -260,7 +252,7 @@ def test_without_resume_everything_is_sent(triton, wav_scp, out):
     assert files_in(out)["rttm_b"] == turn("b")
 
 
-def test_no_room_for_one_answer_is_that_recordings_failure(triton, wav_scp, out):
+def test_a_full_disk_fails_only_that_recording(triton, wav_scp, out):
     """The limit on the size of files holds for root too, as a full disk does."""
     triton.reply = lambda call: turn("b") * FULL_OF_TURNS if call.recording_id == "b" else turn("x")
     command = [sys.executable, "client.py", "--url", triton.url, "--wavscp", wav_scp]
@@ -284,9 +276,7 @@ def test_no_room_for_one_answer_is_that_recordings_failure(triton, wav_scp, out)
     assert "Traceback" not in finished.stderr
 
 
-def test_a_directory_that_nobody_may_write_to_is_told_before_anything_is_sent(
-    triton, wav_scp, capfd
-):
+def test_an_unwritable_directory_is_reported_before_anything_is_sent(triton, wav_scp, capfd):
     code = run(triton, wav_scp, "/proc/self")  # not even root may
 
     assert code == 2

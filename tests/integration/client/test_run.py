@@ -9,24 +9,8 @@ import pytest
 import soundfile
 
 import client
-from integration.client_fake_server import RefusalError, one_turn
+from integration.client_fake_server import RefusalError, files_in, one_turn, run
 from made_media import write_media
-
-
-@pytest.fixture(autouse=True)
-def a_proxy_is_configured(monkeypatch):
-    """One that leads nowhere: it must not come between this machine and itself."""
-    for name in ("no_grpc_proxy", "no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-
-
-def files_in(folder):
-    return {path.name: path.read_text() for path in folder.glob("[!.]*")}
-
-
-def run(server, *args):
-    return client.main(["--url", server.url, *map(str, args)])
 
 
 def test_the_request_is_the_file_as_it_is_with_the_contracts_parameters(triton, wav, tmp_path):
@@ -71,12 +55,6 @@ def test_what_is_decoded_here_is_sent_with_the_channels_that_are_needed(
     assert soundfile.info(io.BytesIO(triton.calls[0].audio)).channels == n_channels
 
 
-def test_speaker_counts_that_are_not_given_are_not_sent(triton, wav):
-    run(triton, "--audio_file", wav("talk.wav"))
-
-    assert triton.calls[0].parameters == {}
-
-
 def test_without_output_directory_standard_output_is_rttm_and_nothing_else(triton, wav, capfd):
     code = run(triton, "--audio_file", wav("talk.wav"), "-v")
 
@@ -85,13 +63,6 @@ def test_without_output_directory_standard_output_is_rttm_and_nothing_else(trito
     assert out == "SPEAKER talk 1 0.000 1.000 <NA> <NA> SPEAKER_00 <NA> <NA>\n"
     assert "talk: 30.0 s of audio, 1 speaker" in err
     assert "1 done, 0 failed" in err
-
-
-def test_white_space_in_a_name_becomes_underscores_and_the_user_is_told(triton, wav, capfd):
-    run(triton, "--audio_file", wav("My  call.wav"))
-
-    assert triton.ids == ["My_call"]
-    assert "My_call" in capfd.readouterr().err
 
 
 def test_a_folder_gets_one_file_for_each_recording_and_their_join(triton, wav_scp, tmp_path):
@@ -118,15 +89,6 @@ def test_upstreams_cat_leaves_the_joined_file_as_it_is(triton, wav_scp, tmp_path
     assert (out / "rttm").read_bytes() == joined
 
 
-def test_no_speech_gives_an_empty_file(triton, wav_scp, tmp_path):
-    triton.reply = lambda _: ""
-
-    code = run(triton, "--wavscp", wav_scp("hush"), "--output_directory", tmp_path / "out")
-
-    assert code == 0
-    assert files_in(tmp_path / "out") == {"rttm_hush": "", "rttm": ""}
-
-
 def test_an_answer_that_does_not_end_its_line_is_ended_before_it_is_joined(
     triton, wav_scp, tmp_path
 ):
@@ -138,7 +100,7 @@ def test_an_answer_that_does_not_end_its_line_is_ended_before_it_is_joined(
 
 
 @pytest.mark.parametrize("info", ["", "no json", "[1]", '{"audio_s": "long"}', None])
-def test_info_that_tells_nothing_does_not_spoil_the_answer(info, triton, wav, capfd):
+def test_unusable_info_does_not_spoil_the_answer(info, triton, wav, capfd):
     triton.reply = lambda call: {"RTTM": one_turn(call)} | ({} if info is None else {"INFO": info})
 
     code = run(triton, "--audio_file", wav("talk.wav"))
@@ -186,7 +148,7 @@ def test_missing_audio_fails_its_own_recording_and_is_named_with_its_line(
     assert f"c: line 3: file not found: {tmp_path / 'c.wav'}" in err
 
 
-def test_a_file_that_is_no_audio_fails_alone(triton, wav_scp, tmp_path, capfd):
+def test_a_file_that_is_not_audio_fails_alone(triton, wav_scp, tmp_path, capfd):
     scp = wav_scp("a", "b")
     (tmp_path / "a.wav").write_text("this is no audio")
 
@@ -197,7 +159,7 @@ def test_a_file_that_is_no_audio_fails_alone(triton, wav_scp, tmp_path, capfd):
     assert "libsndfile" in capfd.readouterr().err
 
 
-def test_of_very_many_problems_the_first_ones_are_told(triton, tmp_path, capfd):
+def test_only_the_first_of_many_problems_are_logged(triton, tmp_path, capfd):
     (tmp_path / "wav.scp").write_text("a.wav\n" * 1000)
 
     assert client.main(["--url", triton.url, "--wavscp", str(tmp_path / "wav.scp")]) == 2
@@ -286,17 +248,3 @@ def test_files_are_there_before_the_run_ends(triton, wav_scp, tmp_path):
     run(triton, "--wavscp", wav_scp("a", "b", "c"), "--output_directory", out, "--jobs", 1)
 
     assert seen == {"a": [], "b": ["rttm_a"], "c": ["rttm_a", "rttm_b"]}
-
-
-def test_an_answer_that_cannot_be_written_is_a_failure_of_that_recording(
-    triton, wav_scp, tmp_path, capfd
-):
-    out = tmp_path / "out"
-    (out / "rttm_a").mkdir(parents=True)  # a folder where a file must go
-
-    code = run(triton, "--wavscp", wav_scp("a", "b"), "--output_directory", out)
-
-    assert code == 1
-    assert (out / "rttm_b").is_file()
-    assert not list(out.glob(".part-*"))
-    assert f"cannot write {out / 'rttm_a'}" in capfd.readouterr().err

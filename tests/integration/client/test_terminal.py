@@ -103,7 +103,7 @@ def test_quiet_shows_nothing(wav, start, terminal):
     assert out.startswith(b"SPEAKER a ")
 
 
-def test_without_a_terminal_nothing_steers_one(triton, wav):
+def test_without_a_terminal_there_are_no_control_characters(triton, wav):
     done = subprocess.run(
         [sys.executable, CLIENT, "--url", triton.url, "--audio_file", wav("a.wav")],
         capture_output=True,

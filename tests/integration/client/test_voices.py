@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-import client
+from integration.client_fake_server import names_in, run
 from integration.planted_answers import answering
 from unit.planted_voices import X, Y, Z, voice
 from voices.store import VoiceStore
@@ -34,16 +34,8 @@ def talks(triton):
     return triton
 
 
-def run(server, *args):
-    return client.main(["--url", server.url, *map(str, args)])
-
-
 def speakers(path):
     return [line.split()[7] for line in path.read_text().splitlines()]
-
-
-def names_in(folder):
-    return {path.name for path in folder.glob("[!.]*")}
 
 
 def test_enrolled_people_are_named_in_every_format_and_others_keep_their_numbers(

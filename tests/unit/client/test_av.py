@@ -89,7 +89,7 @@ def test_a_file_made_by_hand_is_decoded_to_the_end_that_it_declares(tmp_path):
 
 
 @pytest.mark.parametrize("declared_s", [60, 22_000, 0])
-def test_a_bomb_whose_chunks_are_the_same_bytes_is_refused_early(declared_s, tmp_path):
+def test_a_file_that_repeats_its_bytes_is_refused_early(declared_s, tmp_path):
     path = write_mov(tmp_path / "bomb.mov", declared_s, chunk_s=10, n_chunks=2200)  # six hours
     assert path.stat().st_size < 120_000
 
@@ -97,7 +97,7 @@ def test_a_bomb_whose_chunks_are_the_same_bytes_is_refused_early(declared_s, tmp
         encoded_bytes(path)
 
 
-def test_a_file_that_goes_on_after_the_length_that_it_declares_is_refused(tmp_path):
+def test_a_file_longer_than_it_declares_is_refused(tmp_path):
     path = write_mov(tmp_path / "longer.mov", declared_s=20, chunk_s=60, n_chunks=1)
 
     assert audio_length_s(path) == 20
@@ -105,7 +105,7 @@ def test_a_file_that_goes_on_after_the_length_that_it_declares_is_refused(tmp_pa
         encoded_bytes(path)
 
 
-def test_nothing_of_the_sound_is_refused(tmp_path):
+def test_sound_that_cannot_be_decoded_is_refused(tmp_path):
     path = write_mov(tmp_path / "none.mov", declared_s=20, chunk_s=20, n_chunks=1, codec=b"mp4a")
 
     with pytest.raises(AudioError, match=CANNOT):
@@ -147,7 +147,7 @@ def test_a_file_that_crashes_its_decoder_or_takes_too_much_is_one_sentence(code,
         encoded_bytes(worker(code))
 
 
-def test_decoding_ends_at_once_when_nobody_wants_it(worker):
+def test_decoding_can_be_stopped(worker):
     path = worker("import time; time.sleep(600)")
     stopping = threading.Event()
     threading.Timer(0.3, stopping.set).start()

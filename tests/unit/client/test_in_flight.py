@@ -1,10 +1,133 @@
+import random
 from pathlib import Path
 
 import pytest
 
+from console.run_report import set_up_logging
 from inputs.recordings import Recording
 from sending.in_flight import Backoff, CancelledError, Retries, diarize_all
 from sending.outcome import Answer, Failure
+
+A, B = (Recording(name, Path(f"{name}.wav")) for name in "ab")
+
+
+@pytest.fixture
+def retries(clock):
+    """Patience of 60 s; waits of 1, 2, 4, 8, 8, ... s, less by up to a half."""
+    return Retries(60.0, Backoff(first_s=1.0, max_s=8.0), clock, random.Random(1))
+
+
+def away(recording):
+    return Failure(recording, "the server is away", transient=True)
+
+
+def wait_s(retries, clock):
+    """Let the clock go on until the next recording is due, and take it."""
+    passed_s = retries.next_in_s(max_s=1e9)
+    clock.now_s += passed_s
+    assert retries.due() is not None
+    return passed_s
+
+
+def test_the_wait_doubles_up_to_the_most_and_chance_takes_up_to_half_of_it():
+    backoff = Backoff(first_s=1.0, max_s=8.0)
+
+    assert [backoff.delay_s(n, 0.0) for n in range(1, 7)] == [1, 2, 4, 8, 8, 8]
+    assert [backoff.delay_s(n, 1.0) for n in range(1, 7)] == [0.5, 1, 2, 4, 4, 4]
+    assert backoff.delay_s(100_000, 0.0) == 8
+
+
+def test_answers_and_permanent_failures_are_final(retries):
+    answer, failure = Answer(A, b"", {}, 0.0), Failure(B, "no")
+
+    assert retries.final(answer) is answer
+    assert retries.final(failure) is failure
+    assert retries.due() is None
+
+
+def test_a_recording_is_due_after_its_wait_and_not_before(retries, clock):
+    assert retries.final(away(A)) is None
+    delay_s = retries.next_in_s(max_s=1e9)
+
+    assert 0.5 <= delay_s <= 1.0
+    assert retries.due() is None
+    clock.now_s += delay_s
+    assert retries.next_in_s(max_s=1e9) == 0
+    assert retries.due() is A
+    assert retries.due() is None
+
+
+def test_the_wait_is_limited_by_its_argument(retries):
+    assert retries.next_in_s(max_s=0.2) == 0.2
+    retries.final(away(A))
+    assert retries.next_in_s(max_s=0.2) == 0.2
+
+
+def test_recordings_that_failed_together_are_not_retried_together(retries, clock):
+    retries.final(away(A))
+    retries.final(away(B))
+
+    wait_s(retries, clock)
+    assert wait_s(retries, clock) > 0
+
+
+def test_the_retry_period_starts_at_the_first_failure(retries, clock):
+    began_s, outcome, n_sent = clock.now_s, None, 1
+    while (outcome := retries.final(away(A))) is None:
+        wait_s(retries, clock)
+        n_sent += 1
+
+    assert clock.now_s - began_s == pytest.approx(60.0)
+    assert outcome == Failure(
+        A, f"the server is away; sent {n_sent} times within 60 s (--retry_for)", transient=True
+    )
+
+
+def test_every_recording_has_its_own_retry_period(retries, clock):
+    retries.final(away(A))
+    clock.now_s += 61
+
+    assert retries.final(away(B)) is None
+    assert isinstance(retries.final(away(A)), Failure)
+
+
+def test_without_a_retry_period_a_failure_is_final(clock):
+    failure = away(A)
+
+    assert Retries(0, clock=clock).final(failure) is failure
+
+
+def test_an_outage_has_one_line_at_its_beginning_and_one_at_its_end(retries, clock, capsys):
+    set_up_logging(verbose=False)
+    for _ in range(5):
+        for recording in (A, B):
+            retries.final(away(recording))
+            wait_s(retries, clock)
+    retries.final(Answer(A, b"", {}, 0.0))
+    retries.final(Answer(B, b"", {}, 0.0))
+
+    assert capsys.readouterr().err.splitlines() == [
+        "WARNING: a: the server is away; such failures are sent again for 60 s (--retry_for)",
+        "INFO: 2 recording(s) were sent again and answered",
+    ]
+
+
+def test_an_outage_without_recovery_is_not_reported_as_over(retries, clock, capsys):
+    set_up_logging(verbose=False)
+    retries.final(away(A))
+    clock.now_s += 61
+    retries.final(away(A))
+    retries.final(away(B))
+
+    assert [line.split(":")[0] for line in capsys.readouterr().err.splitlines()] == ["WARNING"] * 2
+
+
+def test_verbose_logs_every_failure(retries, capsys):
+    set_up_logging(verbose=True)
+    retries.final(away(A))
+    retries.final(away(A))
+
+    assert capsys.readouterr().err.count("DEBUG: a: the server is away; sent again in ") == 2
 
 
 def recordings(n):
@@ -95,7 +218,7 @@ def test_after_ctrl_c_nothing_more_is_sent():
     assert diarizer.sent == ["r0", "r1"]
 
 
-def test_what_ctrl_c_broke_off_while_it_was_read_is_no_failure():
+def test_reading_that_ctrl_c_stopped_is_not_a_failure():
     interrupted = []
 
     def stopped_error(recording):
@@ -129,7 +252,7 @@ class AnswersTheSecondTime:
         deliver(Failure(recording, "away", transient=True) if first else answer(recording))
 
 
-def test_a_failure_that_may_pass_is_loaded_and_sent_again_and_has_one_outcome():
+def test_a_transient_failure_is_loaded_and_sent_again():
     loaded = []
 
     def counted(recording):
@@ -166,7 +289,7 @@ def test_a_file_that_has_gone_before_it_is_sent_again_is_a_failure():
     assert outcomes == [Failure(recordings(1)[0], "r0.wav is gone")]
 
 
-def test_those_that_wait_to_be_sent_again_keep_their_place():
+def test_recordings_that_wait_for_a_retry_count_as_in_flight():
     diarizer = AnswersTheSecondTime()
     retries = Retries(60, Backoff(first_s=1000.0))
     outcomes = diarize_all(

@@ -7,16 +7,6 @@ import client
 from console.options import parse_options
 
 
-def test_the_defaults_are_those_of_the_service():
-    options = parse_options(["--audio_file", "a.wav"])
-
-    assert (options.url, options.model_name) == ("localhost:8001", "run")
-    assert (options.jobs, options.timeout) == (4, 3600.0)
-    assert options.num_speakers is None
-    assert (options.retry_for, options.resume) == (120.0, False)
-    assert (options.header, options.ssl) == ([], False)
-
-
 def test_upstreams_line_is_understood_as_typed():
     options = parse_options(
         [
@@ -53,6 +43,34 @@ def test_upstreams_line_is_understood_as_typed():
         (["--audio_file", "a", "--resume"], "--resume needs --output_directory"),
         (["--audio_file", "a", "--min_speakers", "3", "--max_speakers", "2"], "got 3 and 2"),
         (["--audio_file", "a", "--num_speakers", "5", "--max_speakers", "4"], "got 5 and 4"),
+        (["--audio_file", "a", "--recording_id", "a b"], "expected no white space"),
+        (["--wavscp", "a", "--recording_id", "a"], "--wavscp has ids itself"),
+        (
+            ["--audio_file", "a", "--format=rttm,jsn"],
+            "argument --format: expected some of rttm, json, srt, vtt, textgrid, audacity, csv, "
+            "uem, separated by commas, got 'jsn'",
+        ),
+        (["--audio_file", "a", "--format="], "got ''"),
+        (["--audio_file", "a", "--format=JSON"], "got 'JSON'"),
+        (
+            ["--audio_file", "a", "--format=srt,vtt"],
+            "standard output takes one format, got --format srt,vtt: expected one, or "
+            "--output_directory",
+        ),
+        (
+            ["--wavscp", "a", "--format=srt"],
+            "takes a list of recordings as rttm, json, uem, got --format srt",
+        ),
+        (
+            ["--audio_file", "a", "--json", "--format=json,srt"],
+            "got --format json,srt too: expected --output_directory",
+        ),
+        (["--audio_file", "a", "--report"], "--report needs --output_directory, where the pages"),
+        (["--audio_file", "a", "--link_speakers"], "--link_speakers needs --output_directory"),
+        (
+            ["--audio_file", "a", "--link_speakers", "--output_directory=out", "--json"],
+            "names voices after all recordings, and --json",
+        ),
     ],
 )
 def test_wrong_usage_ends_with_2_and_says_why(arguments, words, capsys):
@@ -63,23 +81,7 @@ def test_wrong_usage_ends_with_2_and_says_why(arguments, words, capsys):
     assert words in capsys.readouterr().err
 
 
-def test_help_tells_the_exit_codes(capsys):
-    with pytest.raises(SystemExit) as caught:
-        client.main(["--help"])
-
-    assert caught.value.code == 0
-    assert "exit codes:" in capsys.readouterr().out
-
-
 def test_module_names_hide_nothing_of_pythons_own():
     modules = {path.stem for path in Path(client.__file__).parent.glob("*.py")}
 
     assert modules & set(sys.stdlib_module_names) == set()
-
-
-def test_help_tells_what_resume_makes_again(capsys):
-    with pytest.raises(SystemExit):
-        client.main(["--help"])
-
-    told = " ".join(capsys.readouterr().out.split())
-    assert "is cut or changed, or of another making, is made again, and that is" in told

@@ -83,7 +83,7 @@ def test_a_failure_counts_as_done_and_says_nothing_about_speed(clock):
     assert (standing.left_s, standing.estimated) == (60 / FIRST_SPEED, False)
 
 
-def test_an_unknown_length_is_counted_when_the_answer_tells_it(clock):
+def test_an_unknown_length_is_counted_once_the_answer_has_it(clock):
     progress = Progress({"a": None, "b": 60.0}, 1, clock)
     progress.sent("a", 1)
     clock.now_s += 4

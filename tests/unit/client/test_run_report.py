@@ -32,7 +32,7 @@ def test_speakers_are_counted_in_the_rttm():
 @pytest.mark.parametrize(
     ("info", "audio_s"), [({"audio_s": 30}, 30.0), ({}, None), ({"audio_s": "long"}, None)]
 )
-def test_the_audio_is_as_long_as_the_service_told(info, audio_s):
+def test_the_length_is_that_of_info(info, audio_s):
     assert Answer(RECORDING, b"", info, 1.0).audio_s == audio_s
 
 
@@ -48,7 +48,7 @@ def test_the_audio_is_as_long_as_the_service_told(info, audio_s):
         ({"unlike_share": 0.5, "more_speakers_likely": "yes"}, None),
     ],
 )
-def test_the_doubt_is_what_the_service_told_whole(info, doubt):
+def test_the_doubt_is_that_of_info_if_complete(info, doubt):
     assert Answer(RECORDING, b"", info, 1.0).doubt == doubt
 
 
@@ -67,7 +67,7 @@ def doubtful(share=0.071, likely=True, **info):
         ({}, {"channels": "separate", "n_channels": 2}, ""),
     ],
 )
-def test_doubt_is_a_warning_with_what_helps(asked, info, end, capsys):
+def test_likely_missing_speakers_are_a_warning_with_a_remedy(asked, info, end, capsys):
     set_up_logging(verbose=False)
     RunReport(1, parameters=asked).done(doubtful(**info))
 
@@ -115,7 +115,7 @@ def at_terminal(monkeypatch):
     return replace
 
 
-def test_for_a_person_there_is_a_bar_and_only_failures_have_lines(at_terminal):
+def test_at_a_terminal_only_failures_have_lines_beside_the_bar(at_terminal):
     terminal = at_terminal()
     report = RunReport(2, progress=Progress({"a": 30.0, "b": 60.0}, jobs=1))
     report.sent("a", 3_000_000)
@@ -131,7 +131,7 @@ def test_for_a_person_there_is_a_bar_and_only_failures_have_lines(at_terminal):
     assert "ERROR: b: line 3: no\n" in shown
 
 
-def test_for_a_person_a_list_ends_in_a_table(at_terminal):
+def test_at_a_terminal_a_list_ends_with_a_table(at_terminal):
     terminal = at_terminal()
     times_s = iter([100.0, 110.0])
     progress = Progress({"a": 30.0, "b": None}, jobs=1)
@@ -158,7 +158,7 @@ def test_beside_a_bar_doubt_has_a_line_too(at_terminal):
     assert "WARNING: a: more speakers may be present than the 2 found" in terminal.getvalue()
 
 
-def test_results_that_are_made_again_are_counted_anew(at_terminal):
+def test_results_made_again_are_counted_again(at_terminal):
     terminal = at_terminal()
     report = RunReport(2, 1, Progress({"b": 60.0}, jobs=1))
     report.done(Answer(Recording("b", Path("b.wav")), TWO_SPEAKERS, {"audio_s": 60.0}, 1.25))
@@ -172,20 +172,6 @@ def test_results_that_are_made_again_are_counted_anew(at_terminal):
     assert "1/2 done" in shown
     assert "recordings  2 done, 0 failed\n" in shown
     assert "audio       0:01:30\n" in shown
-
-
-def test_for_a_person_one_recording_ends_in_its_speakers(at_terminal):
-    terminal = at_terminal()
-    report = RunReport(1, progress=Progress({"a": 30.0}, jobs=1))
-    report.done(Answer(RECORDING, TWO_SPEAKERS, {"audio_s": 30.0}, 1.25))
-    report.close()
-
-    head, *speakers = terminal.getvalue().splitlines()[-3:]
-    assert head.endswith("a: 0:00:30 of audio, 2 speakers, 4 turns, took 1.2 s")
-    assert [line.split()[:3] for line in speakers] == [
-        ["SPEAKER_00", "0:00:02", "50%"],
-        ["SPEAKER_01", "0:00:02", "50%"],
-    ]
 
 
 def test_the_summary_has_the_names_that_speakers_have_in_the_end(at_terminal):
@@ -223,7 +209,7 @@ def test_colours_are_for_terminals_that_want_them(variables, coloured, at_termin
     assert ("\x1b[36m" in terminal.getvalue()) == coloured
 
 
-def test_quiet_tells_errors_only(capsys):
+def test_quiet_logs_errors_only(capsys):
     set_up_logging(verbose=False, quiet=True)
     report = RunReport(2)
     report.done(Answer(RECORDING, TWO_SPEAKERS, {"audio_s": 30.0}, 1.25))
@@ -235,17 +221,17 @@ def test_quiet_tells_errors_only(capsys):
 
 
 @pytest.mark.parametrize(("quiet", "expected"), [(False, True), (True, False)])
-def test_a_bar_is_for_those_at_a_terminal_who_want_it(quiet, expected, at_terminal):
+def test_the_bar_is_for_terminals_without_quiet(quiet, expected, at_terminal):
     at_terminal()
 
     assert is_interactive(quiet) == expected
 
 
-def test_a_file_is_no_person(capsys):
+def test_a_bar_is_not_for_files(capsys):
     assert not is_interactive(quiet=False)
 
 
-def test_verbose_tells_the_services_own_timings(capsys):
+def test_verbose_logs_the_timings_of_the_service(capsys):
     set_up_logging(verbose=True)
     RunReport(1).done(Answer(RECORDING, b"", {"stage_s": {"sad": 0.1}}, 1.0))
 
@@ -267,7 +253,7 @@ def test_setting_up_twice_does_not_tell_twice(capsys):
         (True, "ERROR: interrupted: 1 done, 1 failed, 3 done by an earlier run, 1 left"),
     ],
 )
-def test_what_an_earlier_run_has_done_is_counted_apart(interrupted, sentence, capsys):
+def test_results_of_an_earlier_run_are_counted_separately(interrupted, sentence, capsys):
     set_up_logging(verbose=False)
     report = RunReport(6, n_earlier=3)
     report.done(Answer(RECORDING, b"", {}, 1.0))
@@ -277,7 +263,7 @@ def test_what_an_earlier_run_has_done_is_counted_apart(interrupted, sentence, ca
     assert sentence in capsys.readouterr().err.splitlines()
 
 
-def test_names_of_files_and_words_of_a_server_steer_no_terminal(capsys):
+def test_log_lines_are_escaped(capsys):
     set_up_logging(verbose=False)
     recording = Recording("b", Path("talk\u202egpj.wav\x1b[2J\n"))
 

@@ -37,7 +37,7 @@ def test_no_speech_and_one_speaker_are_words():
     assert line.split()[:3] == ["a", "0:00:01", "100%"]
 
 
-def test_an_answer_that_cannot_be_read_is_told_without_speakers():
+def test_an_unreadable_answer_is_summarized_without_speakers():
     broken = Answer(Recording("talk", Path("a")), b"SPEAKER talk\n", {"audio_s": 60}, 1.0)
 
     assert recording_summary(broken, Screen()) == ["talk: 0:01:00 of audio, took 1.0 s"]
@@ -71,7 +71,7 @@ def test_wide_characters_keep_the_columns_in_line():
     ]
 
 
-def test_names_are_cut_and_cannot_steer_the_terminal():
+def test_names_are_cut_and_escaped():
     _, first, second = recording_summary(
         answer((0, 10, "x" * 100), (10, 5, "\x1b[31mred")), Screen(colour=False)
     )

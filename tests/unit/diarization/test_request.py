@@ -8,7 +8,7 @@ from diarization.request import DEFAULT_RECORDING_ID, MAX_ID_BYTES, RequestOptio
 from diarization.stage_options import MAX_SPEAKERS_CEILING, SpeakerBounds
 
 DEFAULT = SpeakerBounds(1, 30)
-# Unicode's Bidi_Control, and what takes no room; tests/unit/test_client_characters.py has them too.
+# Unicode's Bidi_Control, and what takes no room; tests/unit/client/test_text.py has them too.
 MISLEADING_CHARACTERS = (
     "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\u2060\ufeff"
 )

@@ -90,31 +90,12 @@ def test_separate_channels_are_put_together_on_the_one_of_the_reference(scores, 
     assert without_collar(scores(reference, a=SEPARATE)) == (0, 0, 0, 0)
 
 
-def test_no_answer_at_all_is_all_missed(scores):
-    assert without_collar(scores(TWO_TURNS, a="")) == (100, 100, 0, 0)
-
-
 def test_an_empty_answer_among_good_ones_counts_as_missed(scores):
     reference = rttm((0, 30, "anna")) + rttm((0, 10, "anna"), recording_id="b")
 
     found = scores(reference, a=rttm((0, 30, "x")), b="")
 
     assert without_collar(found) == (25, 25, 0, 0)
-
-
-def test_references_of_other_runs_are_not_held_against_this_one(scores):
-    reference = TWO_TURNS + rttm((0, 500, "anna"), recording_id="other")
-
-    found = scores(reference, a=rttm((0, 10, "x"), (10, 20, "y")))
-
-    assert without_collar(found) == (0, 0, 0, 0)
-
-
-@pytest.mark.parametrize("channel", ["0", "A", "<NA>"])
-def test_the_references_name_for_the_channel_does_not_matter(channel, scores):
-    reference = rttm((0, 10, "anna"), channel=channel)
-
-    assert without_collar(scores(reference, a=rttm((0, 10, "x")))) == (0, 0, 0, 0)
 
 
 def test_ids_beyond_ascii_are_matched(scores):
@@ -146,7 +127,7 @@ def test_speech_that_is_all_collar_is_one_sentence(scores):
         scores(reference, a=reference)
 
 
-def test_what_md_eval_refuses_is_told_in_its_words(scores):
+def test_errors_of_md_eval_are_passed_on(scores):
     with pytest.raises(ScoringError, match="unknown RTTM data type"):
         scores(TWO_TURNS + TWO_TURNS.replace("SPEAKER", "SPEAKR"), a="")
 
@@ -154,7 +135,7 @@ def test_what_md_eval_refuses_is_told_in_its_words(scores):
 @pytest.mark.parametrize(
     "line", ["SPEAKER a 1 0.0", "SPEAKER a 1 x 1.0 <NA> <NA> s <NA> <NA>", "hello"]
 )
-def test_a_line_that_is_no_rttm_is_named(line, tmp_path):
+def test_a_line_that_is_not_rttm_is_named(line, tmp_path):
     path = tmp_path / "reference.rttm"
     path.write_text(f";; comment\n{TWO_TURNS}{line}\n")
 
@@ -181,18 +162,12 @@ def test_one_recording_in_two_files_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(("make", "words"), [(True, r"holds no \*\.rttm"), (False, "No such file")])
-def test_a_reference_that_is_not_there_is_one_sentence(make, words, tmp_path):
+def test_a_missing_reference_is_one_sentence(make, words, tmp_path):
     if make:
         (tmp_path / "ref").mkdir()
 
     with pytest.raises(ScoringError, match=words):
         read_reference(tmp_path / "ref")
-
-
-def test_a_score_is_one_line():
-    assert str(Score(0.25, 7.42, 3.1, 1.2, 3.12)) == (
-        "DER 7.42 % (miss 3.10, false alarm 1.20, confusion 3.12) at collar 0.25 s"
-    )
 
 
 def test_a_report_without_the_overall_line_is_no_score():
@@ -210,7 +185,7 @@ def test_the_scorer_given_comes_before_the_environments(tmp_path, monkeypatch):
     assert find_md_eval(None) == named
 
 
-def test_a_scorer_that_is_not_where_it_is_said_to_be_is_not_looked_for_elsewhere(tmp_path):
+def test_a_named_scorer_must_exist(tmp_path):
     with pytest.raises(ScoringError, match=r"--md_eval names .*absent\.pl"):
         find_md_eval(str(tmp_path / "absent.pl"))
 

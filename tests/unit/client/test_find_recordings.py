@@ -41,7 +41,7 @@ def paths(*names, **more):
         ("calls/absent.wav", ["calls/absent.wav"]),  # fails alone, later
     ],
 )
-def test_a_name_stands_for_a_file_a_folder_or_what_a_pattern_matches(name, expected):
+def test_a_name_is_a_file_a_folder_or_a_pattern(name, expected):
     assert paths(name) == expected
 
 

@@ -255,7 +255,7 @@ def test_textgrid_has_a_tier_per_speaker_filled_from_0_to_the_audios_end(read_fr
         assert [*begins, end_ms] == [0, *ends]
 
 
-def test_a_speaker_who_overlaps_himself_makes_no_overlapping_intervals(read_from):
+def test_overlapping_turns_of_one_speaker_make_no_overlapping_intervals(read_from):
     turns = (Turn(0, 1_000, "A"), Turn(500, 2_000, "A"), Turn(600, 700, "A"))
 
     grid = read_from(open_grid, written("textgrid", Result("a", turns, 2_000, "full")))

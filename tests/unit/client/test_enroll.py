@@ -1,4 +1,4 @@
-"""The command line of enroll.py: what it understands, and what it says where it does not."""
+"""The command line of enroll.py."""
 
 import re
 import shlex

@@ -61,7 +61,7 @@ def test_recordings_know_their_line():
     assert recordings[0].place == "line 3: "
 
 
-def test_all_problems_are_told_at_once_with_their_lines():
+def test_all_problems_are_listed_with_their_lines():
     problems = problems_of(
         "a a.wav\nalone\na again.wav\nx/y c.wav\nd sph2pipe -f wav d.sph |\n" + "e" * 251 + " e.wav"
     )

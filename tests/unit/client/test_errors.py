@@ -40,7 +40,7 @@ def error(text, status):
         ("Received RST_STREAM with error code 2", "INTERNAL"),
     ],
 )
-def test_what_a_server_gives_that_will_be_back_may_pass(text, status):
+def test_errors_of_a_restarting_server_are_transient(text, status):
     assert is_transient(error(text, status))
 
 
@@ -57,7 +57,7 @@ def test_what_a_server_gives_that_will_be_back_may_pass(text, status):
         ("", "RESOURCE_EXHAUSTED"),
     ],
 )
-def test_what_the_same_request_would_meet_again_does_not_pass(text, status):
+def test_other_errors_are_not_transient(text, status):
     assert not is_transient(error(text, status))
 
 
@@ -101,14 +101,14 @@ def test_the_reason_is_one_sentence(text, status, sentence):
         (HUNG_UP, Tls(cert="c", key="k"), "(Socket closed)", "may not trust the certificate"),
     ],
 )
-def test_a_server_that_cannot_be_reached_is_told_with_cause_and_remedy(text, tls, cause, remedy):
+def test_an_unreachable_server_is_reported_with_cause_and_remedy(text, tls, cause, remedy):
     sentence = no_service(error(text, "UNAVAILABLE"), "host:8001", tls)
 
     assert sentence.startswith("no Triton server answers gRPC at host:8001 " + cause)
     assert remedy in sentence
 
 
-def test_a_refusal_is_not_told_as_an_absent_server():
+def test_refused_access_is_not_reported_as_an_absent_server():
     sentence = no_service(error(RESTRICTED, "UNAVAILABLE"), "host:8001", None)
 
     assert sentence.startswith("host:8001: the server refuses access: it expects the header ")
