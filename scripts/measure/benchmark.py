@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,6 @@ from measure.benchmarking.runs import (
     Material,
     ModeOfService,
     Peer,
-    PeerProgram,
-    Subject,
     run_in_turn,
 )
 from measure.kit import ROOT
@@ -208,11 +206,11 @@ def _measure_lengths(plan: _Plan, url: str, folder: Path) -> list[LengthResult]:
     options = plan.options
     results: list[LengthResult] = []
     with contextlib.ExitStack() as stack:
-        modes: list[Subject] = [
+        modes = [
             ModeOfService(mode, stack.enter_context(plan.connection(url, mode).service()), nets)
             for mode in MODES
         ]
-        peers = [PeerProgram(peer, folder, options.timeout) for peer in options.peer]
+        peers = [replace(peer, timeout_s=options.timeout) for peer in options.peer]
         for length_s in options.lengths:
             with_peers = bool(peers) and length_s <= options.peer_longest
             material = Material.write(folder, plan.sources, length_s, with_wav=with_peers)

@@ -36,31 +36,15 @@ class BatchSize:
 
 @dataclass(frozen=True)
 class ClientsResult:
-    """A number of clients at once in one mode.
-
-    Parameters
-    ----------
-    audio_s
-        Length of every recording.
-    wall_s
-        From the first request until the last answer.
-    latencies_s
-        From sending to answer, of every client's requests that were answered.
-    failures
-        Reasons of those that were not.
-    peak_bytes
-        Highest PSS of the server.
-    batches
-        Average batch by model.
-    """
+    """A number of clients at once in one mode."""
 
     mode: str
-    audio_s: float
-    wall_s: float
-    latencies_s: Sequence[Sequence[float]]
-    failures: Sequence[str]
-    peak_bytes: int = 0
-    batches: Mapping[str, BatchSize] = field(default_factory=dict)
+    audio_s: float  # length of every recording
+    wall_s: float  # from the first request until the last answer
+    latencies_s: Sequence[Sequence[float]]  # of the answers, by client
+    failures: Sequence[str]  # reasons of those that were not
+    peak_bytes: int = 0  # highest PSS of the server
+    batches: Mapping[str, BatchSize] = field(default_factory=dict)  # average batch by model
 
     @property
     def n_clients(self) -> int:

@@ -72,24 +72,12 @@ per hour of audio with this number of jobs (recordings in flight).
 
 @dataclass(frozen=True)
 class TradePoint:
-    """What accuracy costs: one evaluation by evaluate.py.
+    """What accuracy costs: one evaluation by evaluate.py."""
 
-    Parameters
-    ----------
-    label
-        Mode and options.
-    ders
-        Mean error rate over the sets in percent, by collar in seconds.
-    seconds_per_hour
-        Wall time for an hour of audio, all sets together.
-    jobs
-        Recordings that were in flight at once.
-    """
-
-    label: str
-    ders: Mapping[str, float]
-    seconds_per_hour: float
-    jobs: int
+    label: str  # mode and options
+    ders: Mapping[str, float]  # mean error rate over the sets in percent, by collar in seconds
+    seconds_per_hour: float  # wall time for an hour of audio, all sets together
+    jobs: int  # recordings that were in flight at once
 
     @classmethod
     def read(cls, path: Path) -> "TradePoint":
@@ -117,27 +105,13 @@ class TradePoint:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A whole run.
+    """A whole run."""
 
-    Parameters
-    ----------
-    ready_s
-        Seconds from the start of the server until all models were ready.
-    idle_bytes
-        PSS of all its processes then.
-    lengths
-        By length, then by subject.
-    clients
-        By number of clients, then by mode.
-    trade
-        Of the evaluations that were given.
-    """
-
-    ready_s: float
-    idle_bytes: int
-    lengths: Sequence[LengthResult]
-    clients: Sequence[ClientsResult]
-    trade: Sequence[TradePoint]
+    ready_s: float  # seconds from the start of the server until all models were ready
+    idle_bytes: int  # PSS of all its processes then
+    lengths: Sequence[LengthResult]  # by length, then by subject
+    clients: Sequence[ClientsResult]  # by number of clients, then by mode
+    trade: Sequence[TradePoint]  # of the evaluations that were given
 
     @property
     def ours(self) -> list[LengthResult]:

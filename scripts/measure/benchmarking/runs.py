@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar
 
 from console.run_report import log
 from inputs.recordings import Recording
@@ -30,19 +30,11 @@ LOG_TAIL = 200  # characters
 
 @dataclass(frozen=True)
 class Material:
-    """One recording to measure with.
+    """One recording to measure with."""
 
-    Parameters
-    ----------
-    audio_s
-        Its length.
-    flac, wav
-        The same samples in two formats; the wav exists only where a peer needs it.
-    """
-
-    audio_s: float
+    audio_s: float  # its length
     flac: Path
-    wav: Path
+    wav: Path  # the same samples; exists only where a peer needs it
 
     @classmethod
     def write(
@@ -63,27 +55,13 @@ class Material:
 
 @dataclass(frozen=True)
 class Run:
-    """One run.
+    """One run."""
 
-    Parameters
-    ----------
-    wall_s
-        From before sending, or starting, until the answer.
-    peak_bytes
-        Highest PSS of all its processes.
-    stage_s
-        The server's stages, with `total`; empty for a peer.
-    floor
-        None for a peer.
-    failure
-        Why there is no answer; the other values mean nothing then.
-    """
-
-    wall_s: float
-    peak_bytes: int
-    stage_s: Mapping[str, float] = field(default_factory=dict)
-    floor: Floor | None = None
-    failure: str | None = None
+    wall_s: float  # from before sending, or starting, until the answer
+    peak_bytes: int  # highest PSS of all its processes
+    stage_s: Mapping[str, float] = field(default_factory=dict)  # with `total`; empty for a peer
+    floor: Floor | None = None  # none for a peer
+    failure: str | None = None  # why there is no answer; the rest means nothing then
 
     def all_stages(self) -> dict[str, float]:
         """Seconds by stage: the server's, `other`, `transport`.
@@ -142,42 +120,6 @@ class LengthResult:
         return self.median_s / statistics.median(floors_s)
 
 
-class Subject(Protocol):
-    """Something that diarizes: a mode of the service, or a peer."""
-
-    @property
-    def name(self) -> str:
-        """Its name in the report."""
-
-    @property
-    def is_peer(self) -> bool:
-        """Whether it is another program."""
-
-    def run(self, material: Material) -> Run:
-        """Diarize one recording."""
-
-
-def run_in_turn(
-    subjects: Sequence[Subject],
-    material: Material,
-    repeats: int,
-    report: Callable[[str], None] = log.info,
-) -> list[LengthResult]:
-    """Run all subjects in turn, `repeats` times, on one recording."""
-    runs: dict[str, list[Run]] = {subject.name: [] for subject in subjects}
-    for _ in range(repeats if material.audio_s < ONCE_FROM_S else 1):
-        for subject in subjects:
-            run = subject.run(material)
-            runs[subject.name].append(run)
-            result = f"{run.wall_s:.2f} s" if run.failure is None else run.failure
-            report(f"{material.audio_s:g} s of audio, {subject.name}: {result}")
-    upload_bytes = material.flac.stat().st_size
-    return [
-        LengthResult(each.name, each.is_peer, material.audio_s, upload_bytes, runs[each.name])
-        for each in subjects
-    ]
-
-
 class ModeOfService:
     """The service in one mode: recordings sent one at a time.
 
@@ -218,10 +160,12 @@ class ModeOfService:
 
 @dataclass(frozen=True)
 class Peer:
-    """A name, and a shell command in which {audio} and {output} stand for files."""
+    """Another diarization program: a shell command with {audio} and {output} for the files."""
 
     name: str
     command: str
+    timeout_s: float | None = None  # for one recording
+    is_peer: ClassVar[bool] = True
 
     @classmethod
     def parse(cls, text: str) -> "Peer":
@@ -238,58 +182,57 @@ class Peer:
         line = self.command.replace(AUDIO, shlex.quote(str(audio)))
         return line.replace(OUTPUT, shlex.quote(str(output)))
 
+    def run(self, material: Material) -> Run:
+        """Run the command from start to end; its output and log go beside the recording."""
+        line = self.line(material.wav, material.wav.with_name("peer_output"))
+        log_file = material.wav.with_name("peer.log")
+        started_s = time.monotonic()
+        with log_file.open("wb") as output:
+            process = subprocess.Popen(
+                line, shell=True, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                start_new_session=True,
+            )  # fmt: skip
+        try:
+            with PeakMemory(lambda: {process.pid, *descendants(process.pid)}) as memory:
+                failure = self._wait(process, log_file)
+                wall_s = time.monotonic() - started_s
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        return Run(wall_s, memory.peak_bytes, failure=failure)
+
+    def _wait(self, process: "subprocess.Popen[bytes]", log_file: Path) -> str | None:
+        """Wait for the end; return what went wrong, in a sentence."""
+        try:
+            status = process.wait(self.timeout_s)
+        except subprocess.TimeoutExpired:
+            return f"no end within {self.timeout_s:g} s (--timeout)"
+        if not status:
+            return None
+        last_line = log_file.read_text(errors="replace").strip()[-LOG_TAIL:].splitlines()[-1:]
+        return ": ".join([f"ended with status {status}", *last_line])
+
     def __str__(self) -> str:
         return f"{self.name}: {self.command}"
 
 
-class PeerProgram:
-    """Another diarization program, started for each recording.
-
-    Parameters
-    ----------
-    peer
-        What to run.
-    folder
-        Where its output and its log go.
-    timeout_s
-        Maximum time for one recording.
-    """
-
-    is_peer = True
-
-    def __init__(self, peer: Peer, folder: Path, timeout_s: float) -> None:
-        self.name = peer.name
-        self._peer = peer
-        self._folder = folder
-        self._timeout_s = timeout_s
-
-    def run(self, material: Material) -> Run:
-        """Run the command from start to end."""
-        line = self._peer.line(material.wav, self._folder / "peer_output")
-        peer_log = self._folder / "peer.log"
-        started_s = time.monotonic()
-        with peer_log.open("wb") as file:
-            process = subprocess.Popen(
-                line, shell=True, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
-                start_new_session=True,
-            )  # fmt: skip
-            try:
-                with PeakMemory(lambda: {process.pid, *descendants(process.pid)}) as memory:
-                    failure = self._wait(process, peer_log)
-                    wall_s = time.monotonic() - started_s
-            finally:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-        return Run(wall_s, memory.peak_bytes, failure=failure)
-
-    def _wait(self, process: "subprocess.Popen[bytes]", peer_log: Path) -> str | None:
-        """Wait for the end; return what went wrong, in a sentence."""
-        try:
-            status = process.wait(self._timeout_s)
-        except subprocess.TimeoutExpired:
-            return f"no end within {self._timeout_s:g} s (--timeout)"
-        if not status:
-            return None
-        last_line = peer_log.read_text(errors="replace").strip()[-LOG_TAIL:].splitlines()[-1:]
-        return ": ".join([f"ended with status {status}", *last_line])
+def run_in_turn(
+    subjects: Sequence[ModeOfService | Peer],
+    material: Material,
+    repeats: int,
+    report: Callable[[str], None] = log.info,
+) -> list[LengthResult]:
+    """Run all subjects in turn, `repeats` times, on one recording."""
+    runs: dict[str, list[Run]] = {subject.name: [] for subject in subjects}
+    for _ in range(repeats if material.audio_s < ONCE_FROM_S else 1):
+        for subject in subjects:
+            run = subject.run(material)
+            runs[subject.name].append(run)
+            result = f"{run.wall_s:.2f} s" if run.failure is None else run.failure
+            report(f"{material.audio_s:g} s of audio, {subject.name}: {result}")
+    upload_bytes = material.flac.stat().st_size
+    return [
+        LengthResult(each.name, each.is_peer, material.audio_s, upload_bytes, runs[each.name])
+        for each in subjects
+    ]

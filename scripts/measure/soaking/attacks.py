@@ -59,47 +59,23 @@ ENDED = ("done", "failed", "cancelled")
 
 @dataclass(frozen=True)
 class AttacksResult:
-    """What came back.
-
-    Parameters
-    ----------
-    n_answered
-        Good requests that got their answer.
-    n_again
-        How many times one of them was sent again.
-    attacks
-        Number of responses by attack and status.
-    restarts
-        What serve.py printed.
-    problems
-        Answers that were lost or wrong, attacks that succeeded.
-    """
+    """What came back."""
 
     wall_s: float
-    n_answered: int
-    n_again: int
-    attacks: Mapping[str, Mapping[str, int]]
-    restarts: Sequence[str]
-    problems: Sequence[str]
+    n_answered: int  # good requests that got their answer
+    n_again: int  # how many times one of them was sent again
+    attacks: Mapping[str, Mapping[str, int]]  # number of responses by attack and status
+    restarts: Sequence[str]  # what serve.py printed
+    problems: Sequence[str]  # answers that were lost or wrong, attacks that succeeded
 
 
 @dataclass
 class Target:
-    """What is attacked.
-
-    Parameters
-    ----------
-    server
-        The server.
-    gateway_port
-        Of a gateway in front of it.
-    job
-        Path of a finished job of the gateway.
-    """
+    """What is attacked."""
 
     server: ServeProcess
-    gateway_port: int
-    job: str = ""
+    gateway_port: int  # of a gateway in front of it
+    job: str = ""  # path of a finished job of the gateway
 
     def infer(self, name: str, shape: Sequence[int], model: str = "run", **texts: str) -> str:
         """Send zeros, as many as the shape says if that is possible; return the status."""
@@ -245,7 +221,7 @@ def run_attacks(
         server = stack.enter_context(serving(log))
         server.wait_until_ready()
         with Client(server.url) as single:
-            good = Mix(single, speech, whole, seed=0).baselines[GOOD]
+            good = Mix(single, speech, whole, seed=0).by_kind[GOOD]
         target = Target(server, stack.enter_context(_gateway(server.url)))
         target.finish_job(encoded(speech, kind="FLAC"))
         clients = [RetryingClient(server.url) for _ in range(N_CLIENTS)]
@@ -254,7 +230,7 @@ def run_attacks(
         requests, over = itertools.cycle(good), threading.Event()  # `next` is atomic
 
         def next_request() -> Planned | None:
-            return None if over.is_set() else Planned(GOOD, next(requests))
+            return None if over.is_set() else next(requests)
 
         started_s = time.monotonic()
         with ThreadPoolExecutor(1) as thread:

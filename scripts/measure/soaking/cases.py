@@ -55,24 +55,12 @@ Encode = Callable[[Speech], bytes]
 
 @dataclass(frozen=True)
 class Case:
-    """A request that is unusual or invalid.
+    """A request that is unusual or invalid."""
 
-    Parameters
-    ----------
-    kind
-        What is unusual; groups a few cases.
-    name
-        Unique within its kind.
-    make
-        Makes the request from some speech, (n,) samples.
-    expected
-        What has to come back.
-    """
-
-    kind: str
-    name: str
-    make: Callable[[Speech], Request]
-    expected: Expected
+    kind: str  # what is unusual; groups a few cases
+    name: str  # unique within its kind
+    make: Callable[[Speech], Request]  # makes the request from some speech, (n,) samples
+    expected: Expected  # what has to come back
 
 
 def _file(

@@ -24,22 +24,14 @@ def baseline_turns(client: Client, request: Request) -> tuple[Turn, ...]:
 
 @dataclass(frozen=True)
 class CaseResult:
-    """What came back for a case.
-
-    Parameters
-    ----------
-    got
-        What came back, for the report.
-    problems
-        What is wrong with it, with the good request beside it, or with the server afterwards.
-    """
+    """What came back for a case."""
 
     kind: str
     name: str
     expected: str
     status: str
-    got: str
-    problems: list[str]
+    got: str  # what came back, for the report
+    problems: list[str]  # with it, the good request beside it, or the server afterwards
     latency_s: float
 
 

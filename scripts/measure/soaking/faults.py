@@ -127,24 +127,12 @@ class ClientRun:
 
 @dataclass(frozen=True)
 class Fault:
-    """A process that was killed with SIGKILL.
+    """A process that was killed with SIGKILL."""
 
-    Parameters
-    ----------
-    victim
-        What it ran.
-    n_answered
-        Recordings that had their answer by then.
-    back_after_s
-        From the kill until serve.py was ready again, or the client was started again.
-    message
-        What serve.py printed then.
-    """
-
-    victim: str
-    n_answered: int
-    back_after_s: float
-    message: str
+    victim: str  # what it ran
+    n_answered: int  # recordings that had their answer by then
+    back_after_s: float  # from the kill until the server or the client was back
+    message: str  # what serve.py printed then
 
 
 @dataclass(frozen=True)

@@ -23,18 +23,10 @@ Turns = Sequence[Turn]
 
 @dataclass(frozen=True)
 class Expected:
-    """What has to come back for a request.
+    """What has to come back for a request."""
 
-    Parameters
-    ----------
-    text
-        Named in the report.
-    problem
-        Says what is wrong with an outcome, given the turns of the same speech as a plain wav file.
-    """
-
-    text: str
-    problem: Callable[[Outcome, Turns], str | None]
+    text: str  # named in the report
+    problem: Callable[[Outcome, Turns], str | None]  # given the plain file's turns
 
 
 def turns_of(outcome: Outcome) -> tuple[Turn, ...]:

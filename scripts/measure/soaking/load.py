@@ -4,9 +4,9 @@ import contextlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,37 +42,20 @@ BLOCK_BYTES = 512  # of st_blocks
 
 
 @dataclass(frozen=True)
-class Baseline:
-    """A request, and its outcome when it was sent alone."""
+class Planned:
+    """A request that a client is to send."""
 
+    kind: str  # one of `SHARES`
     name: str
     request: Request
-    outcome: Outcome
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A request that a client is to send.
-
-    Parameters
-    ----------
-    kind
-        One of `SHARES`.
-    baseline
-        What to send, and what has to come back.
-    patience_s
-        When the client cancels, if it does.
-    """
-
-    kind: str
-    baseline: Baseline
-    patience_s: float | None = None
+    baseline: Outcome  # when it was sent alone
+    patience_s: float | None = None  # when the client cancels, if it does
 
     def problem(self, outcome: Outcome) -> str | None:
         """How an outcome differs from the baseline; a cancelled request may have none."""
         if self.kind == GONE and outcome.status == CANCELLED:
             return None
-        return unlike(outcome, self.baseline.outcome)
+        return unlike(outcome, self.baseline)
 
 
 NextRequest = Callable[[], Planned | None]
@@ -102,27 +85,27 @@ class Mix:
         chosen = [ANSWERED[each] for each in sorted(self._rng.permutation(len(ANSWERED))[:n_good])]
         long = file_request(repeated_flac(whole, LONG_S))
 
-        def baselines(requests: Iterator[tuple[str, Request]]) -> list[Baseline]:
-            return [Baseline(name, request, client.infer(request)) for name, request in requests]
+        def plan(kind: str, requests: Iterable[tuple[str, Request]]) -> list[Planned]:
+            return [Planned(kind, name, each, client.infer(each)) for name, each in requests]
 
-        good = baselines((case.name, case.make(speech)) for case in chosen)
-        refused = [each for each in good if each.outcome.status != OK]  # such as half a file
-        bad = baselines((case.name, case.make(speech)) for case in REFUSED)
-        self.baselines = {
-            GOOD: [each for each in good if each.outcome.status == OK],
-            LONG: baselines(iter([(f"{LONG_S} s", long)])),
-            BAD: [*bad, *refused],
+        good = plan(GOOD, ((case.name, case.make(speech)) for case in chosen))
+        refused = [each for each in good if each.baseline.status != OK]  # such as half a file
+        self.by_kind = {
+            GOOD: [each for each in good if each.baseline.status == OK],
+            LONG: plan(LONG, [(f"{LONG_S} s", long)]),
+            BAD: plan(BAD, ((case.name, case.make(speech)) for case in REFUSED)),
         }
-        self.baselines[GONE] = [*self.baselines[LONG], *self.baselines[GOOD]]
+        self.by_kind[BAD] += [replace(each, kind=BAD) for each in refused]
+        to_cancel = [*self.by_kind[LONG], *self.by_kind[GOOD]]
+        self.by_kind[GONE] = [replace(each, kind=GONE) for each in to_cancel]
 
     def draw(self) -> Planned:
         """Draw the next request."""
         with self._lock:
             kind = str(self._rng.choice(list(SHARES), p=list(SHARES.values())))
-            of_kind = self.baselines[kind]
-            baseline = of_kind[int(self._rng.integers(len(of_kind)))]
+            planned = self.by_kind[kind][int(self._rng.integers(len(self.by_kind[kind])))]
             patience_s = self._rng.uniform(0, MAX_PATIENCE_S)
-        return Planned(kind, baseline, patience_s if kind == GONE else None)
+        return replace(planned, patience_s=patience_s) if kind == GONE else planned
 
     def for_seconds(self, duration_s: float) -> NextRequest:
         """Requests for some time from now on."""
@@ -154,7 +137,7 @@ class Sent:
         self.arrived.set()
 
     def __str__(self) -> str:
-        return f"{self.planned.kind}, {self.planned.baseline.name}"
+        return f"{self.planned.kind}, {self.planned.name}"
 
 
 @dataclass(frozen=True)
@@ -190,10 +173,6 @@ class Ledger:
             of_kind.update(outcome.status for outcome in each.outcomes)
         return {kind: dict(counts[kind]) for kind in sorted(counts)}
 
-    def n_different(self, kind: str) -> int:
-        """Number of different requests of a kind."""
-        return len({each.planned.baseline.name for each in self.sent if each.planned.kind == kind})
-
     def latencies_s(self, kind: str) -> list[float]:
         """Latencies of the requests of a kind that were answered."""
         return [
@@ -222,7 +201,7 @@ def _send_until_end(client: Client, next_request: NextRequest, sent: list[Sent])
     while (planned := next_request()) is not None:
         entry = Sent(planned)
         sent.append(entry)  # atomic
-        call = client.start(planned.baseline.request, entry.add)
+        call = client.start(planned.request, entry.add)
         if planned.patience_s is not None and not entry.arrived.wait(planned.patience_s):
             call.cancel()
         entry.arrived.wait(TIMEOUT_S + GRACE_S)
@@ -230,21 +209,11 @@ def _send_until_end(client: Client, next_request: NextRequest, sent: list[Sent])
 
 @dataclass(frozen=True)
 class MemorySample:
-    """Memory of all processes of the server.
+    """Memory of all processes of the server."""
 
-    Parameters
-    ----------
-    at_s
-        Since the first sample.
-    pss_bytes
-        Proportional set size; shared pages count once.
-    shared_bytes
-        The files in /dev/shm among it.
-    """
-
-    at_s: float
-    pss_bytes: int
-    shared_bytes: int
+    at_s: float  # since the first sample
+    pss_bytes: int  # proportional set size; shared pages count once
+    shared_bytes: int  # the files in /dev/shm among it
 
     @classmethod
     def of(cls, pids: AbstractSet[int], at_s: float = 0.0) -> "MemorySample":
@@ -266,66 +235,46 @@ def shared_memory_bytes(pids: AbstractSet[int]) -> int:
     return total
 
 
-class MemoryCurve(contextlib.AbstractContextManager["MemoryCurve"]):
-    """Samples the memory of processes every few seconds while the block runs."""
+@contextlib.contextmanager
+def memory_curve(
+    pids: AbstractSet[int], every_s: float = SAMPLE_EVERY_S
+) -> Iterator[list[MemorySample]]:
+    """Sample the memory of processes every few seconds while the block runs."""
+    samples: list[MemorySample] = []
+    started_s, over = time.monotonic(), threading.Event()
 
-    def __init__(self, pids: AbstractSet[int], every_s: float = SAMPLE_EVERY_S) -> None:
-        self.samples: list[MemorySample] = []
-        self._pids, self._every_s = pids, every_s
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._started_s = time.monotonic()
+    def sample() -> None:
+        samples.append(MemorySample.of(pids, time.monotonic() - started_s))
 
-    def __enter__(self) -> "MemoryCurve":
-        self._sample()
-        self._thread.start()
-        return self
+    def sample_until_over() -> None:
+        while not over.wait(every_s):
+            sample()
 
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-        self._sample()
-
-    def _sample(self) -> None:
-        self.samples.append(MemorySample.of(self._pids, time.monotonic() - self._started_s))
-
-    def _run(self) -> None:
-        while not self._over.wait(self._every_s):
-            self._sample()
+    thread = threading.Thread(target=sample_until_over, daemon=True)
+    sample()
+    thread.start()
+    try:
+        yield samples
+    finally:
+        over.set()
+        thread.join()
+        sample()
 
 
 @dataclass(frozen=True)
 class LoadResult:
-    """What came back under load.
-
-    Parameters
-    ----------
-    n_good
-        Number of different good requests.
-    wall_s
-        Until the last outcome.
-    counts
-        Outcomes by kind of request and status.
-    wrong, lost
-        One sentence each.
-    server
-        What the server lost meanwhile.
-    latency_s
-        Percentiles, p50 and so on, by kind of request.
-    memory
-        Over the time.
-    """
+    """What came back under load."""
 
     n_clients: int
-    n_good: int
-    wall_s: float
+    n_good: int  # number of different good requests
+    wall_s: float  # until the last outcome
     n_sent: int
-    counts: Mapping[str, Mapping[str, int]]
+    counts: Mapping[str, Mapping[str, int]]  # outcomes by kind of request and status
     wrong: Sequence[str]
     lost: Sequence[str]
-    server: Sequence[str]
-    latency_s: Mapping[str, Mapping[str, float]]
-    memory: Sequence[MemorySample]
+    server: Sequence[str]  # what the server lost meanwhile
+    latency_s: Mapping[str, Mapping[str, float]]  # percentiles, p50 and so on, by kind of request
+    memory: Sequence[MemorySample]  # over the time
 
     @property
     def problems(self) -> list[str]:
@@ -340,7 +289,7 @@ def run_load(
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(Client(url)) for _ in range(n_clients)]
         started_s = time.monotonic()
-        with MemoryCurve(pids) as curve:
+        with memory_curve(pids) as memory:
             ledger = run_clients(clients, next_request)
         wall_s = time.monotonic() - started_s
         server = [] if clients[0].is_ready() else ["the server was not ready afterwards"]
@@ -352,9 +301,10 @@ def run_load(
         for kind, values in latencies_s.items()
         if values
     }
+    n_good = len({each.planned.name for each in ledger.sent if each.planned.kind == GOOD})
     return LoadResult(
-        n_clients, ledger.n_different(GOOD), wall_s, len(ledger.sent), ledger.counts(),
-        ledger.wrong, ledger.lost, server, percentiles, curve.samples,
+        n_clients, n_good, wall_s, len(ledger.sent), ledger.counts(),
+        ledger.wrong, ledger.lost, server, percentiles, memory,
     )  # fmt: skip
 
 

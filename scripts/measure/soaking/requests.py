@@ -68,24 +68,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came back for a request.
+    """What came back for a request."""
 
-    Parameters
-    ----------
-    recording_id
-        Of the request.
-    status
-        Name of gRPC's status code.
-    text
-        RTTM, or the error's text.
-    latency_s
-        From sending until the outcome.
-    """
-
-    recording_id: str
-    status: str
-    text: str
-    latency_s: float
+    recording_id: str  # of the request
+    status: str  # name of gRPC's status code
+    text: str  # RTTM, or the error's text
+    latency_s: float  # from sending until the outcome
 
 
 OnOutcome = Callable[[Outcome], None]

@@ -8,10 +8,13 @@ import pytest
 
 from measure.benchmarking.audio import InputError
 from measure.benchmarking.floor import Floor
-from measure.benchmarking.runs import LengthResult, Material, Peer, PeerProgram, Run, run_in_turn
+from measure.benchmarking.runs import LengthResult, Material, Peer, Run, run_in_turn
 
 PYTHON = shlex.quote(sys.executable)
-MATERIAL = Material(30.0, Path("a.flac"), Path("/with space/a.wav"))
+
+
+def material_in(folder):
+    return Material(30.0, folder / "a.flac", folder / "a b.wav")
 
 
 def result(*runs):
@@ -101,12 +104,12 @@ def test_peer_gets_both_files_and_its_memory_is_measured(tmp_path):
     )
     command = f"{PYTHON} -c {shlex.quote(program)} {{audio}} > {{output}}"
 
-    run = PeerProgram(Peer("other", command), tmp_path, timeout_s=60).run(MATERIAL)
+    run = Peer("other", command, timeout_s=60).run(material_in(tmp_path))
 
     assert run.failure is None
     assert run.wall_s > 0.9
     assert run.peak_bytes > 50_000_000
-    assert (tmp_path / "peer_output").read_text() == "/with space/a.wav"
+    assert (tmp_path / "peer_output").read_text() == str(tmp_path / "a b.wav")
 
 
 @pytest.mark.parametrize(
@@ -118,6 +121,6 @@ def test_peer_gets_both_files_and_its_memory_is_measured(tmp_path):
     ],
 )
 def test_failure_of_a_peer_is_reported(tmp_path, command, failure):
-    run = PeerProgram(Peer("other", command), tmp_path, timeout_s=0.2).run(MATERIAL)
+    run = Peer("other", command, timeout_s=0.2).run(material_in(tmp_path))
 
     assert run.failure == failure
