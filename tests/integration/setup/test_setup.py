@@ -1,4 +1,4 @@
-"""scripts/setup.sh says in one sentence what a machine lacks; nothing is downloaded here."""
+"""scripts/setup.sh refuses a machine in one sentence; nothing is downloaded here."""
 
 import os
 import shutil
@@ -14,11 +14,13 @@ TOOLS = (
     "bash basename cat chmod cut dirname getconf grep head mkdir paste perl rm sha256sum sort tail "
     "touch uname"
 )
+# Not .venv's own interpreter: that one finds the project's packages without their being set up.
+PYTHON = os.path.realpath(sys.executable)
 
 
 @pytest.fixture
 def project(tmp_path):
-    """A checkout that was never set up."""
+    """A checkout without a set-up."""
     checkout = tmp_path / "checkout"
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "scripts", checkout / "scripts", ignore=ignored)
@@ -29,7 +31,7 @@ def project(tmp_path):
 
 @pytest.fixture
 def tools(tmp_path):
-    """A PATH of what set-up calls, to take from and to replace in."""
+    """A PATH with only the tools that set-up calls."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in TOOLS.split():
@@ -37,8 +39,8 @@ def tools(tmp_path):
     return folder
 
 
-def program(path, text):
-    """Put a shell script in place of whatever lies at `path`."""
+def write_script(path, text):
+    """Write a shell script, replacing the file at `path`."""
     path.unlink(missing_ok=True)
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
@@ -48,7 +50,7 @@ def program(path, text):
 def set_up(project, tools, *flags, **environment):
     return subprocess.run(
         [project / "scripts" / "setup.sh", *flags],
-        env={"PATH": str(tools), "PYTHON": sys.executable, **environment},
+        env={"PATH": str(tools), "PYTHON": PYTHON, **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -56,82 +58,82 @@ def set_up(project, tools, *flags, **environment):
     )
 
 
-def refused(done, *words):
-    """Set-up failed with one line that holds all the words."""
+def assert_refused(done, *words):
+    """Assert that set-up failed with one line that contains all the words."""
     assert done.returncode == 1, done.stdout
     (sentence,) = done.stderr.splitlines()
     assert sentence.startswith("setup: ")
     for word in words:
         assert word in sentence
-    return True
 
 
-def test_a_missing_perl_is_named(project, tools):
-    (tools / "perl").unlink()
-    assert refused(set_up(project, tools), "perl is missing", "apt-get install perl")
+@pytest.mark.parametrize(
+    ("tool", "replacement", "words"),
+    [
+        ("perl", None, ["perl is missing", "apt-get install perl"]),
+        (
+            "uname",
+            "case $1 in -s) echo Linux ;; *) echo aarch64 ;; esac",
+            ["Linux on aarch64", "need Linux on x86_64"],
+        ),
+        ("getconf", "echo glibc 2.31", ["glibc is 2.31", "need 2.35 or newer"]),
+        ("getconf", "exit 1", ["no glibc", "2.35 or newer"]),
+    ],
+)
+def test_unsuitable_machine_is_refused(project, tools, tool, replacement, words):
+    if replacement is None:
+        (tools / tool).unlink()
+    else:
+        write_script(tools / tool, replacement)
+    assert_refused(set_up(project, tools), *words)
 
 
-def test_another_architecture_is_named(project, tools):
-    program(tools / "uname", "case $1 in -s) echo Linux ;; *) echo aarch64 ;; esac")
-    assert refused(set_up(project, tools), "Linux on aarch64", "need Linux on x86_64")
-
-
-def test_an_old_glibc_is_named(project, tools):
-    program(tools / "getconf", "echo glibc 2.31")
-    assert refused(set_up(project, tools), "glibc is 2.31", "need 2.35 or newer")
-
-
-def test_a_system_without_glibc_is_named(project, tools):
-    program(tools / "getconf", "exit 1")
-    assert refused(set_up(project, tools), "no glibc", "2.35 or newer")
-
-
-def test_a_path_with_white_space_is_refused(project, tools):
+def test_path_with_white_space_is_refused(project, tools):
     spaced = project.rename(project.with_name("check out"))
-    assert refused(set_up(spaced, tools), "path with white space", str(spaced))
+    assert_refused(set_up(spaced, tools), "path with white space", str(spaced))
 
 
-def test_no_python_at_all_is_named(project, tools):
-    assert refused(set_up(project, tools, PYTHON=""), "no suitable Python", "3.11 or 3.12")
+def test_machine_without_python_is_refused(project, tools):
+    assert_refused(set_up(project, tools, PYTHON=""), "no suitable Python", "3.11 or 3.12")
 
 
-def test_an_unsuitable_python_is_named_with_what_it_lacks(project, tools, tmp_path):
+def test_unsuitable_python_is_refused(project, tools, tmp_path):
     lacking = {
         "sys.version_info": "not Python 3.11 or 3.12",
         "ensurepip": "no venv module (Debian, Ubuntu: apt-get install python3-venv)",
     }
     for asked, complaint in lacking.items():
-        python = program(
+        python = write_script(
             tmp_path / "python",
-            f'case "$*" in *{asked}*) exit 1 ;; esac\nexec {sys.executable} "$@"',
+            f'case "$*" in *{asked}*) exit 1 ;; esac\nexec {PYTHON} "$@"',
         )
-        assert refused(set_up(project, tools, PYTHON=str(python)), complaint)
+        assert_refused(set_up(project, tools, PYTHON=str(python)), complaint)
 
 
-def test_a_missing_libpython_is_named(project, tools, tmp_path):
-    python = program(
+def test_python_without_libpython_is_refused(project, tools, tmp_path):
+    python = write_script(
         tmp_path / "python",
         'case "$*" in *--check-libpython*) echo no libpython here; exit 1 ;; esac\n'
-        f'exec {sys.executable} "$@"',
+        f'exec {PYTHON} "$@"',
     )
-    assert refused(set_up(project, tools, PYTHON=str(python)), "no libpython here")
+    assert_refused(set_up(project, tools, PYTHON=str(python)), "no libpython here")
 
 
-def test_a_missing_network_is_named(project, tools):
+def test_missing_network_is_reported(project, tools):
     nowhere = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:9/simple"}
     done = set_up(project, tools, PIP_RETRIES="0", **nowhere)
-    assert refused(done, "pip failed", "network")
+    assert_refused(done, "pip failed", "network")
     assert not (project / ".venv" / ".ready").exists()
 
 
-def test_an_unknown_option_is_named(project, tools):
-    assert refused(set_up(project, tools, "--gpu"), "unknown option '--gpu'", "usage")
+def test_unknown_option_is_wrong_usage(project, tools):
+    assert_refused(set_up(project, tools, "--gpu"), "unknown option '--gpu'", "usage")
 
 
-def test_where_set_up_has_finished_it_becomes_the_command_at_once(project, tools):
+def test_complete_set_up_becomes_the_command_at_once(project, tools):
     (project / ".venv").mkdir()
     (project / ".venv" / ".ready").touch()
-    program(tools / "greet", 'echo "$$ $1"')
+    write_script(tools / "greet", 'echo "$$ $1"')
     process = subprocess.Popen(
         [project / "scripts" / "setup.sh", "--if-needed", "--", "greet", "two words"],
         env={"PATH": str(tools)},
@@ -152,27 +154,27 @@ def test_where_set_up_has_finished_it_becomes_the_command_at_once(project, tools
         ("--dev", "0ff-dev", True),
     ],
 )
-def test_where_packages_are_missing_set_up_is_needed(project, tools, flag, installed, done):
+def test_missing_packages_make_set_up_run_again(project, tools, flag, installed, done):
     (project / ".venv").mkdir()
     (project / ".venv" / ".packages").write_text(f"{installed}\n")
     (project / ".venv" / ".ready").touch()
-    program(tools / "greet", "echo welcome")
+    write_script(tools / "greet", "echo welcome")
     nowhere = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:9/simple"}
 
     ran = set_up(project, tools, flag, "--if-needed", "--", "greet", PIP_RETRIES="0", **nowhere)
 
     assert (ran.stdout == "welcome\n") == done
     if not done:
-        assert refused(ran, "pip failed")
+        assert_refused(ran, "pip failed")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_the_step_under_way_too(project, tools, tmp_path, number):
+def test_signal_stops_the_running_step_too(project, tools, tmp_path, number):
     os.mkfifo(tmp_path / "started")
     make_venv = f"echo $$ >{tmp_path}/started; exec {shutil.which('sleep')} 300"
-    python = program(
+    python = write_script(
         tmp_path / "python",
-        f'case "$*" in *"-m venv"*) {make_venv} ;; esac\nexec {sys.executable} "$@"',
+        f'case "$*" in *"-m venv"*) {make_venv} ;; esac\nexec {PYTHON} "$@"',
     )
     process = subprocess.Popen(
         [project / "scripts" / "setup.sh"],
