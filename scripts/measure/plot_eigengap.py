@@ -39,13 +39,13 @@ from diarization.arrays import (
     samples_of,
 )
 from diarization.audio import decode_blocks
-from diarization.batches import WindowPlan, window_batches
-from diarization.chunks import segmented_blocks
 from diarization.clustering import stretches_of
-from diarization.config import Options
-from diarization.frame_blocks import FrameBlock, frame_block
-from diarization.level import leveled_blocks
+from diarization.full.blocks import FrameBlock, frame_block
+from diarization.full.segmentation import segmented_blocks
+from diarization.options import Options
+from diarization.sad import leveled_blocks
 from diarization.spectral import affinity_graph, count_by_eigengap, smallest_eigenpairs
+from diarization.windows import WindowPlan, window_batches
 from measure.evaluation.rttm_turns import Turn, speakers_of, turns_of
 from measure.kit import ROOT
 
@@ -61,7 +61,7 @@ Values = NDArray[np.float64]
 
 
 class LocalModels:
-    """`diarization.ports.Models` in this process."""
+    """`diarization.pipeline.Models` in this process."""
 
     def __init__(self) -> None:
         import onnxruntime

@@ -2,8 +2,8 @@
 
 from hypothesis import strategies as st
 
-from diarization.rttm import format_rttm
 from diarization.turns import Turn as ServerTurn
+from diarization.turns import format_rttm
 from formats.result import Doubt, Result, Turn
 
 LONGEST_MS = 400_000_000  # more than 100 hours: clocks must not turn over

@@ -5,9 +5,8 @@ import io
 import numpy as np
 import soundfile
 
-from diarization.audio import decode_blocks
+from diarization.audio import DEFAULT_LIMITS, decode_blocks
 from diarization.channels import MIX
-from diarization.limits import DEFAULT_LIMITS
 
 
 def encoded(samples, rate_hz=16_000, kind=("WAV", "FLOAT")):

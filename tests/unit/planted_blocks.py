@@ -6,10 +6,9 @@ the frames 0 ... 57, 28 ... 87 and 58 ... 116. Frame i reaches from sample 270 i
 
 import numpy as np
 
-from diarization.frame_blocks import FrameBlock, speech_windows
-from diarization.segmentation import CHUNK_FRAMES, segmentation_of, speaker_count_of
-from diarization.stage_options import FrameOptions
-from diarization.strangers import solo_shares
+from diarization.full.blocks import FrameBlock, solo_shares, speech_windows
+from diarization.full.segmentation import CHUNK_FRAMES, segmentation_of, speaker_count_of
+from diarization.options import FrameOptions
 
 N_SAMPLES, N_FRAMES = 32_000, 117
 WINDOWS = [[0, 16_000], [8_000, 24_000], [16_000, 32_000]]

@@ -11,11 +11,11 @@ import zlib
 import numpy as np
 
 from diarization.fbank import mel_filters
+from diarization.full.segmentation import CHUNK_FRAMES, CHUNK_SAMPLES, POWERSET, frame_centres
+from diarization.options import SpeakerBounds
 from diarization.pipeline import diarize
 from diarization.request import RequestOptions
 from diarization.sad import FRAME_SAMPLES
-from diarization.segmentation import CHUNK_FRAMES, CHUNK_SAMPLES, POWERSET, frame_centres
-from diarization.stage_options import SpeakerBounds
 
 SECOND = 16_000
 ANY = SpeakerBounds()

@@ -5,15 +5,17 @@ The only place where errors become Triton's.
 
 import json
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import triton_python_backend_utils as pb_utils
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from diarization.bls import MODELS_OF_MODE, SPEAKER_MODEL, ServerModels
-from diarization.config import Options, parse_options
-from diarization.door import inside_the_door
+from diarization.drain_lock import hold_drain_lock
 from diarization.errors import (
     CancelledError,
     DiarizationError,
@@ -24,11 +26,11 @@ from diarization.errors import (
 )
 from diarization.measurements import Measurements
 from diarization.metrics import ServerMetrics
-from diarization.outputs import output_arrays
+from diarization.options import Options, parse_options
 from diarization.pipeline import diarize_recording, warm_up
 from diarization.recording import Recording, encoded_recording, waveform_recording
 from diarization.request import RequestOptions, parse_request
-from diarization.turns import Diarization
+from diarization.turns import Diarization, format_rttm, turn_rows
 
 # Of numpy's and scipy's pools. Every instance has its own, and their waiting threads take
 # the cores from the nets: with two threads, clustering 50 windows takes fifty times as long.
@@ -59,7 +61,7 @@ class TritonPythonModel:
             parameters = json.loads(request.parameters() or "{}")
             if parameters == PING:
                 return pb_utils.InferenceResponse([])
-            with inside_the_door():
+            with hold_drain_lock():
                 return pb_utils.InferenceResponse(self._answer(request, parameters))
         except Exception as error:
             self.metrics.count_failure(error)
@@ -115,6 +117,19 @@ def request_info(
         "more_speakers_likely": found.more_speakers_likely,
         "audio_s": round(measurements.audio_s, 3),
         "stage_s": {stage: round(seconds, 4) for stage, seconds in measurements.stage_s.items()},
+    }
+
+
+def output_arrays(
+    found: Diarization, recording_id: str, info: Mapping[str, object]
+) -> dict[str, NDArray[Any]]:
+    """All outputs by name, of the types and shapes in `config.pbtxt`; texts are bytes in UTF-8."""
+    texts = {"RTTM": format_rttm(found.turns, recording_id), "INFO": json.dumps(info)}
+    return {
+        **{name: np.array([text.encode()], np.object_) for name, text in texts.items()},
+        "LABELS": turn_rows(found.turns)[None],
+        "CONFIDENCE": np.array([turn.confidence for turn in found.turns], np.float32),
+        "EMBEDDINGS": found.embeddings,
     }
 
 

@@ -7,10 +7,10 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as pb
 
 from diarization.arrays import samples_of
-from diarization.config import Options, parse_options
 from diarization.fbank import N_MELS, n_frames_of
+from diarization.full.segmentation import CHUNK_FRAMES, CHUNK_SAMPLES, POWERSET
+from diarization.options import Options, parse_options
 from diarization.sad import FRAME_SAMPLES
-from diarization.segmentation import CHUNK_FRAMES, CHUNK_SAMPLES, POWERSET
 from integration.model_contract import REPOSITORY, read_config
 from integration.model_loading import import_file
 from setup.networks.interfaces import SEGMENTATION

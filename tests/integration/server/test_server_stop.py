@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from diarization.door import inside_the_door
+from diarization.drain_lock import hold_drain_lock
 from diarization.errors import StoppingError
 from integration.fake_launcher import WAIT_S, flags_received
 from server.readiness import not_ready
@@ -69,7 +69,7 @@ def test_who_works_on_a_request_is_waited_for_and_others_are_refused(log, monkey
     monkeypatch.setenv("DIARIZATION_DOOR", str(server._door.path))
     server.start()
     with ThreadPoolExecutor(1) as thread:
-        with inside_the_door():
+        with hold_drain_lock():
             stopping = thread.submit(server.stop)
             wait_until(lambda: refused() is not None)
             assert server._process.poll() is None  # not even asked to stop
@@ -80,7 +80,7 @@ def test_who_works_on_a_request_is_waited_for_and_others_are_refused(log, monkey
 
 def refused():
     try:
-        with inside_the_door():
+        with hold_drain_lock():
             return None
     except StoppingError as error:
         return error
@@ -98,7 +98,7 @@ def test_work_that_takes_longer_than_it_gets_does_not_keep_the_server(log, seen,
     monkeypatch.setenv("DIARIZATION_DOOR", str(server._door.path))
     server.start()
     processes = seen.started(1)
-    with inside_the_door():
+    with hold_drain_lock():
         server.stop(drain_s=0.1)
     seen.assert_ended(processes)
 

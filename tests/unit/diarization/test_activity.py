@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from diarization.activity import decide, speech_frames, within
+from diarization.full.activity import decide, speech_frames, within
 from unit.seeded import seeded
 
 FRAME_S = 270 / 16_000

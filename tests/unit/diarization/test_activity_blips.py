@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarization.activity import one_at_a_time, pauses_filled, without_blips
+from diarization.full.activity import one_at_a_time, pauses_filled, without_blips
 from diarization.sad import runs
 from unit.planted_activity import active, texts
 from unit.seeded import seeded

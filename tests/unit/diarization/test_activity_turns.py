@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarization.activity import Stretch, activity_stretches, cut_out, joined_turns
+from diarization.full.activity import Stretch, activity_stretches, cut_out, joined_turns
 from diarization.turns import Turn
 from unit.planted_activity import active
 from unit.seeded import seeded

@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from diarization.ahead import one_ahead
+from diarization.sad import one_ahead
 
 
 def test_the_items_come_in_order():

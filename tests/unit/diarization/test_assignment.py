@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarization.assignment import assigned, chunk_evidence, window_evidence
-from diarization.segmentation import CHUNK_FRAMES, POWERSET, Segmentation, frame_centres
-from diarization.stage_options import FrameOptions
+from diarization.full.assignment import assigned, chunk_evidence, window_evidence
+from diarization.full.segmentation import CHUNK_FRAMES, POWERSET, Segmentation, frame_centres
+from diarization.options import FrameOptions
 from unit.seeded import seeded
 
 OPTIONS = FrameOptions()  # 0.1 s are 6 frames

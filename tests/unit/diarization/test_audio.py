@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from diarization.audio import decode_blocks
 from diarization.errors import InvalidRequestError
-from diarization.waveform import waveform_blocks
+from diarization.recording import waveform_blocks
 from unit.made_audio import decoded, encoded, tone
 from unit.seeded import seeded
 

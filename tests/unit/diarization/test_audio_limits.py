@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from diarization.audio import decode_blocks
-from diarization.config import LimitOptions
+from diarization.audio import MOST_SAMPLES_PER_BYTE, decode_blocks
 from diarization.errors import InvalidAudioError, InvalidRequestError, OverLimitError
-from diarization.limits import MOST_SAMPLES_PER_BYTE
-from diarization.waveform import waveform_blocks
+from diarization.options import LimitOptions
+from diarization.recording import waveform_blocks
 from measure.soaking.files import flac_declaring, ogg_declaring
 from unit.made_audio import decoded, encoded, tone
 

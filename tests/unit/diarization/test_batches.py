@@ -5,10 +5,9 @@ from contextlib import contextmanager, nullcontext
 import numpy as np
 import pytest
 
-from diarization.batches import WindowPlan, window_batches
 from diarization.fbank import fbank, window_features
-from diarization.stage_options import WindowOptions
-from diarization.windows import subsegment
+from diarization.options import WindowOptions
+from diarization.windows import WindowPlan, subsegment, window_batches
 
 SECOND = 16_000
 

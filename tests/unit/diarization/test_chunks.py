@@ -5,9 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarization.chunks import Tail, segmented_blocks
+from diarization.full.segmentation import (
+    CHUNK_FRAMES,
+    CHUNK_SAMPLES,
+    Tail,
+    chunk_starts,
+    segmented_blocks,
+)
 from diarization.sad import SpeechBlock
-from diarization.segmentation import CHUNK_FRAMES, CHUNK_SAMPLES, chunk_starts
 from unit.seeded import seeded
 
 HOP = 20_000
@@ -46,7 +51,7 @@ def blocks_of(*lengths):
 
 def segmented(*lengths, hop=HOP, at_once=8):
     net = CountingNet()
-    found = list(segmented_blocks(blocks_of(*lengths), net, hop, at_once))
+    found = list(segmented_blocks(blocks_of(*lengths), net.segment, hop, at_once))
     return found, net
 
 
@@ -100,7 +105,7 @@ def test_a_block_comes_as_soon_as_all_its_chunks_are_known():
 
     came = [
         (block.offset, len(pulled))
-        for block, _ in segmented_blocks(arriving(), CountingNet(), HOP, 8)
+        for block, _ in segmented_blocks(arriving(), CountingNet().segment, HOP, 8)
     ]
     assert came == [(0, 2), (320_000, 3), (640_000, 4), (960_000, 4)]
 

@@ -6,14 +6,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from diarization.classic import diarize_classic
 from diarization.clustering import cluster
-from diarization.config import CallOptions, Options
 from diarization.fbank import fbank, window_features
-from diarization.pipeline import diarize
+from diarization.options import CallOptions, Options, SadOptions, SpeakerBounds
+from diarization.pipeline import diarize, diarize_classic
 from diarization.request import RequestOptions
 from diarization.sad import speech_blocks
-from diarization.stage_options import SadOptions, SpeakerBounds
 from diarization.windows import subsegment
 from unit.planted_recordings import (
     ANY,
@@ -161,13 +159,13 @@ def test_a_window_goes_to_the_speaker_it_is_most_like_whatever_its_cluster(monke
         labels[1] = 1 - labels[1]
         return labels
 
-    monkeypatch.setattr("diarization.classic.cluster", mistaken)
+    monkeypatch.setattr("diarization.pipeline.cluster", mistaken)
     assert turn_rows(classic(audio)) == rows
 
 
 @pytest.mark.parametrize("mode", ["full", "classic"])
 def test_the_share_of_speech_that_is_like_nobody_is_told(monkeypatch, mode):
-    monkeypatch.setattr(f"diarization.{mode}.unlike_share", lambda *_: 0.25)
+    monkeypatch.setattr("diarization.pipeline.unlike_share", lambda *_: 0.25)
     found = found_in(recording(TALK, 21), SMALL_BLOCKS, mode, ANY, None)
 
     assert (found.unlike_share, found.more_speakers_likely) == (0.25, True)

@@ -22,7 +22,7 @@ from diarization.clustering import (
     without_small,
 )
 from diarization.joining import greatest_likeness, voice_likeness
-from diarization.stage_options import MAX_SPEAKERS_CEILING, ClusterOptions, SpeakerBounds
+from diarization.options import MAX_SPEAKERS_CEILING, ClusterOptions, SpeakerBounds
 from unit.planted_speakers import DIM, planted, same_partition
 from unit.seeded import seeded
 

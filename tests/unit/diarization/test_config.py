@@ -4,8 +4,14 @@ from dataclasses import FrozenInstanceError, asdict
 
 import pytest
 
-from diarization.config import Options, option_names, parse_options
-from diarization.stage_options import MAX_SPEAKERS_CEILING, ConfigError, SpeakerBounds
+from diarization.options import (
+    MAX_SPEAKERS_CEILING,
+    ConfigError,
+    Options,
+    SpeakerBounds,
+    option_names,
+    parse_options,
+)
 
 DEFAULTS = {
     f"{section}.{name}": value

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarization.config import Options
-from diarization.stage_options import SadOptions, SpeakerBounds
+from diarization.options import Options, SadOptions, SpeakerBounds
 from unit.planted_recordings import ANY, found_in, furthest_s, recording, turn_rows
 from unit.seeded import seeded
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from diarization.chunks import segmented_blocks
-from diarization.frame_blocks import frame_block, speech_windows
+from diarization.full.blocks import frame_block, speech_windows
+from diarization.full.segmentation import segmented_blocks
+from diarization.options import FrameOptions
 from diarization.sad import SpeechBlock
-from diarization.stage_options import FrameOptions
 from unit.planted_blocks import N_FRAMES, N_SAMPLES, WINDOWS
 from unit.planted_recordings import SECOND, PlantedNetworks, recording
 
@@ -88,7 +88,7 @@ def sad_block(offset=1_000_000, length_s=24):
 def found_in(block, frames=FRAMES):
     """What is found in a block as in a recording of its own."""
     alone = replace(block, offset=0)
-    ((_, segmentation),) = segmented_blocks([alone], PlantedNetworks(), 20_000, 8)
+    ((_, segmentation),) = segmented_blocks([alone], PlantedNetworks().segment, 20_000, 8)
     return frame_block(block, segmentation, frames)
 
 

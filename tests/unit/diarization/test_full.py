@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarization.config import CallOptions, Options
+from diarization.options import CallOptions, Options, SadOptions, SpeakerBounds
 from diarization.pipeline import diarize
 from diarization.request import RequestOptions
-from diarization.stage_options import SadOptions, SpeakerBounds
 from unit.planted_recordings import (
     ANY,
     SECOND,

@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from diarization.config import Options
-from diarization.full import bounds_with_overlap, speaker_centroids
-from diarization.stage_options import FrameOptions, SpeakerBounds
+from diarization.full.speakers import bounds_with_overlap, speaker_centroids
+from diarization.options import FrameOptions, Options, SpeakerBounds
 from unit.planted_blocks import AB, NOBODY, A, B, block
 
 ANY = SpeakerBounds()

@@ -5,10 +5,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from diarization.activity import Stretch
-from diarization.full import assign_turns, best_windows, block_stretches, middle_of
+from diarization.full.activity import Stretch
+from diarization.full.assignment import assign_turns, best_windows, block_stretches, middle_of
+from diarization.options import FrameOptions, SpeakerBounds
 from diarization.request import RequestOptions
-from diarization.stage_options import FrameOptions, SpeakerBounds
 from diarization.turns import Turn
 from unit.planted_blocks import AB, N_FRAMES, NOBODY, A, B, block, edge_s
 

@@ -12,11 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarization.audio import decode_blocks
-from diarization.config import LimitOptions, Options
 from diarization.errors import InvalidParameterError, InvalidRequestError
+from diarization.options import LimitOptions, Options
 from diarization.request import KNOWN_NAMES, parse_request
-from diarization.rttm import format_rttm
-from diarization.turns import Turn
+from diarization.turns import Turn, format_rttm
 from unit.made_audio import encoded, tone
 from unit.seeded import seeded
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarization import level
-from diarization.config import Options
-from diarization.level import at_one_level, loudness
+from diarization import sad as level
+from diarization.options import Options
+from diarization.sad import at_one_level, loudness
 from unit.planted_recordings import PlantedNetworks, found_in, furthest_s, recording, turn_rows
 from unit.seeded import seeded
 

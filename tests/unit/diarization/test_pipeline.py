@@ -6,14 +6,18 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from diarization.classic import diarize_classic
-from diarization.config import CallOptions, Options
 from diarization.fbank import analysis_window, fbank, mel_filters
-from diarization.full import diarize_full
-from diarization.level import leveled, loudness
-from diarization.pipeline import PIPELINES, diarize, warm_up
+from diarization.options import (
+    CallOptions,
+    ClusterOptions,
+    Options,
+    SadOptions,
+    SpeakerBounds,
+    WindowOptions,
+)
+from diarization.pipeline import diarize, warm_up
 from diarization.request import RequestOptions
-from diarization.stage_options import ClusterOptions, SadOptions, SpeakerBounds, WindowOptions
+from diarization.sad import leveled, loudness
 from unit.planted_recordings import (
     ANY,
     SECOND,
@@ -210,7 +214,6 @@ def test_an_error_of_a_network_ends_the_work(mode, network):
 
 
 def test_the_mode_chooses_the_pipeline(mode):
-    assert PIPELINES[mode] is {"classic": diarize_classic, "full": diarize_full}[mode]
     models = PlantedNetworks()
     found_in(recording(TALK, 21), Options(), mode, models=models)
 

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarization.clustering import unit_length
-from diarization.config import Options
-from diarization.stage_options import SadOptions, SpeakerBounds
+from diarization.options import Options, SadOptions, SpeakerBounds
 from unit.planted_recordings import PlantedNetworks, found_in, recording, turn_rows
 from unit.seeded import seeded
 

@@ -5,10 +5,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from diarization.audio import DEFAULT_LIMITS
 from diarization.channels import MIX, Selection, selections
-from diarization.config import LimitOptions
 from diarization.errors import InvalidAudioError, InvalidInputError, OverLimitError
-from diarization.limits import DEFAULT_LIMITS
+from diarization.options import LimitOptions
 from diarization.recording import encoded_recording, waveform_recording
 from unit.made_audio import encoded, tone
 

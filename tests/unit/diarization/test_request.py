@@ -2,10 +2,9 @@
 
 import pytest
 
-from diarization.config import Options, RequestDefaults
 from diarization.errors import DiarizationError, InvalidRequestError
+from diarization.options import MAX_SPEAKERS_CEILING, Options, RequestDefaults, SpeakerBounds
 from diarization.request import DEFAULT_RECORDING_ID, MAX_ID_BYTES, RequestOptions, parse_request
-from diarization.stage_options import MAX_SPEAKERS_CEILING, SpeakerBounds
 
 DEFAULT = SpeakerBounds(1, 30)
 # Unicode's Bidi_Control, and what takes no room; tests/unit/client/test_text.py has them too.

@@ -4,10 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarization.config import Options
+from diarization.options import Options
 from diarization.request import parse_request
-from diarization.rttm import format_rttm
-from diarization.turns import Turn
+from diarization.turns import Turn, format_rttm
 from unit.seeded import seeded
 
 

@@ -6,8 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from diarization.options import SadOptions
 from diarization.sad import FRAME_SAMPLES, hysteresis, join_close, runs, speech_segments
-from diarization.stage_options import SadOptions
 from unit.seeded import seeded
 
 FRAME_S = FRAME_SAMPLES / 16_000

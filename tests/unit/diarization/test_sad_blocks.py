@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diarization.options import SadOptions
 from diarization.sad import FRAME_SAMPLES, quietest_frame, speech_blocks, whole_frames
-from diarization.stage_options import SadOptions
 from unit.seeded import seeded
 
 SECOND = 16_000

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarization.segmentation import (
+from diarization.full.segmentation import (
     CHUNK_FRAMES,
     CHUNK_SAMPLES,
     POWERSET,

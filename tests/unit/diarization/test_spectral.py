@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.linalg import block_diag
 
 from diarization.clustering import unit_length
+from diarization.options import ClusterOptions
 from diarization.spectral import (
     affinity_graph,
     count_by_eigengap,
@@ -14,7 +15,6 @@ from diarization.spectral import (
     smallest_eigenpairs,
     spectral_labels,
 )
-from diarization.stage_options import ClusterOptions
 from unit.planted_speakers import planted, same_partition
 from unit.seeded import seeded
 

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarization.clustering import unit_length
-from diarization.segmentation import CHUNK_FRAMES, Segmentation
-from diarization.stage_options import FrameOptions
-from diarization.strangers import solo_shares, strangers, unlike_share
+from diarization.clustering import unit_length, unlike_share
+from diarization.full.blocks import solo_shares
+from diarization.full.segmentation import CHUNK_FRAMES, Segmentation
+from diarization.full.speakers import missed_speakers
+from diarization.options import FrameOptions
 from unit.planted_blocks import AB, NOBODY, WINDOWS, A, B, segmentation
 from unit.seeded import seeded
 
@@ -30,7 +31,9 @@ def two_chunks(second_begins, n_frames, first=(A, 1.0), second=(A, 1.0)):
 
 def found_among(unit, solo=1.0, known=KNOWN, most=30, **options):
     shares = np.broadcast_to(np.asarray(solo, float), len(unit))
-    found = strangers(np.asarray(unit, np.float32), known, shares, FrameOptions(**options), most)
+    found = missed_speakers(
+        np.asarray(unit, np.float32), known, shares, FrameOptions(**options), most
+    )
     assert found.dtype == np.float32
     assert found.shape[1] == unit.shape[1]
     return sorted(found.tolist())
@@ -76,7 +79,7 @@ def test_a_speaker_of_two_windows_is_found():
 
 
 def test_of_many_odd_windows_some_are_compared(monkeypatch):
-    monkeypatch.setattr("diarization.strangers.MOST_WINDOWS", 4)
+    monkeypatch.setattr("diarization.full.speakers.MOST_WINDOWS", 4)
     assert found_among(EYE[[0, 1] + [2] * 9]) == [[0, 0, 1, 0]]
 
 

@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from diarization.wav_header import empty_size_place
+from diarization.audio import empty_size_place
 from unit.made_audio import decoded, encoded, tone
 
 PCM = ("WAV", "PCM_16")

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarization.stage_options import WindowOptions
+from diarization.options import WindowOptions
 from diarization.windows import subsegment
 from unit.seeded import seeded
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from diarization.config import Options, option_names, parse_options
+from diarization.options import Options, option_names, parse_options
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "tuning.md").read_text()
 DEFAULTS = Options()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diarization.config import Options
+from diarization.options import Options
 from measure import plot_eigengap
 from measure.evaluation.rttm_turns import Turn
 from measure.plot_eigengap import (

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from diarization import door as model_side
-from diarization.door import inside_the_door
+from diarization import drain_lock as model_side
+from diarization.drain_lock import hold_drain_lock
 from diarization.errors import StoppingError
 from server import door as server_side
 from server.door import Door
@@ -17,8 +17,8 @@ LIBRARY = Path(model_side.__file__).parent.parent
 STAYS_INSIDE = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from diarization.door import inside_the_door
-with inside_the_door():
+from diarization.drain_lock import hold_drain_lock
+with hold_drain_lock():
     print("inside", flush=True)
     input()
 """
@@ -37,30 +37,30 @@ def test_both_sides_mean_the_same_variable(door):
 
 
 def test_an_open_door_lets_many_in_and_out(door):
-    with inside_the_door(), inside_the_door():
+    with hold_drain_lock(), hold_drain_lock():
         pass
     assert door.close(wait_s=0)
 
 
 def test_a_closed_door_lets_nobody_in(door):
     assert door.close(wait_s=0)
-    with pytest.raises(StoppingError, match="stopping"), inside_the_door():
+    with pytest.raises(StoppingError, match="stopping"), hold_drain_lock():
         pytest.fail("it was open")
     door.open()
-    with inside_the_door():
+    with hold_drain_lock():
         pass
 
 
 def test_whoever_is_inside_is_told_and_nobody_else_comes_in(door):
-    with inside_the_door():
+    with hold_drain_lock():
         assert not door.close(wait_s=0)
-        with pytest.raises(StoppingError), inside_the_door():
+        with pytest.raises(StoppingError), hold_drain_lock():
             pytest.fail("it was open")
     assert door.close(wait_s=0)
 
 
 def test_an_error_inside_leaves_the_door(door):
-    with pytest.raises(KeyError), inside_the_door():
+    with pytest.raises(KeyError), hold_drain_lock():
         raise KeyError
     assert door.close(wait_s=0)
 
@@ -77,8 +77,8 @@ def test_a_process_that_is_killed_leaves_the_door(door):
 
 def test_without_a_door_everyone_comes_in(door, monkeypatch):
     door.remove()
-    with inside_the_door():
+    with hold_drain_lock():
         pass
     monkeypatch.delenv(model_side.VARIABLE)
-    with inside_the_door():
+    with hold_drain_lock():
         pass

@@ -1,6 +1,9 @@
-"""Encoded audio -> blocks of 16 kHz mono.
+"""Encoded audio -> blocks of 16 kHz mono, within limits.
 
-No recording is ever held decoded as a whole.
+No recording is ever held decoded as a whole. Wav files whose size fields were never filled in, as
+pipes and interrupted recorders leave them, are read to their end: libsndfile takes 0xFFFFFFFF, or
+more than there is, for "to the end", but 0 for "nothing". Source: Multimedia Programming Interface
+and Data Specifications 1.0 (IBM, Microsoft, 1991).
 """
 
 import io
@@ -17,11 +20,14 @@ from numpy.typing import NDArray
 
 from .arrays import SAMPLE_RATE_HZ, Samples
 from .channels import MIX, Selection, listened
-from .config import LimitOptions
-from .errors import InvalidAudioError
-from .limits import DEFAULT_LIMITS, require_plausible_length, require_size
-from .wav_header import TO_THE_END, empty_size_place
+from .errors import InvalidAudioError, OverLimitError
+from .options import LimitOptions
 
+DEFAULT_LIMITS = LimitOptions()
+BYTES_PER_MB = 1e6
+# Digital silence makes 340 samples of a byte of FLAC or Opus; a file that promises far more is made
+# to keep the server busy.
+MOST_SAMPLES_PER_BYTE = 2000
 RATES_HZ = range(1000, 768_001)  # outside is no recording of speech, and resampling would blow up
 DECODED_AT_ONCE = 1 << 22  # samples of all channels together: 16 MiB
 UNKNOWN_LENGTH = 2**63 - 1  # libsndfile's SF_COUNT_MAX
@@ -30,6 +36,50 @@ CHANNEL_AXIS = 1  # of blocks as soundfile reads them
 STANDARD_ERROR = 2
 NO_SUCH_FILE = 7  # libsndfile's error for an mp3 without a frame that can be read
 _one_decoder = Lock()  # of those that would put standard error aside
+CHUNK_HEADER_BYTES = 8  # four characters, size as uint32
+FIRST_CHUNK = 12  # after "RIFF", its size, and "WAVE"
+TO_THE_END = b"\xff\xff\xff\xff"
+
+
+def require_size(tensor: str, n_bytes: int, limits: LimitOptions) -> None:
+    """Raise OverLimitError if an input holds more bytes than one may upload."""
+    most_bytes = round(limits.upload_mb * BYTES_PER_MB)
+    if n_bytes > most_bytes:
+        raise OverLimitError(f"{tensor}: got {n_bytes} bytes, expected at most {most_bytes}")
+
+
+def require_length(
+    tensor: str, n_samples: int, rate_hz: int, limits: LimitOptions, n_passes: int = 1
+) -> None:
+    """Raise OverLimitError if so many samples of one channel last longer than a recording may.
+
+    Of channels that are listened to one by one, in `n_passes`, the lengths add up.
+    """
+    if n_samples * n_passes > limits.audio_s * rate_hz:
+        channels = f"{n_passes} separate channels of " if n_passes > 1 else ""
+        in_all = " in all" if n_passes > 1 else ""
+        raise OverLimitError(
+            f"{tensor}: got {channels}{n_samples / rate_hz:.1f} s of audio, "
+            f"expected at most {limits.audio_s:g} s{in_all}"
+        )
+
+
+def require_plausible_length(
+    n_samples: int, rate_hz: int, n_bytes: int, limits: LimitOptions, n_passes: int = 1
+) -> None:
+    """As `require_length`, for samples decoded of, or promised by, `n_bytes` of an encoded file.
+
+    Raises
+    ------
+    InvalidAudioError
+        If no honest encoder packs so many samples into the bytes.
+    """
+    require_length("AUDIO", n_samples, rate_hz, limits, n_passes)
+    if n_samples > MOST_SAMPLES_PER_BYTE * n_bytes:
+        raise InvalidAudioError(
+            f"AUDIO: got {n_bytes} bytes that stand for {n_samples} samples, "
+            f"expected at most {MOST_SAMPLES_PER_BYTE} samples per byte"
+        )
 
 
 class Content(io.BytesIO):
@@ -185,3 +235,44 @@ def _resampled(blocks: Iterator[NDArray[np.float32]], rate_hz: int) -> Iterator[
     for block in blocks:
         yield resampler.resample_chunk(block)
     yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
+
+
+def empty_size_place(encoded: bytes) -> int | None:
+    """Place of the four bytes that wrongly call the samples of a wav file empty.
+
+    Parameters
+    ----------
+    encoded
+        A file of any kind.
+
+    Returns
+    -------
+    int or None
+        Offset of the size of chunk `data`, where it is 0 although samples follow; None for any
+        other file. What reads as another chunk that fits the file is none.
+    """
+    for name, start, n_bytes in _chunks(encoded):
+        if name == b"data":
+            follows = encoded[start : start + CHUNK_HEADER_BYTES]
+            samples_follow = bool(follows) and not _fits(follows, len(encoded) - start)
+            return start - 4 if n_bytes == 0 and samples_follow else None
+    return None
+
+
+def _chunks(encoded: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Name, start of the content and stated size of every RIFF chunk of a wav file."""
+    if encoded[:4] != b"RIFF" or encoded[8:FIRST_CHUNK] != b"WAVE":
+        return
+    header = FIRST_CHUNK
+    while header + CHUNK_HEADER_BYTES <= len(encoded):
+        start = header + CHUNK_HEADER_BYTES
+        n_bytes = int.from_bytes(encoded[start - 4 : start], "little")
+        yield encoded[header : header + 4], start, n_bytes
+        header = start + n_bytes + n_bytes % 2  # chunks start at even offsets
+
+
+def _fits(header: bytes, n_left: int) -> bool:
+    """Whether the bytes are the header of a chunk that ends within the `n_left` bytes left."""
+    name, n_bytes = header[:4], int.from_bytes(header[4:], "little")
+    printable = name.isascii() and name.decode("ascii").isprintable()
+    return len(header) == CHUNK_HEADER_BYTES and printable and n_bytes + len(header) <= n_left

@@ -12,9 +12,9 @@ import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
 from .arrays import Chunks, Embeddings, Features, Posteriors, SadState, Samples, SpeechProbs
-from .config import CallOptions
 from .errors import CancelledError, ModelCallError
 from .measurements import Measurements
+from .options import CallOptions
 
 SAD_MODEL = "sad"
 SEGMENTATION_MODEL = "segmentation"

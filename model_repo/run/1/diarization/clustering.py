@@ -7,13 +7,15 @@ from scipy.spatial.distance import squareform
 
 from .arrays import Embeddings, Evidence, Labels, Shares
 from .joining import USUAL_COSINE, greatest_likeness, join, little_lost, mean_cosine, voice_likeness
+from .options import MAX_SPEAKERS_CEILING, ClusterOptions, SpeakerBounds
 from .spectral import affinity_graph, smallest_eigenpairs, spectral_labels
-from .stage_options import MAX_SPEAKERS_CEILING, ClusterOptions, SpeakerBounds
 
 PAIR = 2  # voices, which share so many windows that they are cut ...
 PAIR_ALIKE = 0.8  # ... while they are less alike than this; halves of one voice are from 0.88 on
 LEAST_PART = 3  # windows; a cut that leaves fewer on one side parts odd windows, not voices
 LEAST_GROUP = 5  # windows, in recordings of more than one stretch
+SOLO_SHARE = 0.8  # of a window, from which it counts as one speaker's; a mixed one is like nobody
+LEAST_WINDOWS = 2  # one odd window can be a cough
 PARTS_AT_ONCE = 32  # whose groups are joined together: time and memory grow with their square
 
 
@@ -245,3 +247,23 @@ def labels_after(merges: NDArray[np.float64], n: int) -> Labels:
         clusters[(clusters == one) | (clusters == other)] = joined
     _, labels = np.unique(clusters, return_inverse=True)
     return labels
+
+
+def unlike_share(unit: Embeddings, known: Embeddings, solo: Shares, least: float) -> float:
+    """Share of the windows of one voice each that are like none of the speakers found.
+
+    Parameters
+    ----------
+    unit, known, solo
+        As of `missed_speakers`.
+    least
+        Cosine to a speaker from which a window is like the speaker's.
+
+    Returns
+    -------
+    float
+        0 to 1, to four digits; a single window does not count.
+    """
+    heard = unit[solo >= SOLO_SHARE]
+    n_unlike = np.count_nonzero((heard @ known.T).max(axis=1, initial=-1) < least)
+    return round(n_unlike / len(heard), 4) if n_unlike >= LEAST_WINDOWS else 0.0

@@ -2,11 +2,13 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from .arrays import SAMPLE_RATE_HZ, Samples
 
+Stopwatch = Callable[[str], AbstractContextManager[None]]
+"""Entered with the name of each stage of this process, so that the caller can time them."""
 STAGES_OF_MODE = {
     "classic": ("decode", "sad", "fbank", "embed", "cluster"),
     "full": ("decode", "sad", "segment", "fbank", "embed", "cluster", "assign"),

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 
 import triton_python_backend_utils as pb_utils
 
-from .config import MODES
 from .errors import REASONS, reason_of
 from .measurements import STAGES_OF_MODE, Measurements
+from .options import MODES
 from .turns import Diarization
 
 LabelSet = Mapping[str, str]

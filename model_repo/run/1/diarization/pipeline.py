@@ -1,23 +1,61 @@
-"""Diarization: a recording in, turns out; `classic` and `full` are the two ways there."""
+"""Diarization: a recording in, turns out.
 
-from collections.abc import Iterable
+Both pipelines start alike: blocks of audio with their speech (`sad`), windows of speech
+(`windows`) with their features (`fbank`), an embedding of each window (`Models.embed`), clusters of
+embeddings (`clustering`). `diarize_classic` labels each window with its likeliest speaker;
+`diarize_full` decides frame by frame who talks, overlapping speech included, with the steps in
+the folder `full`.
+"""
+
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
+from typing import Protocol
 
 import numpy as np
 
-from .arrays import Samples
+from .arrays import (
+    Chunks,
+    Embeddings,
+    Features,
+    Posteriors,
+    SadState,
+    Samples,
+    SpeechProbs,
+    Windows,
+    samples_of,
+)
 from .channels import SEPARATE, joined, selections
-from .classic import diarize_classic
-from .clustering import cluster
-from .config import Options
+from .clustering import centroids_of, closeness, cluster, unit_length, unlike_share
 from .fbank import FRAME_LENGTH, fbank
-from .full import diarize_full
-from .ports import Models, Stopwatch
+from .full.assignment import assign_turns
+from .full.blocks import FrameBlock, frame_block
+from .full.segmentation import segmented_blocks
+from .full.speakers import speaker_centroids
+from .measurements import Stopwatch
+from .options import Options
 from .recording import Recording
 from .request import RequestOptions
-from .turns import Diarization
+from .sad import leveled_blocks
+from .spectral import fill_empty
+from .turns import NOBODY, Diarization, diarization_of, turns_of
+from .windows import WindowPlan, subsegment, window_batches
 
-PIPELINES = {"classic": diarize_classic, "full": diarize_full}
+
+class Models(Protocol):
+    """The neural networks, wherever they run.
+
+    `segment` and `embed` answer batch by batch, in order; they take further batches from the
+    iterable while earlier answers are pending.
+    """
+
+    def speech_probs(self, samples: Samples, state: SadState) -> tuple[SpeechProbs, SadState]:
+        """Speech probability per frame of 512 samples, and the detector's state after them."""
+
+    def segment(self, batches: Iterable[Chunks]) -> Iterator[Posteriors]:
+        """Probabilities of the powerset classes for every chunk."""
+
+    def embed(self, batches: Iterable[Features]) -> Iterator[Embeddings]:
+        """Embedding of every window."""
 
 
 def diarize_recording(
@@ -27,10 +65,9 @@ def diarize_recording(
     asked: RequestOptions,
     stopwatch: Stopwatch = lambda _stage: nullcontext(),
 ) -> Diarization:
-    """Find out who spoke when, in the channels asked for; further parameters as of `diarize`.
+    """Find out who spoke when, in the selected channels; other parameters as in `diarize`.
 
-    Channels that are listened to apart are gone through one after another, so that no more is held
-    than for one.
+    Separate channels are processed one after another, so memory is that of one channel.
     """
     found = [
         diarize(recording.blocks(selection), models, options, asked, stopwatch)
@@ -48,8 +85,8 @@ def diarize(
 ) -> Diarization:
     """Find out who spoke when in one signal.
 
-    Audio is taken block by block; of the whole recording only windows, their embeddings and, in
-    the full mode, the segmentation's posteriors are kept.
+    Audio is processed block by block. Of the whole recording only windows, their embeddings and,
+    in the full mode, the segmentation's posteriors are kept.
 
     Parameters
     ----------
@@ -58,15 +95,92 @@ def diarize(
     models
         The neural networks.
     asked
-        Mode, allowed number of speakers, and whether more than one may talk at a time.
+        Mode, allowed number of speakers, and whether speakers may overlap.
     stopwatch
-        Entered with the name of each stage of this process, so that the caller can time them.
+        Entered with the name of each stage that runs in this process, to time it.
     """
-    return PIPELINES[asked.mode](audio, models, options, asked, stopwatch)
+    pipeline = diarize_full if asked.mode == "full" else diarize_classic
+    return pipeline(audio, models, options, asked, stopwatch)
+
+
+def diarize_classic(
+    audio: Iterable[Samples],
+    models: Models,
+    options: Options,
+    asked: RequestOptions,
+    stopwatch: Stopwatch,
+) -> Diarization:
+    """Find out who spoke when, one speaker at a time; parameters as in `diarize`."""
+    windows: list[Windows] = []
+    plan = WindowPlan(options.window.length_s, options.window.analysis, options.calls.windows)
+
+    def features() -> Iterator[Features]:
+        for block in leveled_blocks(audio, models.speech_probs, options.sad):
+            cut = subsegment(block.segments, options.window)
+            for batch in window_batches(block.samples, cut, plan, stopwatch):
+                windows.append(batch.windows + block.offset)
+                yield batch.features
+
+    embeddings = list(models.embed(features()))
+    if not embeddings:
+        return NOBODY
+    with stopwatch("cluster"):
+        unit = unit_length(np.concatenate(embeddings))
+        centroids = centroids_of(unit, cluster(unit, asked.speakers, options.cluster))
+        shares = closeness(unit, centroids, options.cluster.sharpness)
+        labels = shares.argmax(axis=1)
+        if len(np.unique(labels)) < asked.speakers.minimum:
+            labels = fill_empty(labels, len(centroids))
+    confidence = shares[np.arange(len(labels)), labels].astype(np.float64)
+    turns = turns_of(np.concatenate(windows), labels, confidence)
+    unlike = unlike_share(unit, centroids, np.ones(len(unit)), options.cluster.stranger_similarity)
+    return diarization_of(turns, centroids, len(labels), unlike)
+
+
+def diarize_full(
+    audio: Iterable[Samples],
+    models: Models,
+    options: Options,
+    asked: RequestOptions,
+    stopwatch: Stopwatch,
+) -> Diarization:
+    """Find out who spoke when, overlapping speech included; parameters as in `diarize`.
+
+    Segmentation of overlapping chunks finds speech, overlap and borders; embeddings of short
+    windows identify the speakers; `full.assignment` combines both.
+    """
+    blocks: list[FrameBlock] = []
+    frames = options.frames
+    plan = WindowPlan(frames.window_s, options.window.analysis, options.calls.windows)
+
+    def features() -> Iterator[Features]:
+        with_speech = leveled_blocks(audio, models.speech_probs, options.sad)
+        hop = samples_of(frames.chunk_hop_s)
+        for block, segmentation in segmented_blocks(
+            with_speech, models.segment, hop, options.calls.chunks
+        ):
+            with stopwatch("segment"):
+                blocks.append(frame_block(block, segmentation, frames))
+            for batch in window_batches(block.samples, blocks[-1].windows, plan, stopwatch):
+                yield batch.features
+
+    embeddings = list(models.embed(features()))
+    if not embeddings:
+        return NOBODY
+    solo = np.concatenate([block.solo for block in blocks])
+    with stopwatch("cluster"):
+        unit = unit_length(np.concatenate(embeddings))
+        centroids = speaker_centroids(blocks, unit, options, asked.speakers)
+    with stopwatch("assign"):
+        shares = closeness(unit, centroids, options.cluster.sharpness)
+        turns = assign_turns(blocks, shares, frames, asked)
+    talking = sorted({turn.label for turn in turns})
+    unlike = unlike_share(unit, centroids[talking], solo, frames.stranger_similarity)
+    return diarization_of(turns, centroids, len(unit), unlike)
 
 
 def warm_up(options: Options) -> None:
-    """Use every stage of this process once, so that the first request is as fast as the next."""
+    """Run every stage of this process once, so that the first request is as fast as the next."""
     rng = np.random.default_rng(0)
     noise = rng.standard_normal((4 * options.cluster.few_windows, 8)).astype(np.float32)
     fbank(np.zeros(FRAME_LENGTH, np.float32), options.window.analysis)

@@ -6,13 +6,15 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from .arrays import Samples
-from .audio import channels_in, decode_blocks
-from .channels import Selection
-from .config import LimitOptions
-from .waveform import require_channels_and_samples, waveform_blocks
+from .arrays import SAMPLE_RATE_HZ, Samples
+from .audio import DEFAULT_LIMITS, channels_in, decode_blocks, require_length, require_size
+from .channels import MIX, Selection, listened
+from .errors import InvalidInputError
+from .options import LimitOptions
 
 Blocks = Iterator[Samples]
+N_AXES = 2  # channels, samples
+MOST_CHANNELS = 1024  # libsndfile's limit; more are samples in the wrong axis
 
 
 class Recording(NamedTuple):
@@ -45,3 +47,49 @@ def waveform_recording(waveform: NDArray[Any], block_s: float, limits: LimitOpti
     """Samples at 16 kHz; parameters and errors as of `waveform_blocks`."""
     require_channels_and_samples(waveform)
     return Recording(waveform.shape[0], partial(waveform_blocks, waveform, block_s, limits))
+
+
+def waveform_blocks(
+    waveform: NDArray[Any],
+    block_s: float,
+    limits: LimitOptions = DEFAULT_LIMITS,
+    selection: Selection = MIX,
+) -> Iterator[Samples]:
+    """Cut samples into blocks of what is listened to.
+
+    Parameters
+    ----------
+    waveform
+        shape=(n_channels, n_samples), float32.
+    block_s
+        Length of the blocks, seconds.
+    limits
+        The largest and the longest recording that is taken.
+    selection
+        The channel; or the mean of all.
+
+    Raises
+    ------
+    InvalidInputError
+        If the shape is another one, or there is no channel.
+    InvalidAudioError
+        If a value is not finite, or huge.
+    OverLimitError
+        If it is too large or too long.
+    """
+    require_channels_and_samples(waveform)
+    require_size("input", waveform.nbytes, limits)
+    n_samples = waveform.shape[1]
+    require_length("input", n_samples, SAMPLE_RATE_HZ, limits, selection.n_passes)
+    step = round(block_s * SAMPLE_RATE_HZ)
+    for start in range(0, n_samples, step):
+        yield listened(waveform[:, start : start + step], 0, selection)
+
+
+def require_channels_and_samples(waveform: NDArray[Any]) -> None:
+    """Raise InvalidInputError unless there are channels, each of so many samples."""
+    wrong_axes = waveform.ndim != N_AXES or waveform.shape[0] > MOST_CHANNELS
+    if wrong_axes or (waveform.shape[0] == 0 and waveform.shape[1] > 0):
+        raise InvalidInputError(
+            f"input: got shape {list(waveform.shape)}, expected [channels, samples] at 16 kHz"
+        )

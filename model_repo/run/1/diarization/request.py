@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from unicodedata import category
 
 from .channels import CHANNEL_CHOICES
-from .config import MODES, Options
 from .errors import InvalidParameterError
-from .stage_options import MAX_SPEAKERS_CEILING, SpeakerBounds
+from .options import MAX_SPEAKERS_CEILING, MODES, Options, SpeakerBounds
 
 DEFAULT_RECORDING_ID = "recording"
 MAX_ID_BYTES = 255

@@ -1,22 +1,27 @@
-"""Speech-activity detection (SAD, also called VAD): probabilities per frame -> segments of speech.
+"""Speech-activity detection (SAD, also called VAD): audio -> blocks with segments of speech.
 
 Hysteresis with two thresholds as in silero's own post-processing: speech starts where the
 probability reaches `onset` and lasts until it falls below `offset`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import SadState, Samples, Segments, SpeechProbs, samples_of
-from .stage_options import SadOptions
+from .options import SadOptions
 
 FRAME_SAMPLES = 512  # silero's frame at 16 kHz: 32 ms
 QUIET_S = 0.5  # a block is cut where this much audio around the cut is least like speech
-
 SpeechDetector = Callable[[Samples, SadState], tuple[SpeechProbs, SadState]]
+LOUD_PERCENTILE = 99.9  # of the magnitudes: speech decides even if rare, a click does not
+LOUD_LEVEL = 0.3
+MOST_GAIN = 100.0  # 40 dB: what is fainter is noise
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -160,3 +165,53 @@ def join_close(segments: Segments, min_gap: int) -> Segments:
     begins = segments[np.concatenate([[True], apart]), 0]
     ends = segments[np.concatenate([apart, [True]]), 1]
     return np.stack([begins, ends], axis=1)
+
+
+def loudness(samples: Samples) -> float:
+    """Magnitude that all but the loudest thousandth of the samples stay below; 0 for none."""
+    return float(np.percentile(np.abs(samples), LOUD_PERCENTILE)) if len(samples) else 0.0
+
+
+def leveled(samples: Samples, loud: float) -> Samples:
+    """Scale audio so that magnitude `loud` becomes 0.3; at most a hundredfold."""
+    scaled: Samples = samples * np.float32(LOUD_LEVEL / max(loud, LOUD_LEVEL / MOST_GAIN))
+    return scaled
+
+
+def leveled_blocks(
+    audio: Iterable[Samples], detect: SpeechDetector, options: SadOptions
+) -> Iterator[SpeechBlock]:
+    """Blocks of a recording with their speech, heard at one level, each made one ahead of its use.
+
+    Parameters as of `speech_blocks`.
+    """
+    return one_ahead(speech_blocks(audio, at_one_level(detect), options))
+
+
+def at_one_level(detect: SpeechDetector) -> SpeechDetector:
+    """A detector for one recording that hears it at one level, that of its loudest stretch so far.
+
+    So a stretch in which nobody talks is not amplified to the level of speech.
+    """
+    loudest = 0.0
+
+    def detect_leveled(samples: Samples, state: SadState) -> tuple[SpeechProbs, SadState]:
+        nonlocal loudest
+        loudest = max(loudest, loudness(samples))
+        return detect(leveled(samples, loudest), state)
+
+    return detect_leveled
+
+
+def one_ahead(items: Iterable[T]) -> Iterator[T]:
+    """The same items in order, each made in another thread while the one before is in use.
+
+    What making an item raises is raised where the item would have come.
+    """
+    end: Any = object()
+    iterator = iter(items)
+    with ThreadPoolExecutor(1) as thread:
+        coming = [thread.submit(next, iterator, end)]  # emptied first, so an error holds no future
+        while (item := coming.pop().result()) is not end:
+            coming.append(thread.submit(next, iterator, end))
+            yield item

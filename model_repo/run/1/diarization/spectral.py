@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from scipy.spatial.distance import cdist
 
 from .arrays import Embeddings, Labels
-from .stage_options import ClusterOptions
+from .options import ClusterOptions
 
 K_MEANS_STARTS = 10
 K_MEANS_STEPS = 300  # at most, of one start

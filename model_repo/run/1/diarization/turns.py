@@ -1,5 +1,10 @@
-"""Labelled windows -> turns: who speaks from when to when, in seconds."""
+"""Labelled windows -> turns: who speaks from when to when, in seconds, and as RTTM.
 
+RTTM is NIST's format: one line per turn, ten fields. Source: NIST, "The 2009 (RT-09) Rich
+Transcription Meeting Recognition Evaluation Plan", appendix A.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -7,7 +12,7 @@ from numpy.typing import NDArray
 
 from .arrays import SAMPLE_RATE_HZ, Embeddings, Labels, Shares, Windows
 
-DOUBTFUL_SHARE = 0.02  # where nobody was overlooked it was half of this at most
+DOUBTFUL_SHARE = 0.02  # with all speakers found it was at most half of this
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ class Diarization:
 
     @property
     def more_speakers_likely(self) -> bool:
-        """Whether speakers may have been overlooked."""
+        """Whether speakers may have been missed."""
         return self.unlike_share >= DOUBTFUL_SHARE
 
 
@@ -146,3 +151,28 @@ def share_overlaps(windows: Windows) -> tuple[NDArray[np.float64], NDArray[np.fl
         np.append(begins[0], np.where(overlap, middle, begins[1:])),
         np.append(np.where(overlap, middle, ends[:-1]), ends[-1]),
     )
+
+
+def format_rttm(turns: Iterable[Turn], recording_id: str) -> str:
+    """RTTM text of a recording, times in milliseconds.
+
+    Parameters
+    ----------
+    turns
+        In the order in which they are to be written.
+    recording_id
+        File id of every line; without white space.
+
+    Returns
+    -------
+    str
+        One line per turn, each ending in a newline; empty for no turns.
+    """
+    lines = []
+    for turn in turns:
+        start_ms, end_ms = round(turn.start_s * 1000), round(turn.end_s * 1000)
+        times = f"{start_ms / 1000:.3f} {(end_ms - start_ms) / 1000:.3f}"
+        lines.append(
+            f"SPEAKER {recording_id} {turn.channel} {times} <NA> <NA> {turn.speaker} <NA> <NA>\n"
+        )
+    return "".join(lines)

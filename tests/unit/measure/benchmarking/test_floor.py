@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from diarization.arrays import samples_of
-from diarization.config import Options
 from diarization.fbank import N_MELS, n_frames_of
-from diarization.segmentation import CHUNK_SAMPLES, chunk_starts
+from diarization.full.segmentation import CHUNK_SAMPLES, chunk_starts
+from diarization.options import Options
 from measure.benchmarking import floor
 from measure.benchmarking.audio import SAMPLE_RATE_HZ, InputError
 from measure.benchmarking.floor import CHUNK_S, chunk_count, estimated_s, frame_count, options_with

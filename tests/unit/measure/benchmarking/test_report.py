@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from diarization.config import RequestDefaults
+from diarization.options import RequestDefaults
 from measure.benchmark import parse_options
 from measure.benchmarking.audio import InputError
 from measure.benchmarking.clients import BatchSize, ClientsResult

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from diarization.rttm import format_rttm
 from diarization.turns import Turn as ServedTurn
+from diarization.turns import format_rttm
 from formats.result import Turn
 from measure.soaking.cases import ANSWERED, CASES, REFUSED
 from measure.soaking.judging import (

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import SAMPLE_RATE_HZ, Evidence, Segments
-from .sad import join_close, runs
+from ..arrays import SAMPLE_RATE_HZ, Evidence, Segments
+from ..sad import join_close, runs
+from ..turns import Turn
 from .segmentation import FRAME_SHIFT, frame_centres, frames_of
-from .turns import Turn
 
 Activity = NDArray[np.bool_]
 """shape=(n_frames, n_speakers), True where the speaker talks."""
@@ -43,14 +43,14 @@ def within(stretches: Segments, n_frames: int) -> NDArray[np.bool_]:
 def decide(
     evidence: Evidence, expected_count: NDArray[np.float32], speech: NDArray[np.bool_]
 ) -> Activity:
-    """Give every speech frame its likeliest speakers, as many as are expected to talk there.
+    """Give every speech frame its likeliest speakers, as many as are expected there.
 
     Parameters
     ----------
     evidence
         shape=(n_frames, n_speakers).
     expected_count
-        shape=(n_frames,), expected number of people who talk; rounded, at least one in speech.
+        shape=(n_frames,), expected number of speakers; rounded, at least one in speech.
     speech
         shape=(n_frames,).
     """
@@ -67,16 +67,16 @@ def decide(
 def without_blips(active: Activity, evidence: Evidence, n_least: int) -> Activity:
     """Give every too short stretch of a speaker to the others.
 
-    Where somebody else talks all the while the stretch just goes; else the likeliest of those who
-    talk right before or after it takes it. One with nobody beside it stays, and so does one at an
-    end of the frames: it may go on in the next block.
+    A stretch during which another speaker talks throughout is removed; else it goes to the
+    likeliest speaker right before or after it. A stretch without neighbours stays, and so does
+    one at either end of the frames: it may continue in the next block.
 
     Parameters
     ----------
     active
         shape=(n_frames, n_speakers).
     evidence
-        shape=(n_frames, n_speakers), how much speaks for each speaker.
+        shape=(n_frames, n_speakers), evidence for each speaker.
     n_least
         Frames that a stretch must have.
     """
@@ -106,7 +106,7 @@ def pauses_filled(active: Activity, n_shorter: int) -> Activity:
 
 
 def one_at_a_time(active: Activity, evidence: Evidence) -> Activity:
-    """Of several who are active in a frame only the likeliest; shapes=(n_frames, n_speakers)."""
+    """Only the likeliest of the speakers active in each frame; shapes=(n_frames, n_speakers)."""
     likeliest = np.where(active, evidence, -np.inf).argmax(axis=1)
     return active & (np.arange(active.shape[1]) == likeliest[:, None])
 

@@ -1,22 +1,16 @@
-"""Blocks of audio, segmented: where there is speech, and which windows to listen to."""
+"""Blocks of audio, segmented: where there is speech, and which windows to embed."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Shares, Windows, samples_of
+from ..options import FrameOptions, WindowOptions
+from ..sad import SpeechBlock
+from ..windows import subsegment
 from .activity import speech_frames
-from .arrays import Shares, Windows, samples_of
-from .sad import SpeechBlock
-from .segmentation import (
-    Segmentation,
-    frames_within,
-    speaker_count_of,
-    speech_of,
-)
-from .stage_options import FrameOptions, WindowOptions
-from .strangers import solo_shares
-from .windows import subsegment
+from .segmentation import Segmentation, frames_within, speaker_count_of, speech_of
 
 
 @dataclass(frozen=True)
@@ -30,15 +24,15 @@ class FrameBlock:
     segmentation
         Posteriors of the chunks that touch it.
     expected_count
-        shape=(n_frames,), expected number of people who talk.
+        shape=(n_frames,), expected number of speakers.
     speech
-        shape=(n_frames,), whether anybody talks.
+        shape=(n_frames,), whether there is speech.
     windows
         shape=(n, 2), in samples from the start of the block.
     shares
         shape=(n,), share of speech in each window.
     solo
-        shape=(n,), share of each window in which one person talks alone.
+        shape=(n,), share of each window in which one speaker talks alone.
     """
 
     offset: int
@@ -52,7 +46,7 @@ class FrameBlock:
 
 
 def frame_block(block: SpeechBlock, segmentation: Segmentation, frames: FrameOptions) -> FrameBlock:
-    """Decide where there is speech in a block, and choose the windows to listen to."""
+    """Decide where there is speech in a block, and choose the windows to embed."""
     n_samples = len(block.samples)
     probs = speech_of(segmentation, block.probs)
     speech = speech_frames(probs, frames.speech, frames.fill_s, frames.drop_s)
@@ -71,9 +65,9 @@ def frame_block(block: SpeechBlock, segmentation: Segmentation, frames: FrameOpt
 
 
 def grid_start(block: SpeechBlock, frames: FrameOptions) -> int:
-    """Where the grid of windows begins in a block: all blocks' windows lie on one, if they fit.
+    """Where the grid of windows begins in a block; all blocks share one grid if windows fit.
 
-    So how a recording is cut into blocks hardly changes what is listened to.
+    So the cuts between blocks hardly change which windows there are.
     """
     start = -block.offset % samples_of(frames.window_hop_s)
     fits = start + samples_of(frames.window_s) <= len(block.samples)
@@ -88,7 +82,7 @@ def speech_windows(
     Parameters
     ----------
     speech
-        shape=(n_frames,), whether anybody talks.
+        shape=(n_frames,), whether there is speech.
     start, n_samples
         Where the grid of windows begins, and the length of the block, in samples; further windows
         begin with the block and end with it.
@@ -104,3 +98,28 @@ def speech_windows(
     shares = (spoken[last] - spoken[first]) / np.maximum(last - first, 1)
     wanted = shares >= min(frames.evidence_share, shares.max())
     return windows[wanted], shares[wanted]
+
+
+def solo_shares(segmentation: Segmentation, windows: Windows) -> Shares:
+    """Share of each window in which one and the same speaker talks alone.
+
+    Parameters
+    ----------
+    windows
+        shape=(n, 2), samples from the start of the block; sorted.
+
+    Returns
+    -------
+    Shares
+        Mean over the chunks that hold the whole window; 0 where none does.
+    """
+    first, last = frames_within(windows, segmentation.n_frames)
+    shares, n_chunks = np.zeros(len(windows)), np.zeros(len(windows))
+    for frames, posteriors in segmentation.overlaps():
+        inside = (first >= frames.start) & (last <= frames.stop)
+        begins, ends = first[inside] - frames.start, last[inside] - frames.start
+        alone = np.concatenate([np.zeros((1, 3)), np.cumsum(posteriors[:, 1:4], axis=0)])
+        lengths = np.maximum(ends - begins, 1)[:, None]
+        shares[inside] += ((alone[ends] - alone[begins]) / lengths).max(axis=1)
+        n_chunks[inside] += 1
+    return shares / np.maximum(n_chunks, 1)

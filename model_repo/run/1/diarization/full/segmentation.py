@@ -1,31 +1,40 @@
 """Powerset segmentation of overlapping 10 s chunks -> how likely speech, and how many speakers.
 
-The network tells, for each frame of a chunk, which of up to three speakers talk, at most two at a
-time: seven classes. Which speaker is which holds inside one chunk only (`assignment` joins them).
+For each frame of a chunk the network says which of up to three speakers talk, at most two at a
+time: seven classes. Speakers are numbered per chunk; `assignment` joins them. The chunks lie on one
+grid over the whole recording, and a chunk at the border of two blocks counts for both, so the cuts
+between blocks do not change the result near them.
 
 Source: Plaquet & Bredin, "Powerset multi-class cross entropy loss for neural speaker diarization"
 (2023); frame geometry of pyannote's segmentation-3.0.
 """
 
-from collections.abc import Iterator
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import SAMPLE_RATE_HZ, Chunks, Posteriors, Samples, SpeechProbs, Windows
-from .sad import FRAME_SAMPLES as SAD_FRAME_SAMPLES
+from ..arrays import SAMPLE_RATE_HZ, Chunks, Posteriors, Samples, SpeechProbs, Windows
+from ..sad import FRAME_SAMPLES as SAD_FRAME_SAMPLES
+from ..sad import SpeechBlock
 
 CHUNK_SAMPLES = 160_000
 CHUNK_FRAMES = 589
 FRAME_SHIFT = 270
-LEAST_DOUBT = np.float32(0.001)  # no net is ever surer than that
+LEAST_DOUBT = np.float32(0.001)  # least probability of either side, so that no net decides alone
 FIRST_CENTRE = 495  # middle of the 991 samples that frame 0 sees
-
 POWERSET = np.array(
     [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]], np.float32
 )
 """shape=(7 classes, 3 speakers), 1 where the speaker talks in the class."""
+KEPT_AS = np.float16  # posteriors are kept until the speakers are known
+
+Segmenter = Callable[[Iterable[Chunks]], Iterator[Posteriors]]
 
 
 @dataclass(frozen=True)
@@ -134,8 +143,8 @@ def speech_of(segmentation: Segmentation, sad_probs: SpeechProbs) -> SpeechProbs
     """Probability of speech per segmentation frame: the segmentation's and silero's, combined.
 
     They err in different ways: the segmentation net hears far voices that silero misses, silero is
-    the surer one on noise and music. The mean of their log-odds lets the surer one decide, where a
-    mean of probabilities would let neither.
+    more certain on noise and music. The mean of their log-odds follows the more certain one; a mean
+    of probabilities would follow neither.
     """
     heard = segmentation.mean(np.array([0, 1, 1, 1, 1, 1, 1], np.float32))
     sad_frames = frame_centres(segmentation.n_frames) // SAD_FRAME_SAMPLES
@@ -151,5 +160,95 @@ def _odds(probs: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def speaker_count_of(segmentation: Segmentation) -> NDArray[np.float32]:
-    """Expected number of people who talk, per frame."""
+    """Expected number of speakers per frame."""
     return segmentation.mean(POWERSET.sum(axis=1))
+
+
+class Chunk(NamedTuple):
+    """Posteriors of the 10 s from sample `start` of the recording on, shape=(589, 7)."""
+
+    start: int
+    posteriors: Posteriors
+
+
+class Tail:
+    """The last part of a recording that arrives in pieces.
+
+    Attributes
+    ----------
+    end
+        Samples of the recording so far.
+    """
+
+    def __init__(self) -> None:
+        self.end = 0
+        self._samples: Samples = np.empty(0, np.float32)
+
+    @property
+    def start(self) -> int:
+        """First sample that is still kept."""
+        return self.end - len(self._samples)
+
+    def add(self, samples: Samples) -> None:
+        """Append the samples that come next."""
+        self._samples = np.concatenate([self._samples, samples])
+        self.end += len(samples)
+
+    def forget(self, before: int) -> None:
+        """Drop what lies before this sample of the recording."""
+        self._samples = self._samples[max(0, before - self.start) :].copy()
+
+    def chunks(self, starts: NDArray[np.int64], at_once: int) -> Iterator[Chunks]:
+        """Chunks that start at these samples of the recording, in batches of about equal size."""
+        for batch in np.array_split(starts - self.start, math.ceil(len(starts) / at_once)):
+            yield cut_chunks(self._samples, batch)
+
+
+def segmented_blocks(
+    blocks: Iterable[SpeechBlock], segment: Segmenter, hop: int, at_once: int
+) -> Iterator[tuple[SpeechBlock, Segmentation]]:
+    """Every block with the posteriors of all chunks that touch it.
+
+    A block is held until the chunks that reach into the next one are known.
+
+    Parameters
+    ----------
+    blocks
+        The recording without gaps.
+    segment
+        Answers batches of chunks in order, with posteriors for each.
+    hop
+        Distance of two chunks in samples, less than a chunk.
+    at_once
+        Chunks per batch.
+    """
+    tail, n_cut = Tail(), 0
+    waiting: deque[SpeechBlock] = deque()
+    chunks: list[Chunk] = []
+    for block in blocks:
+        waiting.append(block)
+        tail.add(block.samples)
+        # The last start is that of the chunk which ends with the audio, if the audio ends here.
+        starts = chunk_starts(tail.end, hop)[n_cut : None if block.is_last else -1]
+        if len(starts):
+            answers = chain.from_iterable(segment(tail.chunks(starts, at_once)))
+            chunks += [_kept(*each) for each in zip(starts.tolist(), answers, strict=True)]
+        n_cut += len(starts)
+        tail.forget((n_cut - 1) * hop)
+        known = tail.end if block.is_last else tail.end - CHUNK_SAMPLES
+        while waiting and waiting[0].end <= known:
+            ready = waiting.popleft()
+            yield ready, _segmentation(ready, chunks)
+            chunks = [chunk for chunk in chunks if chunk.start + CHUNK_SAMPLES > ready.end]
+
+
+def _kept(start: int, posteriors: Posteriors) -> Chunk:
+    return Chunk(start, posteriors.astype(KEPT_AS))
+
+
+def _segmentation(block: SpeechBlock, chunks: list[Chunk]) -> Segmentation:
+    """Posteriors of the chunks that touch a block; none of `chunks` ends before it."""
+    touching = [chunk for chunk in chunks if chunk.start < block.end]
+    starts = np.array([chunk.start for chunk in touching], np.int64) - block.offset
+    posteriors = np.stack([chunk.posteriors for chunk in touching])
+    return segmentation_of(posteriors, starts, len(block.samples))

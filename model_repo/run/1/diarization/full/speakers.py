@@ -1,0 +1,102 @@
+"""Windows of the whole recording -> one centroid per speaker.
+
+Clustering misses speakers who say a sentence or two in a long recording: they have too few windows
+for a cluster of their own. But a window with one voice that is unlike every speaker found belongs
+to another one: on windows of 1 s, 99.5 % have a cosine above 0.4 to their own speaker's mean.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..arrays import Embeddings, Shares
+from ..clustering import (
+    LEAST_WINDOWS,
+    SOLO_SHARE,
+    agglomerative_labels,
+    centroids_of,
+    cluster,
+    cut_once_more,
+    odd_windows,
+)
+from ..options import FrameOptions, Options, SpeakerBounds
+from .blocks import FrameBlock
+from .segmentation import frames_of
+
+TWO_AT_ONCE = 1.5  # expected number of speakers from which a frame counts as overlap
+SURE_OVERLAP_S = 1.0  # least overlap that proves two speakers ...
+SURE_OVERLAP_SHARE = 0.02  # ... if it is also this share of all speech
+MOST_WINDOWS = 2000  # compared with one another; of more, an evenly spaced selection
+LEAST_SHARE = 0.005  # of all windows: the longer the recording, the more odd ones come together
+
+
+def speaker_centroids(
+    blocks: list[FrameBlock], unit: Embeddings, options: Options, speakers: SpeakerBounds
+) -> Embeddings:
+    """Mean directions of the windows of each speaker, missed ones included, shape=(k, dim)."""
+    frames = options.frames
+    shares = np.concatenate([block.shares for block in blocks])
+    clustered = unit[shares >= min(frames.cluster_share, shares.max())]
+    solo = np.concatenate([block.solo for block in blocks])
+    rules = replace(options.cluster, join_distance=frames.join_distance)
+    bounds = bounds_with_overlap(blocks, SpeakerBounds(1, speakers.maximum))
+    labels = cluster(clustered, bounds, rules)
+    found = centroids_of(clustered, labels)
+    missed = missed_speakers(unit, found, solo, frames, speakers.maximum)
+    centroids = np.concatenate([found, missed])
+    n_wanted = min(speakers.minimum, len(clustered))
+    if len(centroids) >= n_wanted:
+        return centroids
+    if len(missed) == 0:
+        cut = cut_once_more(clustered, n_wanted, rules)
+        if cut is not None:
+            return centroids_of(clustered, cut)
+    similarity = (clustered @ centroids.T).max(axis=1)
+    odd = odd_windows(clustered, labels, similarity, n_wanted - len(centroids))
+    return np.concatenate([centroids, clustered[odd]])
+
+
+def bounds_with_overlap(blocks: list[FrameBlock], speakers: SpeakerBounds) -> SpeakerBounds:
+    """The same bounds, or with a minimum of two if two speakers clearly overlap."""
+    n_speech = sum(int(block.speech.sum()) for block in blocks)
+    n_overlap = sum(
+        int((block.expected_count[block.speech] >= TWO_AT_ONCE).sum()) for block in blocks
+    )
+    if n_overlap < max(frames_of(SURE_OVERLAP_S), SURE_OVERLAP_SHARE * n_speech):
+        return speakers
+    return replace(speakers, minimum=min(max(speakers.minimum, 2), speakers.maximum))
+
+
+def missed_speakers(
+    unit: Embeddings, known: Embeddings, solo: Shares, frames: FrameOptions, most: int
+) -> Embeddings:
+    """Find speakers who are not among the known ones.
+
+    Parameters
+    ----------
+    unit
+        shape=(n_windows, dim), rows of length one.
+    known
+        shape=(n_speakers, dim), centroids of the speakers found so far.
+    solo
+        shape=(n_windows,), see `blocks.solo_shares`.
+    most
+        Largest allowed number of speakers, known ones included.
+
+    Returns
+    -------
+    Embeddings
+        Their centroids, shape=(n_found, dim), rows of length one; n_found may be 0.
+    """
+    similarity = (unit @ known.T).max(axis=1)
+    odd = unit[(solo >= SOLO_SHARE) & (similarity < frames.stranger_similarity)]
+    least = max(LEAST_WINDOWS, round(LEAST_SHARE * len(unit)))
+    room = most - len(known)
+    if room < 1 or len(odd) < least:
+        return np.empty((0, unit.shape[1]), np.float32)
+    compared = odd[np.linspace(0, len(odd) - 1, min(len(odd), MOST_WINDOWS)).astype(np.int64)]
+    labels = agglomerative_labels(compared, SpeakerBounds(), frames.join_distance)
+    enough = max(LEAST_WINDOWS, round(least * len(compared) / len(odd)))
+    sizes = np.bincount(labels)
+    largest = np.argsort(-sizes, kind="stable")[:room]
+    return centroids_of(compared, labels)[np.sort(largest[sizes[largest] >= enough])]
