@@ -3,7 +3,7 @@
 Triton itself does not wait for work of `run`: it stops the models that `run` calls at once. So
 before Triton is stopped the door is closed. It is a file that each request of `run` holds a shared
 lock of; it is closed as soon as it is not empty. A process that dies lets go of its locks. The
-other side of it is `diarization/door.py`.
+other side of it is `diarization/drain_lock.py`.
 """
 
 import fcntl

@@ -1,8 +1,7 @@
-"""Speaker diarization: pure functions on numpy arrays, no Triton, no files.
+"""Speaker diarization: functions on numpy arrays, without Triton or files.
 
-Read in pipeline order: `audio` -> `sad` -> `windows` -> `fbank` -> `clustering` (`spectral`) ->
-`turns` -> `rttm`; `pipeline.diarize` is that order on one screen. `channels` tells which of a
-recording's channels are listened to and joins what was found in each. `config` holds the options,
-`request` checks what a client asks for, `bls` calls the neural networks in the same server and
-`metrics` counts for Prometheus: those two alone need Triton. `door` alone knows a file.
+Start with `pipeline`: both modes step by step, and the order to read the other modules in. Around
+it, `recording` (with `audio` and `channels`) provides the samples, `options` and `request` hold and
+check what can be set, `turns` is the result. Only `bls`, which calls the neural networks of the
+same server, and `metrics`, which counts for Prometheus, need Triton; only `drain_lock` uses a file.
 """
