@@ -118,7 +118,9 @@ def clustered_windows(
     def features() -> Iterator[Features]:
         spoken = leveled_blocks(audio, models.speech_probs, options.sad)
         hop = samples_of(frames.chunk_hop_s)
-        for block, segmentation in segmented_blocks(spoken, models, hop, options.calls.chunks):
+        for block, segmentation in segmented_blocks(
+            spoken, models.segment, hop, options.calls.chunks
+        ):
             blocks.append(frame_block(block, segmentation, frames))
             for batch in window_batches(
                 block.samples, blocks[-1].windows, plan, lambda _: nullcontext()
