@@ -3,12 +3,10 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from hashlib import sha256
-from http import HTTPStatus
 from pathlib import Path
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -24,7 +22,6 @@ PAGE_FOLDER = Path(__file__).with_name("page")  # frame.html and the files it lo
 # Paths as in client/, so that an import is the same for browsers and for Node. Not "/": that would
 # answer wrong methods of other routes.
 PAGE, VIEWER = "web/page", "viewer"
-_FILE_TYPES = (".js", ".css", ".svg")
 _REVALIDATE = {"Cache-Control": "no-cache"}  # files of two versions must not meet after an update
 
 
@@ -63,24 +60,25 @@ def make_app(gateway: Gateway) -> FastAPI:
 
 def _add_page(app: FastAPI) -> None:
     """Serve the page at `/`, and all that it loads."""
-    text = (PAGE_FOLDER / "frame.html").read_text(encoding="utf-8")
-    headers = {**_REVALIDATE, "ETag": f'"{sha256(text.encode()).hexdigest()[:32]}"'}
+    frame = _Files(PAGE_FOLDER, ".html")
 
     @app.get("/", include_in_schema=False)
     async def index(request: Request) -> Response:
-        if request.headers.get("if-none-match") == headers["ETag"]:
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        return HTMLResponse(text, headers=headers)
+        return await frame.get_response("frame.html", request.scope)
 
-    app.mount(f"/{VIEWER}", _PageFiles(directory=FOLDER), name=VIEWER)
-    app.mount(f"/{PAGE}", _PageFiles(directory=PAGE_FOLDER), name=PAGE)
+    for path, folder in ((VIEWER, FOLDER), (PAGE, PAGE_FOLDER)):
+        app.mount(f"/{path}", _Files(folder, ".js", ".css", ".svg"), name=path)
 
 
-class _PageFiles(StaticFiles):
-    """The scripts, styles and icons of a folder, and nothing else in it."""
+class _Files(StaticFiles):
+    """The files of these types in a folder; a browser revalidates them each time."""
+
+    def __init__(self, folder: Path, *suffixes: str) -> None:
+        super().__init__(directory=folder)
+        self._suffixes = suffixes
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        if not path.endswith(_FILE_TYPES):
+        if not path.endswith(self._suffixes):
             path = ""  # not a file: 404
         answer = await super().get_response(path, scope)
         answer.headers.update(_REVALIDATE)

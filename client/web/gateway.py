@@ -29,19 +29,9 @@ RETRY_AFTER_S = 10.0  # a guess, when all places are taken
 
 
 class Gateway:
-    """The parts of a gateway.
+    """The parts of a gateway; WorkFolderError if its folder cannot be used.
 
-    Parameters
-    ----------
-    settings : Settings
-        All settings.
-    clock : Callable[[], float]
-        Seconds since the epoch, by which jobs expire.
-
-    Raises
-    ------
-    WorkFolderError
-        If the work folder cannot be used.
+    Jobs expire by `clock`, seconds since the epoch.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:

@@ -18,60 +18,27 @@ MEGABYTE = 1_000_000
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings; the defaults are those of the options.
+    """All settings; the defaults are those of the options."""
 
-    Parameters
-    ----------
-    work_dir : Path
-        Private folder of uploads, jobs and results.
-    url, model_name, timeout_s, retry_for_s, access
-        As for the client: the Triton server, the time limit of a recording, how long it is retried,
-        and the credentials for the server.
-    host, port
-        Where the gateway listens.
-    allowed_hosts : tuple[str, ...]
-        Host names that are served; empty: any.
-    trusted_proxies : tuple[str, ...]
-        Addresses of reverse proxies whose X-Forwarded-For is trusted.
-    api_keys : tuple[bytes, ...]
-        An upload needs one of these; empty: none.
-    max_upload_bytes : int
-        Size limit of a file.
-    long_s : float
-        A recording of more seconds of audio always becomes a job.
-    n_workers : int
-        Recordings that are sent to Triton at a time.
-    max_waiting : int
-        Limit of queued jobs and uploads in progress, beyond those.
-    max_stored_bytes : int
-        Limit of all recordings on disk, with the received part of uploads in progress.
-    keep_s : float
-        Seconds that a job is kept after its end or its last correction.
-    rate_per_minute : int
-        Uploads that a client may start per minute, and at once; 0: unlimited.
-    max_client_uploads : int
-        Uploads that a client may have in progress.
-    """
-
-    work_dir: Path
-    url: str = "localhost:8001"
+    work_dir: Path  # private: uploads, jobs and results
+    url: str = "localhost:8001"  # of Triton, as the next four
     model_name: str = "run"
-    timeout_s: float = 3600.0
+    timeout_s: float = 3600.0  # for one recording
     retry_for_s: float = DEFAULT_RETRY_FOR_S
     access: Access = OPEN
     host: str = "127.0.0.1"
     port: int = 8080
-    allowed_hosts: tuple[str, ...] = LOOPBACK_NAMES
-    trusted_proxies: tuple[str, ...] = ()
-    api_keys: tuple[bytes, ...] = ()
-    max_upload_bytes: int = 1_000_000_000
-    long_s: float = 600.0
-    n_workers: int = DEFAULT_JOBS
-    max_waiting: int = 100
-    max_stored_bytes: int = 20_000_000_000
-    keep_s: float = 3600.0
-    rate_per_minute: int = 60
-    max_client_uploads: int = 20
+    allowed_hosts: tuple[str, ...] = LOOPBACK_NAMES  # host names that are served; empty: any
+    trusted_proxies: tuple[str, ...] = ()  # addresses whose X-Forwarded-For is trusted
+    api_keys: tuple[bytes, ...] = ()  # an upload needs one of these; empty: none
+    max_upload_bytes: int = 1_000_000_000  # of a file
+    long_s: float = 600.0  # longer recordings always become jobs
+    n_workers: int = DEFAULT_JOBS  # recordings that are sent to Triton at a time
+    max_waiting: int = 100  # queued jobs and uploads in progress, beyond those
+    max_stored_bytes: int = 20_000_000_000  # of all recordings, uploads in progress included
+    keep_s: float = 3600.0  # of a job, after its end or its last correction
+    rate_per_minute: int = 60  # uploads that a client may start, and at once; 0: unlimited
+    max_client_uploads: int = 20  # in progress
 
 
 _DEFAULTS = Settings(Path())

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, Response
+from python_multipart.multipart import parse_options_header
 from starlette.types import Receive, Scope, Send
 
 from formats import RTTM, TOKENS
@@ -81,22 +82,13 @@ def _weights(accept: str) -> dict[str, float]:
     """Parse media ranges and their weights, 0 to 1; malformed ones count as 0."""
     weights: dict[str, float] = {}
     for part in accept.split(","):
-        media_range, *parameters = (word.strip().lower() for word in part.split(";"))
-        weight = 1.0
-        for parameter in parameters:
-            key, _, value = parameter.partition("=")
-            if key.strip() == "q":
-                weight = _quality(value)
-        weights[media_range] = weight
+        media_range, parameters = parse_options_header(part)
+        try:
+            weight = float(parameters.get(b"q", b"1"))
+        except ValueError:
+            weight = 0.0
+        weights[media_range.decode("latin-1")] = weight if 0 <= weight <= 1 else 0.0
     return weights
-
-
-def _quality(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        return 0.0
-    return value if 0 <= value <= 1 else 0.0
 
 
 def _weight(media_type: str, weights: dict[str, float]) -> float:

@@ -1,11 +1,9 @@
 """Prometheus metrics of the gateway; Triton has its own."""
 
-from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from web.jobs.store import ENDED, Job, JobStore, State
 
@@ -15,17 +13,10 @@ _JOB_BUCKETS_S = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 
 
 class Metrics:
-    """Counters and histograms in a registry of their own.
-
-    Parameters
-    ----------
-    store : JobStore
-        Counted whenever the metrics are read.
-    """
+    """The metrics in a registry of their own; gauges read the store whenever they are read."""
 
     def __init__(self, store: JobStore) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(_Gauges(store))
         common: dict[str, Any] = {"namespace": "diarization_web", "registry": self._registry}
         self._requests = Counter(
             "requests", "Requests answered.", ("method", "route", "status"), **common
@@ -49,6 +40,11 @@ class Metrics:
         )
         for state in ENDED:
             self._ended.labels(str(state))
+        jobs = Gauge("jobs", "Jobs kept, by state; queued ones wait.", ("state",), **common)
+        for state in State:
+            jobs.labels(str(state)).set_function(partial(_count, store, state))
+        stored = Gauge("stored_bytes", "Bytes of recordings on disk.", **common)
+        stored.set_function(store.stored_bytes)
 
     def request(self, method: str, route: str, status: int, elapsed_s: float) -> None:
         """Count a request."""
@@ -73,20 +69,5 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-class _Gauges(Collector):
-    """The numbers of the moment."""
-
-    def __init__(self, store: JobStore) -> None:
-        self._store = store
-
-    def collect(self) -> Iterable[Metric]:
-        """Read them."""
-        jobs = GaugeMetricFamily(
-            "diarization_web_jobs", "Jobs kept, by state; queued ones wait.", labels=["state"]
-        )
-        counts = self._store.counts()
-        for state in State:
-            jobs.add_metric([str(state)], counts.get(state, 0))
-        stored = GaugeMetricFamily("diarization_web_stored_bytes", "Bytes of recordings on disk.")
-        stored.add_metric([], self._store.stored_bytes())
-        return [jobs, stored]
+def _count(store: JobStore, state: State) -> int:
+    return store.counts().get(state, 0)

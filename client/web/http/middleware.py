@@ -2,15 +2,16 @@
 
 import logging
 import time
+from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.gateway import Gateway
-from web.http import problems
 from web.http.access import require_known_host, require_own_site, require_utf8
-from web.http.problems import ProblemError, problem_response
+from web.http.problems import MEDIA_TYPE as PROBLEM
+from web.http.problems import ProblemError, problem_of_exception, problem_response
 
 log = logging.getLogger("diarization_web")
 
@@ -65,9 +66,7 @@ class GatewayMiddleware:
             log.exception("%s failed", _route(inner))
             if answer.status:
                 raise
-            await problem_response(problems.problem_of_exception(error))(
-                scope, receive, answer.send
-            )
+            await problem_response(problem_of_exception(error))(scope, receive, answer.send)
         finally:
             elapsed_s = time.monotonic() - started_s
             self._gateway.metrics.request(method, _route(inner), answer.status or 0, elapsed_s)
@@ -106,10 +105,11 @@ class _Answer:
         await self._send(message)
 
     def _make_problem(self, headers: MutableHeaders) -> None:
-        if headers.get("content-type") != problems.MEDIA_TYPE:
-            problem = problems.problem_of_status(self.status)
+        if headers.get("content-type") != PROBLEM:
+            phrase = HTTPStatus(self.status).phrase
+            problem = ProblemError(self.status, f"{phrase}: this request cannot be answered")
             self._new_body = bytes(problem_response(problem).body)
-            headers["content-type"] = problems.MEDIA_TYPE
+            headers["content-type"] = PROBLEM
             headers["content-length"] = str(len(self._new_body))
 
 

@@ -7,7 +7,6 @@ wrong, what was received and what is expected. No path and no traceback of this 
 import errno
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -60,34 +59,20 @@ class ProblemError(Exception):
     ) -> None:
         super().__init__(detail)
         self.status = status
-        self.detail = detail
         self.headers = dict(headers or {})
-        self.errors = [dict(error) for error in errors]
-
-
-def problem_body(problem: ProblemError) -> dict[str, Any]:
-    """Return the JSON object of a problem."""
-    body: dict[str, Any] = {
-        "type": "about:blank",
-        "title": HTTPStatus(problem.status).phrase,
-        "status": problem.status,
-        "detail": problem.detail,
-    }
-    if problem.errors:
-        body["errors"] = problem.errors
-    return body
+        self.document = ProblemDocument(
+            type="about:blank",
+            title=HTTPStatus(status).phrase,
+            status=status,
+            detail=detail,
+            errors=[ProblemDocument.Wrong(**error) for error in errors],
+        )
 
 
 def problem_response(problem: ProblemError) -> JSONResponse:
     """Answer with a problem."""
-    return JSONResponse(
-        problem_body(problem), problem.status, headers=problem.headers, media_type=MEDIA_TYPE
-    )
-
-
-def problem_of_status(status: int) -> ProblemError:
-    """Describe an error of which only the status is known."""
-    return ProblemError(status, f"{HTTPStatus(status).phrase}: this request cannot be answered")
+    body = problem.document.model_dump(exclude_defaults=True)
+    return JSONResponse(body, problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
 
 
 def problem_of_exception(error: Exception) -> ProblemError:

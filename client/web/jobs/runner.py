@@ -32,15 +32,7 @@ _NEWEST_SHARE = 0.3
 
 
 class Runner:
-    """Sends jobs to Triton in order of arrival, with a limited number of workers.
-
-    Parameters
-    ----------
-    settings : Settings
-        Where Triton is, its time limits, and the number of workers.
-    store : JobStore
-        Stores the results.
-    """
+    """Sends jobs to Triton in order of arrival, with a limited number of workers."""
 
     def __init__(self, settings: Settings, store: JobStore) -> None:
         self._settings = settings

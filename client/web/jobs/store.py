@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from formats.result import Result
 from sending.outcome import Answer
-from web.http.problems import ProblemDocument, ProblemError, no_such_job, problem_body
+from web.http.problems import ProblemDocument, ProblemError, no_such_job
 from web.jobs.results import StoredResult, encode_answer, encode_correction
 from web.jobs.work_folder import ANSWER, AUDIO, CORRECTION, RECORD, WorkFolder
 
@@ -104,14 +104,8 @@ class Job(BaseModel):
 class JobStore:
     """Jobs by id; thread-safe.
 
-    Parameters
-    ----------
-    folder : WorkFolder
-        The files of the jobs.
-    keep_s : float
-        Seconds that a job is kept after its end or its last correction.
-    clock : Callable[[], float]
-        Seconds since the epoch.
+    A job is kept for `keep_s` after its end or its last correction, by `clock`, seconds since the
+    epoch.
     """
 
     def __init__(
@@ -195,7 +189,7 @@ class JobStore:
         """End a job and wake up its request, even if the disk is full."""
         with self._lock:
             job.state, job.ended_s = state, self._clock()
-            job.problem = None if problem is None else ProblemDocument(**problem_body(problem))
+            job.problem = None if problem is None else problem.document
             try:
                 self._save(job)
             except OSError:  # the next gateway runs it again

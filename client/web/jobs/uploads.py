@@ -158,15 +158,7 @@ def _boundary(request: Request) -> bytes:
 
 
 class _FormReader:
-    """The callbacks of python-multipart: the file goes to disk, the fields into `fields`.
-
-    Parameters
-    ----------
-    file : BinaryIO
-        Gets the content of the part `file`.
-    max_bytes : int
-        Its size limit.
-    """
+    """The callbacks of python-multipart: the file goes to disk, the fields into `fields`."""
 
     def __init__(self, file: BinaryIO, max_bytes: int) -> None:
         self._file = file

@@ -29,11 +29,6 @@ class SharedWork:
     """Runs each piece of work once, however many requests wait for it.
 
     It has its own threads: FastAPI's are few, and waiting there would block all other requests.
-
-    Parameters
-    ----------
-    n_threads : int
-        Pieces of work that run at a time.
     """
 
     def __init__(self, n_threads: int) -> None:
@@ -58,11 +53,6 @@ class Views:
 
     Every method may raise ProblemError 404, if the job was removed. Await `prepare` before the
     others.
-
-    Parameters
-    ----------
-    folder : WorkFolder
-        The files of the jobs.
     """
 
     def __init__(self, folder: WorkFolder) -> None:
