@@ -7,14 +7,10 @@ r"""Fetch one set of VoxConverse, recordings and references, and lay it out for 
 The recordings come from the authors' page, the references, version 0.3, from their repository
 (joonson/voxconverse, commit 24bf60be); both may come from a mirror or a local archive instead.
 Interrupted downloads resume. The archives have no pinned checksum: it is recorded on first use.
-Below --data_dir it writes:
 
-    voxconverse/<set>/audio/<id>.wav   16 kHz mono
-    voxconverse/<set>/rttm/<id>.rttm   who spoke when in it
-    voxconverse/<set>/wav.scp          `<id> <absolute path>`, for the client's --wavscp
-    voxconverse/<set>/ref.rttm         all references joined, for --reference and md-eval
-    voxconverse/<set>/SHA256SUMS       of audio and rttm, checked by every later run
-    voxconverse-master/<set>           a link to rttm/, where WeSpeaker's README scores
+It writes voxconverse/<set>/ below --data_dir: audio/<id>.wav (16 kHz mono), rttm/<id>.rttm, wav.scp
+and ref.rttm (all references joined) for the client, and SHA256SUMS, which later runs check.
+voxconverse-master/<set>, where WeSpeaker's README looks for the references, links to rttm/.
 
 VoxConverse is CC BY 4.0, for research; the copyright stays with the owners of the videos.
 
@@ -129,19 +125,15 @@ def locked(folder: Path) -> Iterator[None]:
 
 def is_complete(target: Path) -> bool:
     """Whether every file that an earlier run unpacked is there and unchanged."""
-    try:
-        lines = (target / SUMS).read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
+    if not (target / SUMS).is_file():
         return False
+    lines = (target / SUMS).read_text(encoding="utf-8").splitlines()
     for line in tqdm(lines, desc="checking", unit="file", disable=None):
         digest, _, name = line.partition("  ")
         if not has_sha256(target / name, (digest,)):
             report(target / name, "missing or changed")
             return False
     return True
-
-
-# Archives
 
 
 def fetch_and_unpack(options: argparse.Namespace, folder: Path, target: Path) -> None:
@@ -168,12 +160,18 @@ def get_archive(place: str, folder: Path) -> Path:
         report(archive, f"in place, {archive.stat().st_size} bytes")
     elif is_url:
         print(f"downloading {place}", flush=True)
-        download(place, archive)
+        download(place, archive, check_zip)
         report(archive, f"fetched, {archive.stat().st_size} bytes")
     else:
         raise SetupError(f"file not found: {place}, expected a zip archive or a URL of one")
     check_recorded(archive, record_path(folder / archive.name))
     return archive
+
+
+def check_zip(path: Path) -> None:
+    """Raise `SetupError` if a download is not a complete zip archive but, say, a login page."""
+    if not zipfile.is_zipfile(path):
+        raise SetupError(f"{path.stem} is not a zip archive; it was not kept")
 
 
 @contextmanager
@@ -184,9 +182,6 @@ def opened(archive: Path) -> Iterator[zipfile.ZipFile]:
             yield content
     except BAD_CONTENT as error:
         raise SetupError(f"{archive}: {error}; remove it, or name another one") from error
-
-
-# Unpacking
 
 
 def unpack_set(name: str, target: Path, audio: Path, rttm: Path) -> None:
@@ -271,14 +266,8 @@ def report_version(comment: str) -> None:
     if comment == RTTM_COMMIT:
         print(f"references: version {RTTM_VERSION}", flush=True)
     elif re.fullmatch(r"[0-9a-f]{40}", comment):
-        print(
-            f"references: commit {comment}, not the {RTTM_COMMIT} of version {RTTM_VERSION}: "
-            "scores may differ from published ones",
-            flush=True,
-        )
-
-
-# Layout
+        other = f"references: commit {comment}, not the {RTTM_COMMIT} of version {RTTM_VERSION}"
+        print(f"{other}: scores may differ from published ones", flush=True)
 
 
 def write_lists(target: Path, recording_ids: Sequence[str]) -> None:

@@ -217,11 +217,13 @@ def test_archive_that_changed_since_first_use_is_refused(run, refusal):
 
 
 @pytest.mark.parametrize("content", [archives()[AUDIO][:-500], b"<html>log in</html>"])
-def test_file_that_is_not_a_complete_archive_is_refused_and_not_recorded(run, refusal, content):
+def test_file_that_is_not_a_complete_archive_is_refused(run, refusal, tmp_path, content):
+    (tmp_path / "a.zip").write_bytes(content)
+    reason = refusal(f"--audio_url={tmp_path / 'a.zip'}")
+    assert f"{tmp_path / 'a.zip'}: File is not a zip file; remove it" in reason
+    assert (tmp_path / "a.zip").exists()
     run.server.files[AUDIO] = content
-    assert f"{run.folder / AUDIO}: File is not a zip file; remove it" in refusal()
-    assert not (run.folder / f"{AUDIO}.sha256").exists()
-    (run.folder / AUDIO).unlink()
+    assert f"{AUDIO} is not a zip archive; it was not kept" in refusal()
     run.server.files[AUDIO] = archives()[AUDIO]
     assert run() == 0
 
