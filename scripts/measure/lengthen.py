@@ -11,7 +11,7 @@ import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,20 +21,23 @@ from numpy.typing import NDArray
 
 from console.option_values import count
 from console.text import NOT_IN_IDS
+from formats.result import Turn, speakers_of
+from formats.rttm import rttm_text, turns_of
 from inputs.recordings import ListError
-from measure.evaluation.rttm_turns import Turn, rttm_text, speakers_of, turns_of
 from measure.kit.corpus import folder_sets, folders_below
+from measure.kit.turns import alone_ms, merged, moved
 from scoring.scores import ScoringError
 
-RATE_HZ, MINUTE_S = 16_000, 60
+RATE_HZ, PER_MS = 16_000, 16
+MINUTE_MS = 60_000
 JOINED_MINUTES = (4, 8, 16, 30, 60, 120)
 CROWDS = {15: 20, 30: 30, 60: 40}  # minutes: speakers
 SPOKEN_MINUTES = {"meeting": (12, 30, 60), "monologue": (10, 30), "crowd": tuple(CROWDS)}
 SETS = ("joined", "joined_new", *SPOKEN_MINUTES)
 N_IN_MEETING, N_TALKATIVE = 4, 5
-STRETCH_S, VOICE_S = 0.3, 5.0  # the least of a stretch of one speaker alone, and of all of them
-BRIEF_S, BRIEF_TURN_S = (VOICE_S, 15.0), (1.5, 6.0)  # of those in a crowd who say little
-PAUSE_S, OVERLAP_S, OVERLAP_SHARE = 0.4, (0.1, 0.8), 0.2  # mean pause; how far and often none
+STRETCH_MS, VOICE_MS = 300, 5000  # minimum of a stretch of one speaker alone, and of their sum
+BRIEF_MS, BRIEF_TURN_MS = (VOICE_MS, 15_000), (1500, 6000)  # of those in a crowd who say little
+PAUSE_MS, OVERLAP_MS, OVERLAP_SHARE = 400, (100, 800), 0.2  # mean pause; overlap and how often
 FADE_S, LEVEL, NOISE_DB = 0.005, 0.05, -24  # level: root mean square of each stretch
 
 Wave = NDArray[np.float32]
@@ -50,33 +53,25 @@ class Talk:
     turns: list[Turn]
 
     @property
-    def length_s(self) -> float:
+    def length_ms(self) -> int:
         """Length of the audio."""
-        return float(soundfile.info(self.path).duration)
+        return round(1000 * soundfile.info(self.path).duration)
 
-    def wave(self, begin_s: float = 0.0, end_s: float | None = None) -> Wave:
+    def wave(self, start_ms: int = 0, end_ms: int | None = None) -> Wave:
         """Read a part, all channels mixed."""
         with soundfile.SoundFile(self.path) as file:
-            file.seek(min(round(begin_s * file.samplerate), file.frames))
-            n_frames = -1 if end_s is None else round((end_s - begin_s) * file.samplerate)
+            per_ms = file.samplerate / 1000
+            file.seek(min(round(start_ms * per_ms), file.frames))
+            n_frames = -1 if end_ms is None else round((end_ms - start_ms) * per_ms)
             mono = file.read(n_frames, dtype="float32", always_2d=True).mean(axis=1)
             return unclipped(soxr.resample(mono, file.samplerate, RATE_HZ))
 
-    def alone_s(self, speaker: str) -> list[tuple[float, float]]:
-        """Stretches of at least STRETCH_S in which nobody but `speaker` talks, (begin, end)."""
-        end_ms = max(round(turn.end_s * 1000) for turn in self.turns)
-        own, others = np.zeros((2, end_ms), bool)
-        for begin_s, end_s, who in self.turns:
-            (own if who == speaker else others)[round(begin_s * 1000) : round(end_s * 1000)] = True
-        edges = np.diff(own & ~others, prepend=False, append=False).nonzero()[0] / 1000
-        return [(begin, end) for begin, end in edges.reshape(-1, 2) if end - begin >= STRETCH_S]
-
 
 class Voice:
-    """What a speaker says alone, all at one level, read round and round from a random place."""
+    """What a speaker says alone, all at one level, read in a loop from a random place."""
 
     def __init__(self, stretches: Iterable[Wave], rng: Generator) -> None:
-        self._wave = np.concatenate([faded(levelled(each)) for each in stretches])
+        self._wave = np.concatenate([faded(leveled(each)) for each in stretches])
         self._place = int(rng.integers(len(self._wave)))
 
     def take(self, n_samples: int) -> Wave:
@@ -102,17 +97,16 @@ def talks_below(root: Path, shared_names: Sequence[str]) -> list[Talk]:
         If the sets or their references cannot be used, hold no speech, or a set is not there.
     """
     sets = folder_sets(folders_below(root), None)
-    if strangers := set(shared_names) - {each.name for each in sets}:
-        raise ListError([f"there is no set {name!r} in {root}" for name in sorted(strangers)])
+    if unknown := set(shared_names) - {each.name for each in sets}:
+        raise ListError([f"there is no set {name!r} in {root}" for name in sorted(unknown)])
     talks = []
     for each in sets:
         for recording_id, path in ((one.recording_id, one.path) for one in each.recordings):
             where = each.name if each.name in shared_names else f"{each.name}-{recording_id}"
             prefix = NOT_IN_IDS.sub("_", where)
-            turns = turns_of(each.reference[recording_id])
-            end_s = soundfile.info(path).duration
-            inside = [turn for turn in turns if turn.begin_s < end_s]
-            renamed = (Turn(b, min(e, end_s), f"{prefix}-{name}") for b, e, name in inside)
+            length_ms = round(1000 * soundfile.info(path).duration)
+            turns = moved(turns_of(each.reference[recording_id]), 0, length_ms)
+            renamed = (Turn(t.start_ms, t.end_ms, f"{prefix}-{t.speaker}") for t in turns)
             talks.append(Talk(path, merged(renamed)))
     talks = [talk for talk in talks if talk.turns]
     if not talks:
@@ -120,25 +114,11 @@ def talks_below(root: Path, shared_names: Sequence[str]) -> list[Talk]:
     return talks
 
 
-def merged(turns: Iterable[Turn]) -> list[Turn]:
-    """Join turns of one speaker that touch or overlap; by begin."""
-    last: dict[str, int] = {}
-    whole: list[Turn] = []
-    for turn in sorted(turns):
-        place = last.get(turn.speaker)
-        if place is not None and turn.begin_s <= whole[place].end_s:
-            whole[place] = whole[place]._replace(end_s=max(whole[place].end_s, turn.end_s))
-        else:
-            last[turn.speaker] = len(whole)
-            whole.append(turn)
-    return whole
-
-
-def joined(talks: Sequence[Talk], length_s: float, rng: Generator, *, new: bool) -> Iterator[Talk]:
-    """Draw talks until they are as long as asked, or, if `new`, nobody new is left."""
+def drawn(talks: Sequence[Talk], length_ms: int, rng: Generator, *, new: bool) -> Iterator[Talk]:
+    """Draw talks until they are as long as asked, or, if `new`, no new speaker is left."""
     heard: set[str] = set()
     rest: list[int] = []
-    while length_s > 0:
+    while length_ms > 0:
         if not rest:
             if heard and new:
                 return
@@ -147,70 +127,72 @@ def joined(talks: Sequence[Talk], length_s: float, rng: Generator, *, new: bool)
         names = speakers_of(talk.turns)
         if not (new and heard.intersection(names)):
             heard.update(names)
-            length_s -= talk.length_s
+            length_ms -= talk.length_ms
             yield talk
 
 
 def meeting_turns(
-    timings: Sequence[Sequence[Turn]], voices: Sequence[str], length_s: float, rng: Generator
+    timings: Sequence[Sequence[Turn]], voices: Sequence[str], length_ms: int, rng: Generator
 ) -> list[Turn]:
     """Turns of `voices` timed as in `timings`, drawn at random; none has more speakers."""
     turns: list[Turn] = []
-    now_s = 0.0
-    while now_s < length_s:
+    now_ms = 0
+    while now_ms < length_ms:
         timing = timings[rng.integers(len(timings))]
         voice_of = dict(zip(speakers_of(timing), rng.permutation(voices), strict=False))
-        shift_s = now_s - timing[0].begin_s
-        turns += [Turn(b + shift_s, e + shift_s, str(voice_of[who])) for b, e, who in timing]
-        now_s = max(turn.end_s for turn in turns) + rng.exponential(PAUSE_S)
-    inside = [turn for turn in turns if turn.begin_s + STRETCH_S < length_s]
-    return [turn._replace(end_s=min(turn.end_s, length_s)) for turn in inside]
+        turns += [
+            replace(turn, speaker=str(voice_of[turn.speaker]))
+            for turn in moved(timing, now_ms - timing[0].start_ms)
+        ]
+        now_ms = max(turn.end_ms for turn in turns) + round(rng.exponential(PAUSE_MS))
+    return moved([turn for turn in turns if turn.start_ms + STRETCH_MS < length_ms], 0, length_ms)
 
 
 def crowd_turns(
-    names: Sequence[str], lengths_s: Sequence[float], length_s: float, rng: Generator
+    names: Sequence[str], lengths_ms: Sequence[int], length_ms: int, rng: Generator
 ) -> list[Turn]:
     """Turns of talkative speakers, who come first in `names`, and of others who say little.
 
-    Those of the others are spread over the recording; `lengths_s` are lengths for the talkative.
+    Those of the others are spread over the recording; `lengths_ms` are lengths for the talkative.
     """
     brief = []
     for name in names[N_TALKATIVE:]:
-        total_s = rng.uniform(*BRIEF_S)
-        least, most = int(-(-total_s // BRIEF_TURN_S[1])), int(total_s // BRIEF_TURN_S[0])
+        total_ms = rng.uniform(*BRIEF_MS)
+        least, most = int(-(-total_ms // BRIEF_TURN_MS[1])), int(total_ms // BRIEF_TURN_MS[0])
         n_turns = int(rng.integers(least, most + 1))
-        brief += [(at_s, total_s / n_turns, name) for at_s in rng.uniform(0, length_s, n_turns)]
+        turn_ms = int(total_ms / n_turns)
+        brief += [(at_ms, turn_ms, name) for at_ms in rng.uniform(0, length_ms, n_turns)]
     brief.sort(reverse=True)
     turns: list[Turn] = []
-    now_s = 0.0
-    while brief or now_s < length_s:
-        if brief and brief[-1][0] <= now_s:
-            _, turn_s, name = brief.pop()
+    now_ms = 0
+    while brief or now_ms < length_ms:
+        if brief and brief[-1][0] <= now_ms:
+            _, turn_ms, name = brief.pop()
         else:
-            turn_s, name = rng.choice(lengths_s), names[rng.integers(len(names[:N_TALKATIVE]))]
-        pause_s = rng.exponential(PAUSE_S)
+            turn_ms, name = rng.choice(lengths_ms), names[rng.integers(len(names[:N_TALKATIVE]))]
+        pause_ms = rng.exponential(PAUSE_MS)
         if turns and turns[-1].speaker != name and rng.random() < OVERLAP_SHARE:
-            pause_s = -min(rng.uniform(*OVERLAP_S), now_s - turns[-1].begin_s)
-        begin_s = now_s + pause_s
-        turns.append(Turn(begin_s, begin_s + float(turn_s), name))
-        now_s = max(now_s, turns[-1].end_s)
+            pause_ms = -min(rng.uniform(*OVERLAP_MS), now_ms - turns[-1].start_ms)
+        start_ms = now_ms + round(pause_ms)
+        turns.append(Turn(start_ms, start_ms + int(turn_ms), name))
+        now_ms = max(now_ms, turns[-1].end_ms)
     return turns
 
 
-def spoken(
-    turns: Sequence[Turn], voices: Mapping[str, Voice], length_s: float, rng: Generator
+def speech(
+    turns: Sequence[Turn], voices: Mapping[str, Voice], length_ms: int, rng: Generator
 ) -> Wave:
-    """Let voices say their turns over faint white noise; at least `length_s` long."""
-    length_s = max([length_s, *(turn.end_s for turn in turns)])
-    wave = rng.standard_normal(round(length_s * RATE_HZ), dtype=np.float32)
+    """Let voices say their turns over faint white noise; at least `length_ms` long."""
+    length_ms = max([length_ms, *(turn.end_ms for turn in turns)])
+    wave = rng.standard_normal(length_ms * PER_MS, dtype=np.float32)
     wave *= LEVEL * 10 ** (NOISE_DB / 20)
     for turn in turns:
-        begin, end = (round(time_s * RATE_HZ) for time_s in turn[:2])
+        begin, end = turn.start_ms * PER_MS, turn.end_ms * PER_MS
         wave[begin:end] += voices[turn.speaker].take(end - begin)
     return unclipped(wave)
 
 
-def levelled(wave: Wave) -> Wave:
+def leveled(wave: Wave) -> Wave:
     """The same with a root mean square of LEVEL; silence stays as it is."""
     level = np.sqrt(np.mean(wave**2))
     return wave * np.float32(LEVEL / level) if level else wave
@@ -237,17 +219,17 @@ class Writer:
         """Write recordings one after another; if `new`, as long as there are new voices."""
         set_name = "joined_new" if new else "joined"
         for each in sorted(minutes):
-            file, rng = self._begun(set_name, each)
+            file, rng = self._begin(set_name, each)
             turns: list[Turn] = []
             n_samples = 0
             with soundfile.SoundFile(file, "w", RATE_HZ, 1, "PCM_16") as audio:
-                for talk in joined(self._talks, each * MINUTE_S, rng, new=new):
-                    wave, shift_s = talk.wave(), n_samples / RATE_HZ
+                for talk in drawn(self._talks, each * MINUTE_MS, rng, new=new):
+                    wave = talk.wave()
+                    turns += moved(talk.turns, round(n_samples / PER_MS))
                     n_samples += len(wave)
-                    turns += [Turn(b + shift_s, e + shift_s, name) for b, e, name in talk.turns]
                     audio.write(wave)
-            finished(file, n_samples, turns)
-            if n_samples < each * MINUTE_S * RATE_HZ:
+            write_reference(file, n_samples, turns)
+            if n_samples < each * MINUTE_MS * PER_MS:
                 print(f"{file.stem}: shorter than asked, as no new voices are left")
                 break
 
@@ -259,57 +241,58 @@ class Writer:
         ListError
             If nobody talks alone for long enough, or no talk has as few speakers as a meeting.
         """
-        alone: dict[str, list[tuple[Talk, float, float]]] = defaultdict(list)
+        alone: dict[str, list[tuple[Talk, int, int]]] = defaultdict(list)
         for talk in self._talks:
             for name in speakers_of(talk.turns):
-                alone[name] += [(talk, *stretch) for stretch in talk.alone_s(name)]
-        total_s = {name: sum(end - begin for _, begin, end in own) for name, own in alone.items()}
-        names = sorted((n for n in total_s if total_s[n] >= VOICE_S), key=lambda n: -total_s[n])
+                spans = alone_ms(talk.turns, name)
+                alone[name] += [(talk, b, e) for b, e in spans if e - b >= STRETCH_MS]
+        total_ms = {name: sum(end - begin for _, begin, end in own) for name, own in alone.items()}
+        names = sorted((n for n in total_ms if total_ms[n] >= VOICE_MS), key=lambda n: -total_ms[n])
         if not names:
-            raise ListError([f"no speaker talks alone for {VOICE_S:g} s"])
+            raise ListError([f"no speaker talks alone for {VOICE_MS / 1000:g} s"])
         for set_name in sets:
             for minutes in SPOKEN_MINUTES[set_name]:
-                file, rng = self._begun(set_name, minutes)
-                turns = self._planned(file.stem, minutes, names, rng)
+                file, rng = self._begin(set_name, minutes)
+                turns = self._plan(file.stem, minutes, names, rng)
                 voices = {
                     name: Voice([talk.wave(*stretch) for talk, *stretch in alone[name]], rng)
                     for name in speakers_of(turns)
                 }
-                wave = spoken(turns, voices, minutes * MINUTE_S, rng)
+                wave = speech(turns, voices, minutes * MINUTE_MS, rng)
                 soundfile.write(file, wave, RATE_HZ, subtype="PCM_16")
-                finished(file, len(wave), turns)
+                write_reference(file, len(wave), turns)
 
-    def _planned(self, stem: str, minutes: int, names: list[str], rng: Generator) -> list[Turn]:
-        """Who talks when in a recording; `names` by how much they say."""
-        length_s = minutes * MINUTE_S
+    def _plan(self, stem: str, minutes: int, names: list[str], rng: Generator) -> list[Turn]:
+        """Plan who talks when in a recording; `names` by how much they say."""
+        length_ms = minutes * MINUTE_MS
         singles = [[turn] for talk in self._talks for turn in talk.turns]
         if stem.startswith("crowd"):
             others = rng.permutation(np.array(names[N_TALKATIVE:], dtype=object)).tolist()
             chosen = [*names[:N_TALKATIVE], *others][: CROWDS[minutes]]
             if len(chosen) < CROWDS[minutes]:
                 print(f"{stem}: expected {CROWDS[minutes]} speakers, the source has {len(chosen)}")
-            lengths_s = [turn.end_s - turn.begin_s for (turn,) in singles]
-            return crowd_turns(chosen, lengths_s, length_s, rng)
+            lengths_ms = [turn.end_ms - turn.start_ms for (turn,) in singles]
+            return crowd_turns(chosen, lengths_ms, length_ms, rng)
         n_voices = 1 if stem.startswith("monologue") else N_IN_MEETING
         voices = rng.permutation(names[:N_TALKATIVE])[:n_voices].tolist()
         timings = singles if n_voices == 1 else [talk.turns for talk in self._talks]
         fitting = [timing for timing in timings if len(speakers_of(timing)) <= len(voices)]
         if not fitting:
             raise ListError([f"no recording has {len(voices)} speakers or fewer"])
-        return meeting_turns(fitting, voices, length_s, rng)
+        return meeting_turns(fitting, voices, length_ms, rng)
 
-    def _begun(self, set_name: str, minutes: int) -> tuple[Path, Generator]:
-        """The audio file of a recording, and its random numbers."""
+    def _begin(self, set_name: str, minutes: int) -> tuple[Path, Generator]:
+        """Return the audio file of a recording, and its random numbers."""
         file = self._target / set_name / f"{set_name}_{minutes:03d}.flac"
         file.parent.mkdir(parents=True, exist_ok=True)
         return file, np.random.default_rng([self._seed, *file.stem.encode()])
 
 
-def finished(file: Path, n_samples: int, turns: Sequence[Turn]) -> None:
-    """Write the reference beside a recording, and say so."""
+def write_reference(file: Path, n_samples: int, turns: Sequence[Turn]) -> None:
+    """Write the reference beside a recording, and print what was made."""
     text = rttm_text(file.stem, merged(turns))
     file.with_suffix(".rttm").write_text(text, encoding="utf-8")
-    minutes = n_samples / RATE_HZ / MINUTE_S
+    minutes = n_samples / PER_MS / MINUTE_MS
     print(f"{file.stem}: {minutes:.1f} minutes, {len(speakers_of(turns))} speakers")
 
 

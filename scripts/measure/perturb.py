@@ -8,7 +8,7 @@ A system that is tuned to a few recordings falls apart on such copies; evaluate.
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,10 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from inputs.recordings import AUDIO_ENDINGS, ListError, single_recording
-from measure.evaluation.rttm_turns import Turn, rttm_text, turns_of
-from measure.kit.corpus import folders_below
+from formats.rttm import RttmError, read_rttm, rttm_text, turns_of
+from inputs.recordings import ListError, single_recording
+from measure.kit.corpus import audio_files, folders_below
+from measure.kit.turns import moved
 
 SEED = 0
 
@@ -29,7 +30,7 @@ Wave = NDArray[np.float32]
 class Perturbation:
     """What is done to a recording.
 
-    Attributes
+    Parameters
     ----------
     gain_db
         Change of level; samples are rounded to 16 bits afterwards.
@@ -52,12 +53,11 @@ class Perturbation:
             changed = changed + np.sqrt(power) * noise
         return changed.astype(np.float32)
 
-    def turns(self, turns: Iterable[Turn]) -> list[Turn]:
-        """The turns that remain, in the time of the perturbed recording."""
-        moved = [
-            Turn(begin_s - self.cut_s, end_s - self.cut_s, who) for begin_s, end_s, who in turns
-        ]
-        return [turn._replace(begin_s=max(0.0, turn.begin_s)) for turn in moved if turn.end_s > 0]
+    def rttm(self, path: Path) -> str:
+        """Read an RTTM file, and return it in the time of the perturbed recording."""
+        lines = [line for own in read_rttm(path).values() for line in own]
+        turns = moved(turns_of(lines), -round(1000 * self.cut_s))
+        return rttm_text(single_recording(str(path)).recording_id, turns)
 
 
 def perturb_sets(source: Path, target: Path, perturbation: Perturbation) -> int:
@@ -66,16 +66,13 @@ def perturb_sets(source: Path, target: Path, perturbation: Perturbation) -> int:
     for folder in folders_below(source):
         copy = target / folder.name
         copy.mkdir(parents=True, exist_ok=True)
-        for path in sorted(folder.iterdir()):
-            if path.suffix.lower() in AUDIO_ENDINGS:
-                samples, rate_hz = soundfile.read(path, dtype="float32")
-                wave = perturbation.wave(samples, rate_hz)
-                soundfile.write(copy / f"{path.stem}.flac", wave, rate_hz, subtype="PCM_16")
-                n_written += 1
-            elif path.suffix == ".rttm":
-                turns = perturbation.turns(turns_of(path.read_text(encoding="utf-8").splitlines()))
-                text = rttm_text(single_recording(str(path)).recording_id, turns)
-                (copy / path.name).write_text(text, encoding="utf-8")
+        for path in audio_files(folder):
+            samples, rate_hz = soundfile.read(path, dtype="float32")
+            wave = perturbation.wave(samples, rate_hz)
+            soundfile.write(copy / f"{path.stem}.flac", wave, rate_hz, subtype="PCM_16")
+            n_written += 1
+        for path in folder.glob("*.rttm"):
+            (copy / path.name).write_text(perturbation.rttm(path), encoding="utf-8")
     return n_written
 
 
@@ -87,15 +84,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("source", type=Path, help="folder of sets, as evaluate.py --root takes it")
     parser.add_argument("target", type=Path, help="where the copies go: a folder not there yet")
     parser.add_argument("--gain_db", type=float, default=0.0, help="change of level")
-    parser.add_argument("--snr_db", type=float, help="add white noise so far below the recording")
-    parser.add_argument("--cut_s", type=float, default=0.0, help="cut off so much at the start")
+    parser.add_argument("--snr_db", type=float, help="level of white noise below the recording")
+    parser.add_argument("--cut_s", type=float, default=0.0, help="seconds to cut off at the start")
     options = parser.parse_args(arguments)
     if options.target.exists():
         parser.error(f"{options.target} exists already")
     perturbation = Perturbation(options.gain_db, options.snr_db, options.cut_s)
     try:
         n_written = perturb_sets(options.source, options.target, perturbation)
-    except (ListError, OSError, soundfile.SoundFileError) as error:
+    except (ListError, RttmError, OSError, soundfile.SoundFileError) as error:
         print(f"perturb: {error}", file=sys.stderr)
         return 1
     print(f"{n_written} recordings written to {options.target}")

@@ -1,14 +1,16 @@
 """Draw how many speakers the graphs of recordings show: one graph for all, and one per stretch.
 
+    export PYTHONPATH=model_repo/run/1
     python scripts/measure/plot_eigengap.py short.flac long.flac --output docs/accuracy-graph.png
 
 A column per recording, with the windows that the full mode clusters. Above, the former rule: all of
 them in one graph, each joined to the 2 % that are most like it, 7 at least and 100 at most. Below,
-the rule of now: a graph per stretch; numbers are sums over the stretches. With <id>.rttm beside
+the present rule: a graph per stretch; numbers are sums over the stretches. With <id>.rttm beside
 <id>.flac the panels hold the true numbers too, and how many speakers have fewer windows than a
 window has edges: these are tied to others whatever they sound like.
 
-Needs `./scripts/setup.sh --dev`; 94 minutes of audio took 8 minutes and 2.8 GB on 2 cores.
+PYTHONPATH names the library of the model `run`: this program runs its stages itself. It needs
+`./scripts/setup.sh --dev`; 94 minutes of audio took 8 minutes and 2.8 GB on 2 cores.
 """
 
 import argparse
@@ -25,7 +27,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-import measure  # noqa: F401
 from diarization.arrays import (
     SAMPLE_RATE_HZ,
     Chunks,
@@ -46,7 +47,8 @@ from diarization.options import Options
 from diarization.sad import leveled_blocks
 from diarization.spectral import affinity_graph, count_by_eigengap, smallest_eigenpairs
 from diarization.windows import WindowPlan, window_batches
-from measure.evaluation.rttm_turns import Turn, speakers_of, turns_of
+from formats.result import Turn, speakers_of
+from formats.rttm import read_rttm, turns_of
 from measure.kit import ROOT
 
 FORMER_SHARE, FORMER_LEAST, FORMER_MOST = 0.02, 7, 100  # edges per window
@@ -142,9 +144,10 @@ def speakers_of_windows(windows: Values, turns: Sequence[Turn]) -> Labels:
     """Who talks longest in each window (shape=(n, 2), seconds): place among the speakers, or -1."""
     names = speakers_of(turns)
     talk = np.zeros((1 + len(names), len(windows)))  # the first row is nobody's
-    for begin_s, end_s, name in turns:
-        within = np.minimum(windows[:, 1], end_s) - np.maximum(windows[:, 0], begin_s)
-        talk[1 + names.index(name)] += np.maximum(within, 0)
+    for turn in turns:
+        ends, begins = windows[:, 1], windows[:, 0]
+        within = np.minimum(ends, turn.end_ms / 1000) - np.maximum(begins, turn.start_ms / 1000)
+        talk[1 + names.index(turn.speaker)] += np.maximum(within, 0)
     return talk.argmax(axis=0) - 1
 
 
@@ -245,6 +248,27 @@ def draw_panel(axes: Axes, spectra: Sequence[Spectrum]) -> None:
     axes.grid(linewidth=0.3)
 
 
+def true_turns(path: Path) -> tuple[Turn, ...]:
+    """Read the turns in <id>.rttm beside <id>.flac; none where it is missing."""
+    reference = path.with_suffix(".rttm")
+    lines = read_rttm(reference) if reference.exists() else {}
+    return turns_of(line for own in lines.values() for line in own)
+
+
+def draw_recording(column: Sequence[Axes], path: Path, models: LocalModels) -> None:
+    """Draw and print both rules for a recording; OSError or ValueError if it cannot be used."""
+    options, turns = Options(), true_turns(path)
+    audio = decode_blocks(path.read_bytes(), options.sad.block_s)
+    windows, unit = clustered_windows(audio, models, options)
+    talker = speakers_of_windows(windows, turns)
+    rows = former_and_present(unit, talker, len(speakers_of(turns)), options)
+    for axes, spectra in zip(column, rows, strict=True):
+        draw_panel(axes, spectra)
+        print(f"{path.name}: {panel_text(spectra)}".replace("\n", ", "), flush=True)
+    title = f"{windows[-1, 1] / MINUTE_S:.0f} minutes, {len(unit)} windows"
+    column[0].set_title(f"{title}\n{column[0].get_title(loc='left')}", loc="left", fontsize=9)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -252,33 +276,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("recordings", metavar="RECORDING", type=Path, nargs="+")
     parser.add_argument("--output", metavar="PICTURE", type=Path, required=True, help="a PNG file")
-    asked = parser.parse_args(arguments)
-    options, models = Options(), LocalModels()
+    options = parser.parse_args(arguments)
+    models = LocalModels()
     width, height = PANEL_INCH
-    size = (width * len(asked.recordings), 2 * height)
+    size = (width * len(options.recordings), 2 * height)
     figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(2, len(asked.recordings), squeeze=False)
-    for column, path in zip(panels.T, asked.recordings, strict=True):
-        reference = path.with_suffix(".rttm")
-        try:
-            lines = reference.read_text("utf-8").splitlines() if reference.exists() else []
-            audio = decode_blocks(path.read_bytes(), options.sad.block_s)
-            windows, unit = clustered_windows(audio, models, options)
-        except (OSError, ValueError) as error:
-            print(f"plot_eigengap: {path}: {error}", file=sys.stderr)
-            return 1
-        turns = turns_of(lines)
-        talker = speakers_of_windows(windows, turns)
-        rows = former_and_present(unit, talker, len(speakers_of(turns)), options)
-        minutes = f"{windows[-1, 1] / MINUTE_S:.0f} minutes, {len(unit)} windows"
-        for axes, spectra in zip(column, rows, strict=True):
-            draw_panel(axes, spectra)
-            print(f"{path.name}: {panel_text(spectra)}".replace("\n", ", "), flush=True)
-        column[0].set_title(f"{minutes}\n{column[0].get_title(loc='left')}", loc="left", fontsize=9)
+    panels = figure.subplots(2, len(options.recordings), squeeze=False)
+    path = None
+    try:
+        for column, path in zip(panels.T, options.recordings, strict=True):
+            draw_recording(column, path, models)
+    except (OSError, ValueError) as error:
+        print(f"plot_eigengap: {path}: {error}", file=sys.stderr)
+        return 1
     figure.supxlabel("number of the eigenvalue; red: the largest gap; dashed: true speakers")
     panels[0, 0].set_ylabel("eigenvalues of one graph (former rule)")
     panels[1, 0].set_ylabel("eigenvalues, a graph per stretch (now)")
-    figure.savefig(asked.output, dpi=100)
+    figure.savefig(options.output, dpi=100)
     return 0
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import soundfile
 
-from measure.evaluation.rttm_turns import turns_of
+from formats.rttm import turns_of
 
 RATE_HZ = 16_000
 
@@ -14,7 +14,7 @@ def alone(audio, reference, speaker, begin_s=0.0, end_s=np.inf):
     assert rate_hz == RATE_HZ
     own, other = np.zeros(len(samples), bool), np.zeros(len(samples), bool)
     for turn in turns_of(reference.read_text().splitlines()):
-        at = slice(round(turn.begin_s * RATE_HZ), round(turn.end_s * RATE_HZ))
+        at = slice(turn.start_ms * RATE_HZ // 1000, turn.end_ms * RATE_HZ // 1000)
         (own if turn.speaker == speaker else other)[at] = True
     seconds = np.arange(len(samples)) / RATE_HZ
     return samples[own & ~other & (begin_s <= seconds) & (seconds < end_s)]

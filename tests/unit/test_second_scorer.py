@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from measure.evaluation.rttm_turns import speakers_of, turns_of
+from formats.rttm import turns_of
 from scoring.scores import Scorer, find_md_eval
 from server.triton_server import ROOT
 from unit.evaluation_cases import rttm
@@ -65,7 +65,8 @@ def disagreement(reference, found, second=second_opinion):
 
 def perturbed(reference, generator):
     """An answer such as systems give: edges off, turns lost, made up, of the wrong speaker."""
-    names = {name: f"SPEAKER_{i:02d}" for i, name in enumerate(speakers_of(reference))}
+    speakers = dict.fromkeys(speaker for _, _, speaker in reference)
+    names = {name: f"SPEAKER_{i:02d}" for i, name in enumerate(speakers)}
     turns = []
     for begin_s, end_s, speaker in reference:
         name = names[speaker]
@@ -78,6 +79,12 @@ def perturbed(reference, generator):
         turns.append((max(0.0, begin_s), max(begin_s + 0.1, end_s), name))
     made_up_s = np.round(generator.uniform(0, max(turn[1] for turn in reference)), 3)
     return [*turns, (made_up_s, made_up_s + 1.5, "SPEAKER_00")]
+
+
+def turns_in(path):
+    """Turns of a reference: (begin s, end s, speaker)."""
+    turns = turns_of(path.read_text().splitlines())
+    return [(turn.start_ms / 1000, turn.end_ms / 1000, turn.speaker) for turn in turns]
 
 
 def references_of_evaluation():
@@ -115,7 +122,7 @@ def test_the_case_of_lost_speech_is_what_paper_says():
 
 @pytest.mark.parametrize("seed", range(6))
 def test_on_the_sample_recording(seed):
-    reference = turns_of(SAMPLE.read_text().splitlines())
+    reference = turns_in(SAMPLE)
 
     found = perturbed(reference, np.random.default_rng(seed))
 
@@ -129,7 +136,7 @@ def test_on_real_references_where_there_are_any():
     generator = np.random.default_rng(7)
     apart = {}
     for file in files:
-        reference = turns_of(file.read_text().splitlines())
+        reference = turns_in(file)
         difference = disagreement(reference, perturbed(reference, generator))
         if difference > AGREEMENT_POINTS:
             apart[file.name] = difference

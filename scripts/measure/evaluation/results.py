@@ -7,8 +7,8 @@ from statistics import fmean
 from typing import Any
 
 from formats.result import Turn
+from measure.kit.turns import covered_ms
 from scoring.scores import Score
-from viewer.errors import stretches
 
 LENGTH_FACTOR = 2  # recordings of a set whose lengths differ by more are shown by length
 Scores = tuple[Score, ...]  # one for each of scoring.COLLARS_S, or none
@@ -66,7 +66,7 @@ class RecordingResult:
         """Seconds with a turn where there is no speech at all; None where there is, or failed."""
         if self.has_speech or self.failure:
             return None
-        return sum(each.end_ms - each.start_ms for each in stretches([], self.found)) / 1000
+        return covered_ms(self.found) / 1000
 
     @property
     def false_speech_percent(self) -> float | None:

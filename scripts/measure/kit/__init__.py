@@ -2,7 +2,7 @@
 
 program: options and exit codes. own_server: a server for the time of a measurement. sending: where
 recordings are sent. corpus: sets of recordings with references. provenance: what figures depend on.
-report: Markdown tables and files.
+turns: arithmetic on turns. report: Markdown tables and files.
 """
 
 from pathlib import Path

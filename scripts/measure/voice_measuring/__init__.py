@@ -1,5 +1,5 @@
-"""How surely voices are told apart: everything behind `scripts/measure/measure_voices.py`.
+"""How surely voices are told apart: what `scripts/measure/measure_voices.py` consists of.
 
-Read in this order: people, excerpts, hearing, trials, naming_trials, tables, page. The client's
-modules (sending, enrolment, matching, linking) are used as they are.
+excerpts: pieces of recordings. hearing: what the service finds in them. trials: pairs of voices.
+page: the tables.
 """

@@ -8,13 +8,41 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from formats.result import Turn, speakers_of
+from formats.rttm import turns_of
 from inputs.recordings import Recording
-from measure.evaluation.rttm_turns import Turn, speakers_of, turns_of
 from measure.kit.corpus import EvaluationSet
-from measure.voice_measuring.people import Person, person
+from measure.kit.turns import alone_ms, moved
 
 Samples = NDArray[np.float32]
-PARTS = ("whole", "first", "second")
+WHOLE, FIRST, SECOND = "whole", "first", "second"
+
+
+@dataclass(frozen=True)
+class Person:
+    """A speaker of a reference; equal ones are one person.
+
+    Parameters
+    ----------
+    name
+        As in the reference.
+    recording_id, set_name
+        Where names mean nothing beyond a recording; else empty.
+    """
+
+    name: str
+    recording_id: str = ""
+    set_name: str = ""
+
+    def known_apart(self, other: "Person") -> bool:
+        """Whether two people are certainly two.
+
+        Those of two recordings of one set whose names are local may be one.
+        """
+        if self == other:
+            return False
+        same_set = self.set_name == other.set_name
+        return not self.recording_id or not same_set or self.recording_id == other.recording_id
 
 
 @dataclass(frozen=True)
@@ -23,44 +51,47 @@ class Excerpt:
 
     Parameters
     ----------
-    recording : Recording
+    recording
         The file.
-    source : str
-        Id of the recording it was cut from.
-    set_name : str
-        Of that recording.
-    part : str
-        Of that recording: whole, first or second half.
-    turns : tuple[Turn, ...]
-        Of the reference, seconds from the excerpt's start; none where one person is alone.
-    alone : Person | None
+    place
+        Set and id of the recording it was cut from.
+    part
+        Of that recording: WHOLE, or one of its halves.
+    turns
+        Of the reference, from the excerpt's start; none where one person is alone.
+    alone
         The one who talks, where it is one.
-    length_s : float
+    length_s
         Seconds.
+    local_names
+        Whether names mean nothing beyond the recording.
     """
 
     recording: Recording
-    source: str
-    set_name: str
+    place: tuple[str, str]
     part: str
     turns: tuple[Turn, ...]
     alone: Person | None
     length_s: float
+    local_names: bool = False
+
+    def person(self, name: str) -> Person:
+        """Return who is called `name` in the reference."""
+        set_name, recording_id = self.place
+        return Person(name, recording_id, set_name) if self.local_names else Person(name)
 
 
 def cut(
-    each: EvaluationSet, folder: Path, enrol_s: Sequence[float], is_local: bool
+    each: EvaluationSet, folder: Path, enrol_s: Sequence[float], local_names: bool
 ) -> Iterator[Excerpt]:
-    """Cut a set's recordings into `folder`.
+    """Cut a set's recordings into `folder`; those without speech are left out.
 
     Parameters
     ----------
-    each
-        A set; recordings without speech are left out.
     enrol_s
-        Lengths of what one person says alone, for everyone who says so much in the whole recording
-        or its first half, overlap left out.
-    is_local
+        Lengths of what one person says alone, overlap left out: cut for everyone who says so much
+        in the whole recording or its first half.
+    local_names
         Whether names mean nothing beyond a recording.
     """
     for recording in each.recordings:
@@ -70,34 +101,45 @@ def cut(
         samples, rate_hz = soundfile.read(recording.path, dtype="float32", always_2d=True)
         mono = samples.mean(axis=1)
         middle = len(mono) // 2
-        spans = zip(PARTS, ((0, len(mono)), (0, middle), (middle, len(mono))), strict=True)
-        for part, (begin, end) in spans:
-            name = f"{each.name}-{recording.recording_id}-{part}"
-            shift_s = begin / rate_hz
-            shifted = tuple(Turn(t.begin_s - shift_s, t.end_s - shift_s, t.speaker) for t in turns)
-            place = (recording.recording_id, each.name, part)
-            file = _written(folder / f"{name}.wav", mono[begin:end], rate_hz)
-            yield Excerpt(file, *place, shifted, None, (end - begin) / rate_hz)
-            if part == "second":
-                continue
-            for number, speaker in enumerate(speakers_of(turns)):
-                own = mono[begin:end][_alone(shifted, speaker, end - begin, rate_hz)]
-                who = person(speaker, recording.recording_id, each.name, is_local)
-                for length_s in enrol_s:
-                    if len(own) >= length_s * rate_hz:
-                        path = folder / f"{name}-{number}-{length_s:g}.wav"
-                        file = _written(path, own[: round(length_s * rate_hz)], rate_hz)
-                        yield Excerpt(file, *place, (), who, length_s)
+        parts = {WHOLE: (0, len(mono)), FIRST: (0, middle), SECOND: (middle, len(mono))}
+        for part, (begin, end) in parts.items():
+            stem = f"{each.name}-{recording.recording_id}-{part}"
+            audio = mono[begin:end]
+            excerpt = Excerpt(
+                _write(folder / f"{stem}.wav", audio, rate_hz),
+                (each.name, recording.recording_id),
+                part,
+                tuple(moved(turns, -round(1000 * begin / rate_hz))),
+                None,
+                len(audio) / rate_hz,
+                local_names,
+            )
+            yield excerpt
+            if part != SECOND:
+                yield from _people_alone(excerpt, audio, rate_hz, speakers_of(turns), enrol_s)
 
 
-def _written(path: Path, samples: Samples, rate_hz: int) -> Recording:
+def _people_alone(
+    whole: Excerpt, audio: Samples, rate_hz: int, names: Sequence[str], enrol_s: Sequence[float]
+) -> Iterator[Excerpt]:
+    """Cut what each person says alone in an excerpt."""
+    path = whole.recording.path
+    for number, name in enumerate(names):
+        spans = [
+            audio[round(begin * rate_hz / 1000) : round(end * rate_hz / 1000)]
+            for begin, end in alone_ms(whole.turns, name)
+        ]
+        own = np.concatenate([audio[:0], *spans])
+        for length_s in enrol_s:
+            if len(own) >= length_s * rate_hz:
+                file = _write(
+                    path.with_stem(f"{path.stem}-{number}-{length_s:g}"),
+                    own[: round(length_s * rate_hz)],
+                    rate_hz,
+                )
+                yield Excerpt(file, whole.place, whole.part, (), whole.person(name), length_s)
+
+
+def _write(path: Path, samples: Samples, rate_hz: int) -> Recording:
     soundfile.write(path, samples, rate_hz, subtype="PCM_16")
     return Recording(path.stem, path)
-
-
-def _alone(turns: Sequence[Turn], speaker: str, n_samples: int, rate_hz: int) -> NDArray[np.bool_]:
-    own, other = np.zeros(n_samples, bool), np.zeros(n_samples, bool)
-    for turn in turns:
-        begin, end = (max(0, round(time_s * rate_hz)) for time_s in turn[:2])
-        (own if turn.speaker == speaker else other)[begin:end] = True
-    return own & ~other

@@ -1,40 +1,37 @@
-"""What the service hears in excerpts: voices to enrol, and people found in talks."""
+"""What the service finds in excerpts: voices to enrol, and people in talks."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from console.run_report import RunReport
-from inputs.audio_files import encoded_bytes
-from measure.evaluation.rttm_turns import Turn, speakers_of, turns_of
-from measure.kit.sending import Connection
-from measure.voice_measuring.excerpts import Excerpt
-from measure.voice_measuring.people import Person, person
-from scoring.assignment import best_pairs
-from sending.in_flight import defer_interrupt, diarize_all
+from formats.result import by_speaker, speakers_of
+from formats.rttm import turns_in_rttm
+from measure.kit.sending import Connection, outcomes
+from measure.voice_measuring.excerpts import WHOLE, Excerpt, Person
 from sending.outcome import Answer
-from sending.service import Service, ServiceError
+from sending.service import ServiceError
+from viewer.errors import match_speakers
 from voices.enrolling import other_people_s
 from voices.speakers import NEEDED_OUTPUTS, Speakers, read_speakers
 
-IsLocal = Callable[[str], bool]  # whether the names of this set mean nothing beyond a recording
-
 
 @dataclass(frozen=True)
-class Heard:
-    """A voice as the service hears it.
+class HeardVoice:
+    """A voice in an answer of the service.
 
     Parameters
     ----------
-    person : Person
+    person
         Whose it is.
-    excerpt : Excerpt
+    excerpt
         Where it was heard.
-    centroid : NDArray[np.float32]
+    centroid
         shape=(dim,), of length one.
-    speech_s : float
+    speech_s
         Seconds of turns that the service gave it.
     """
 
@@ -44,148 +41,106 @@ class Heard:
     speech_s: float
 
 
+class Talk(NamedTuple):
+    """A whole recording, its speakers, and who each of them is; None where nobody matches."""
+
+    excerpt: Excerpt
+    speakers: Speakers
+    people: list[Person | None]
+
+
 @dataclass
 class Hearing:
-    """All that was heard.
+    """Everything that was heard.
 
     Parameters
     ----------
-    enrolled, found : list[Heard]
+    enrolled, found
         Voices of people alone, and of people found in talks.
-    talks : list[tuple[Excerpt, Speakers, list[Person | None]]]
-        Whole recordings, and who each of their speakers is; None for who is nobody.
-    refused : list[Excerpt]
-        People alone in whose recording enroll.py hears others.
-    n_alone, n_talks_of_several, n_talks_refused : int
-        How many people alone there are, talks of several, and of these refused for enrolment.
+    talks
+        Whole recordings.
+    n_alone, n_alone_refused
+        Number of people alone, and of those in whose recording enroll.py hears others.
+    n_talks_of_several, n_talks_refused
+        Number of talks of several people, and of those that enroll.py refuses.
     """
 
-    enrolled: list[Heard] = field(default_factory=list)
-    found: list[Heard] = field(default_factory=list)
-    talks: list[tuple[Excerpt, Speakers, list[Person | None]]] = field(default_factory=list)
-    refused: list[Excerpt] = field(default_factory=list)
+    enrolled: list[HeardVoice] = field(default_factory=list)
+    found: list[HeardVoice] = field(default_factory=list)
+    talks: list[Talk] = field(default_factory=list)
     n_alone: int = 0
+    n_alone_refused: int = 0
     n_talks_of_several: int = 0
     n_talks_refused: int = 0
 
 
-def heard(
-    excerpts: Sequence[Excerpt], connection: Connection, is_local: IsLocal, threshold: float
-) -> Hearing:
-    """Send all excerpts as client.py and enroll.py do, and find out who is who.
+def hear(excerpts: Sequence[Excerpt], connection: Connection, threshold: float) -> Hearing:
+    """Send all excerpts as client.py and enroll.py do, and match speakers to people.
 
     Raises
     ------
     ServiceError
         If one fails.
+    FormatError, VoicesError
+        If an answer cannot be used.
     """
-    report = RunReport(len(excerpts))
-    answers = _answers(excerpts, connection, report)
     hearing = Hearing()
     in_pieces = []
-    for excerpt in excerpts:
-        answer = answers[excerpt.recording.recording_id]
+    for excerpt, answer in _answers(excerpts, connection):
         if excerpt.alone is None:
-            _take_talk(hearing, excerpt, answer, is_local(excerpt.set_name), threshold)
+            _add_talk(hearing, excerpt, answer, threshold)
             continue
         hearing.n_alone += 1
         if other_people_s(answer, threshold):
-            hearing.refused.append(excerpt)
+            hearing.n_alone_refused += 1
         elif answer.n_speakers > 1:
             in_pieces.append(excerpt)
         else:
-            _take_alone(hearing, excerpt, answer)
+            hearing.enrolled += _voices(excerpt, answer, [excerpt.alone])
     if in_pieces:
-        again = _answers(in_pieces, connection, RunReport(len(in_pieces)), num_speakers=1)
-        for excerpt in in_pieces:
-            _take_alone(hearing, excerpt, again[excerpt.recording.recording_id])
-    report.close()
+        for excerpt, answer in _answers(in_pieces, connection, num_speakers=1):
+            hearing.enrolled += _voices(excerpt, answer, [excerpt.alone])
     return hearing
 
 
 def _answers(
-    excerpts: Iterable[Excerpt], connection: Connection, report: RunReport, **more: int
-) -> dict[str, Answer]:
+    excerpts: Sequence[Excerpt], connection: Connection, num_speakers: int | None = None
+) -> Iterable[tuple[Excerpt, Answer]]:
+    report = RunReport(len(excerpts))
     answers = {}
-    parameters = {**connection.parameters, **more}
-    asking = (connection.url, connection.model_name, connection.timeout_s, parameters)
-    recordings = [each.recording for each in excerpts]
-    with Service(*asking, outputs=NEEDED_OUTPUTS) as service, defer_interrupt() as interrupted:
+    with connection.service(NEEDED_OUTPUTS, num_speakers) as service:
         service.check()
-        outcomes = diarize_all(
-            service,
-            recordings,
-            lambda recording: encoded_bytes(recording.path),
-            connection.jobs,
-            interrupted,
-        )
-        for outcome in outcomes:
+        recordings = [each.recording for each in excerpts]
+        for outcome in outcomes(service, recordings, connection.jobs, report):
             if not isinstance(outcome, Answer):
-                raise ServiceError(f"{outcome.recording.recording_id}: {outcome.reason}")
-            report.done(outcome)
-            answers[outcome.recording.recording_id] = outcome
-    return answers
+                raise ServiceError("a recording failed: nothing was measured")
+            answers[outcome.recording] = outcome
+    report.close()
+    return [(each, answers[each.recording]) for each in excerpts]
 
 
-def _take_alone(hearing: Hearing, excerpt: Excerpt, answer: Answer) -> None:
+def _add_talk(hearing: Hearing, excerpt: Excerpt, answer: Answer, threshold: float) -> None:
     speakers = read_speakers(answer)
-    if speakers.names and excerpt.alone:
-        speech_s = sum(_talk_s(answer, speakers))
-        hearing.enrolled.append(Heard(excerpt.alone, excerpt, speakers.centroids[0], speech_s))
-
-
-def _take_talk(
-    hearing: Hearing, excerpt: Excerpt, answer: Answer, local: bool, threshold: float
-) -> None:
-    speakers = read_speakers(answer)
-    people = _people(excerpt, answer, speakers, local)
-    talk_s = _talk_s(answer, speakers)
-    for who, centroid, speech_s in zip(people, speakers.centroids, talk_s, strict=True):
-        if who is not None:
-            hearing.found.append(Heard(who, excerpt, centroid, speech_s))
-    if excerpt.part != "whole":
+    true_names = match_speakers(excerpt.turns, turns_in_rttm(answer.rttm.decode()))
+    people = [
+        excerpt.person(true_names[name]) if name in true_names else None for name in speakers.names
+    ]
+    hearing.found += _voices(excerpt, answer, people)
+    if excerpt.part != WHOLE:
         return
-    hearing.talks.append((excerpt, speakers, people))
+    hearing.talks.append(Talk(excerpt, speakers, people))
     if len(speakers_of(excerpt.turns)) > 1:
         hearing.n_talks_of_several += 1
         hearing.n_talks_refused += bool(other_people_s(answer, threshold))
 
 
-def _people(
-    excerpt: Excerpt, answer: Answer, speakers: Speakers, local: bool
-) -> list[Person | None]:
-    """Who each speaker is: the one-to-one way in which most of the time is the same."""
-    turns = turns_of(answer.rttm.decode().splitlines())
-    names = speakers_of(excerpt.turns)
-    shared_s = np.array(
-        [
-            [
-                _shared_s(
-                    [turn for turn in turns if turn.speaker == own],
-                    [turn for turn in excerpt.turns if turn.speaker == name],
-                )
-                for name in names
-            ]
-            for own in speakers.names
-        ]
-    ).reshape(len(speakers.names), len(names))
-    found: list[Person | None] = [None] * len(speakers.names)
-    for row, column in best_pairs(shared_s):
-        found[row] = person(names[column], excerpt.source, excerpt.set_name, local)
-    return found
-
-
-def _shared_s(some: Iterable[Turn], others: Sequence[Turn]) -> float:
-    return sum(
-        max(0.0, min(one.end_s, other.end_s) - max(one.begin_s, other.begin_s))
-        for one in some
-        for other in others
-    )
-
-
-def _talk_s(answer: Answer, speakers: Speakers) -> list[float]:
-    turns = turns_of(answer.rttm.decode().splitlines())
-    return [
-        sum(turn.end_s - turn.begin_s for turn in turns if turn.speaker == name)
-        for name in speakers.names
-    ]
+def _voices(
+    excerpt: Excerpt, answer: Answer, people: Sequence[Person | None]
+) -> Iterable[HeardVoice]:
+    """Yield the voice of each speaker who is known, `people` by first appearance."""
+    turns = by_speaker(turns_in_rttm(answer.rttm.decode()))
+    speakers = read_speakers(answer)
+    for person, name, centroid in zip(people, speakers.names, speakers.centroids, strict=False):
+        if person is not None:
+            speech_s = sum(turn.end_ms - turn.start_ms for turn in turns[name]) / 1000
+            yield HeardVoice(person, excerpt, centroid, speech_s)

@@ -12,7 +12,8 @@ import soundfile
 
 from e2e.calls import run_client
 from e2e.voice_recordings import RATE_HZ, alone
-from measure.evaluation.rttm_turns import turns_of
+from formats.rttm import rttm_text, turns_of
+from measure.kit.turns import moved
 from server.triton_server import ROOT
 
 ENROL = ROOT / "client" / "enroll.py"
@@ -51,14 +52,10 @@ def talk(sample, tmp_path_factory):
     samples, _ = soundfile.read(sample, dtype="float32")
     soundfile.write(folder / "talk.wav", samples[round(SPLIT_S * RATE_HZ) :], RATE_HZ)
     soundfile.write(folder / "silence.wav", np.zeros(5 * RATE_HZ, np.float32), RATE_HZ)
-    (folder / "talk.rttm").write_text(
-        "".join(
-            f"SPEAKER talk 1 {turn.begin_s - SPLIT_S:.3f} {turn.end_s - turn.begin_s:.3f} <NA> "
-            f"<NA> {turn.speaker} <NA> <NA>\n"
-            for turn in turns_of(reference.read_text().splitlines())
-            if turn.begin_s >= SPLIT_S
-        )
-    )
+    turns = turns_of(reference.read_text().splitlines())
+    later = [turn for turn in turns if turn.start_ms >= 1000 * SPLIT_S]
+    text = rttm_text("talk", moved(later, -round(1000 * SPLIT_S)))
+    (folder / "talk.rttm").write_text(text)
     return Talk(folder, folder / "talk.rttm")
 
 
@@ -69,14 +66,14 @@ def voices(tmp_path):
 
 def names_of(rttm, reference):
     """By person of the reference: the name that most of the person's found speech has."""
-    shared_s = Counter()
+    shared_ms = Counter()
     for found in turns_of(rttm.read_text().splitlines()):
         for true in turns_of(reference.read_text().splitlines()):
-            both_s = min(found.end_s, true.end_s) - max(found.begin_s, true.begin_s)
-            shared_s[true.speaker, found.speaker] += max(both_s, 0.0)
+            both_ms = min(found.end_ms, true.end_ms) - max(found.start_ms, true.start_ms)
+            shared_ms[true.speaker, found.speaker] += max(both_ms, 0)
     names = {}
-    for person in {person for person, _ in shared_s}:
-        own = {name: length_s for (who, name), length_s in shared_s.items() if who == person}
+    for person in {person for person, _ in shared_ms}:
+        own = {name: length_ms for (who, name), length_ms in shared_ms.items() if who == person}
         best = max(own, key=own.get)
         assert own[best] > MOST * sum(own.values()), own
         names[person] = best

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from formats.result import Turn, speakers_of
+from formats.rttm import turns_of
 from measure import lengthen
-from measure.evaluation.rttm_turns import Turn, covered_s, speakers_of, turns_of
+from measure.kit.turns import covered_ms
 from unit.evaluation_cases import rttm
 from unit.made_audio import tone
 
@@ -38,8 +40,8 @@ def made(sets, set_name, *flags, stem=None, target="long"):
 def levels(wave, turns):
     """Root mean square inside the turns, and outside."""
     inside = np.zeros(len(wave), bool)
-    for begin_s, end_s, _ in turns:
-        inside[round(begin_s * RATE_HZ) : round(end_s * RATE_HZ)] = True
+    for turn in turns:
+        inside[16 * turn.start_ms : 16 * turn.end_ms] = True
     return [np.sqrt(np.mean(wave[part] ** 2)) for part in (inside, ~inside)]
 
 
@@ -97,22 +99,24 @@ def test_a_crowd_says_how_many_speakers_there_are(sets, monkeypatch, capsys):
 def test_in_a_crowd_five_talk_most_and_the_others_a_little():
     names = [f"v{n}" for n in range(12)]
 
-    turns = lengthen.crowd_turns(names, [4.0, 8.0], 600, np.random.default_rng(0))
+    turns = lengthen.crowd_turns(names, [4000, 8000], 600_000, np.random.default_rng(0))
 
-    said_s = {name: sum(t[1] - t[0] for t in turns if t.speaker == name) for name in names}
-    assert min(said_s[name] for name in names[:5]) > 40
-    assert all(5 <= said_s[name] <= 15 for name in names[5:])
-    assert all(1.5 <= t.end_s - t.begin_s <= 6 for t in turns if t.speaker in names[5:])
-    assert covered_s(turns) > 500
+    said_ms = {
+        name: sum(t.end_ms - t.start_ms for t in turns if t.speaker == name) for name in names
+    }
+    assert min(said_ms[name] for name in names[:5]) > 40_000
+    assert all(4990 <= said_ms[name] <= 15_000 for name in names[5:])  # turns are cut to 1 ms
+    assert all(1500 <= t.end_ms - t.start_ms <= 6000 for t in turns if t.speaker in names[5:])
+    assert covered_ms(turns) > 500_000
 
 
 def test_a_meeting_has_the_timing_of_its_references():
-    timing = [Turn(5, 7, "x"), Turn(6, 9, "y")]
+    timing = [Turn(5000, 7000, "x"), Turn(6000, 9000, "y")]
 
-    turns = lengthen.meeting_turns([timing], ["a", "b", "c"], 60, np.random.default_rng(0))
+    turns = lengthen.meeting_turns([timing], ["a", "b", "c"], 60_000, np.random.default_rng(0))
 
     first, second = turns[:2]
-    assert (first[:2], second[:2]) == ((0, 2), (1, 4))
+    assert [(t.start_ms, t.end_ms) for t in (first, second)] == [(0, 2000), (1000, 4000)]
     assert first.speaker != second.speaker
     assert set(speakers_of(turns)) == {"a", "b", "c"}
 

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from diarization.options import Options
+from formats.result import Turn
 from measure import plot_eigengap
-from measure.evaluation.rttm_turns import Turn
 from measure.plot_eigengap import (
     former_and_present,
     main,
@@ -66,7 +66,7 @@ def test_the_former_rule_keeps_2_percent_within_7_and_100(n_windows, n_edges, mo
 
 def test_a_window_is_whose_talk_fills_most_of_it():
     windows = np.array([[0.0, 1.0], [0.5, 1.5], [1.0, 2.0], [4.0, 5.0]])
-    turns = [Turn(0.0, 0.7, "b"), Turn(0.6, 1.2, "a"), Turn(1.2, 3.0, "b")]
+    turns = [Turn(0, 700, "b"), Turn(600, 1200, "a"), Turn(1200, 3000, "b")]
 
     assert speakers_of_windows(windows, turns).tolist() == [0, 1, 0, -1]
     assert speakers_of_windows(windows, []).tolist() == [-1] * 4

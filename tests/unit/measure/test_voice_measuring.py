@@ -1,25 +1,31 @@
 """Errors of planted cosines, counted by hand; and what is cut out of a recording."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
 
+from formats.result import Turn
 from inputs.recordings import Recording
 from measure.kit.corpus import folder_sets
-from measure.voice_measuring.excerpts import Excerpt, cut
-from measure.voice_measuring.hearing import Heard, Hearing
-from measure.voice_measuring.naming_trials import (
+from measure.voice_measuring.excerpts import Excerpt, Person, cut
+from measure.voice_measuring.hearing import HeardVoice, Hearing, Talk
+from measure.voice_measuring.page import condition_table, threshold_table
+from measure.voice_measuring.trials import (
     MISSED,
+    OTHER_HALF,
+    OTHER_RECORDING,
     RIGHT,
-    STRANGER_LEFT,
-    STRANGER_NAMED,
+    UNKNOWN_LEFT,
+    UNKNOWN_NAMED,
+    Trials,
     links,
     name_counts,
     several_recordings,
+    trials,
 )
-from measure.voice_measuring.people import Person, person
-from measure.voice_measuring.tables import condition_table, threshold_table
-from measure.voice_measuring.trials import OTHER_HALF, OTHER_RECORDING, Trials, trials
+from unit.evaluation_cases import rttm
 from unit.planted_voices import direction
 from voices.speakers import Speakers
 
@@ -29,27 +35,28 @@ RATE_HZ = 16_000
 
 
 def excerpt(source, part="whole", alone=None, length_s=8.0):
-    return Excerpt(Recording(source, source), source, "sim", part, (), alone, length_s)
+    return Excerpt(Recording(source, source), ("sim", source), part, (), alone, length_s)
 
 
 def enrolled(who, source, centroid, part="whole"):
-    return Heard(who, excerpt(source, part, who), centroid, 8.0)
+    return HeardVoice(who, excerpt(source, part, who), centroid, 8.0)
 
 
 def found(who, source, centroid, part="whole", speech_s=10.0):
-    return Heard(who, excerpt(source, part), centroid, speech_s)
+    return HeardVoice(who, excerpt(source, part), centroid, speech_s)
 
 
 def test_names_of_one_recording_may_be_one_person_in_another():
-    here, there = person("A", "call-1", "phone", True), person("A", "call-2", "phone", True)
+    here, there = Person("A", "call-1", "phone"), Person("A", "call-2", "phone")
 
     assert here != there
     assert not here.known_apart(there)
-    assert here.known_apart(person("B", "call-1", "phone", True))
-    assert here.known_apart(person("A", "talk", "radio", True))
+    assert here.known_apart(Person("B", "call-1", "phone"))
+    assert here.known_apart(Person("A", "talk", "radio"))
     assert here.known_apart(ANA)
     assert ANA.known_apart(BEN)
-    assert not ANA.known_apart(person("Ana", "other", "sim", False))
+    assert excerpt("other").person("Ana") == ANA
+    assert replace(excerpt("call-1"), local_names=True).person("A") == Person("A", "call-1", "sim")
 
 
 def test_trials_of_another_recording_are_counted_as_on_paper():
@@ -92,7 +99,8 @@ def talk(source, *speakers):
     """A whole recording with these (person, centroid)."""
     names = [f"SPEAKER_{n:02d}" for n in range(len(speakers))]
     rows = np.stack([centroid for _, centroid in speakers])
-    return excerpt(source), Speakers(names, rows, "campplus"), [who for who, _ in speakers]
+    people = [who for who, _ in speakers]
+    return Talk(excerpt(source), Speakers(names, rows, "campplus"), people)
 
 
 @pytest.fixture
@@ -107,7 +115,7 @@ def hearing():
     return Hearing(
         enrolled=[enrolled(ANA, "r1", X), enrolled(ANA, "r2", X), enrolled(BEN, "r1", Y)],
         found=[
-            found(who, piece.source, row)
+            found(who, piece.place[1], row)
             for piece, speakers, people in talks
             for who, row in zip(people, speakers.centroids, strict=True)
             if who
@@ -118,10 +126,10 @@ def hearing():
 
 def test_names_are_counted_as_a_user_meets_them(hearing):
     # r1: of other recordings Ana is enrolled, Ben is not. r2: Ben's cosine is 0.6. r3: Cara is not.
-    assert name_counts(hearing, 8.0, 0.55) == {RIGHT: 4, STRANGER_LEFT: 2}
-    assert name_counts(hearing, 8.0, 0.7) == {RIGHT: 3, MISSED: 1, STRANGER_LEFT: 2}
-    assert name_counts(hearing, 8.0, -0.9)[STRANGER_NAMED] == 1
-    assert name_counts(hearing, 4.0, 0.55) == {STRANGER_LEFT: 6}
+    assert name_counts(hearing, 8.0, 0.55) == {RIGHT: 4, UNKNOWN_LEFT: 2}
+    assert name_counts(hearing, 8.0, 0.7) == {RIGHT: 3, MISSED: 1, UNKNOWN_LEFT: 2}
+    assert name_counts(hearing, 8.0, -0.9)[UNKNOWN_NAMED] == 1
+    assert name_counts(hearing, 4.0, 0.55) == {UNKNOWN_LEFT: 6}
 
 
 def test_several_recordings_are_scored_in_three_ways(hearing):
@@ -153,12 +161,7 @@ def test_people_are_cut_out_where_they_talk_alone(tmp_path):
     ramp = np.arange(10 * RATE_HZ) / (10 * RATE_HZ)  # tells the time
     (tmp_path / "sim").mkdir()
     soundfile.write(tmp_path / "sim" / "r1.wav", ramp, RATE_HZ, subtype="PCM_16")
-    turns = [(0, 4, "a"), (3, 2, "b"), (6, 3, "a")]
-    (tmp_path / "sim" / "r1.rttm").write_text(
-        "".join(
-            f"SPEAKER r1 1 {at} {length} <NA> <NA> {who} <NA> <NA>\n" for at, length, who in turns
-        )
-    )
+    (tmp_path / "sim" / "r1.rttm").write_text(rttm("r1", (0, 4, "a"), (3, 5, "b"), (6, 9, "a")))
     (sim,) = folder_sets([tmp_path / "sim"], None)
     out = tmp_path / "out"
     out.mkdir()
@@ -175,5 +178,5 @@ def test_people_are_cut_out_where_they_talk_alone(tmp_path):
     at_s = samples[[0, 3 * RATE_HZ - 1, 3 * RATE_HZ, -1]] * 10
     assert at_s == pytest.approx([0, 3, 6, 9], abs=0.001)
     assert soundfile.read(out / "sim-r1-whole-1-1.wav")[0][0] * 10 == pytest.approx(4, abs=0.001)
-    assert pieces["sim-r1-second"].turns[-1] == (1.0, 4.0, "a")
+    assert pieces["sim-r1-second"].turns[-1] == Turn(1000, 4000, "a")
     assert pieces["sim-r1-whole-0-6"].alone == Person("a")
