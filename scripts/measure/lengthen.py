@@ -34,9 +34,9 @@ JOINED_MINUTES = (4, 8, 16, 30, 60, 120)
 CROWDS = {15: 20, 30: 30, 60: 40}  # minutes: speakers
 SPOKEN_MINUTES = {"meeting": (12, 30, 60), "monologue": (10, 30), "crowd": tuple(CROWDS)}
 SETS = ("joined", "joined_new", *SPOKEN_MINUTES)
-N_IN_MEETING, N_TALKATIVE = 4, 5
+N_IN_MEETING, N_MAIN = 4, 5
 STRETCH_MS, VOICE_MS = 300, 5000  # minimum of a stretch of one speaker alone, and of their sum
-BRIEF_MS, BRIEF_TURN_MS = (VOICE_MS, 15_000), (1500, 6000)  # of those in a crowd who say little
+BRIEF_MS, BRIEF_TURN_MS = (VOICE_MS, 15_000), (1500, 6000)  # of the brief speakers in a crowd
 PAUSE_MS, OVERLAP_MS, OVERLAP_SHARE = 400, (100, 800), 0.2  # mean pause; overlap and how often
 FADE_S, LEVEL, NOISE_DB = 0.005, 0.05, -24  # level: root mean square of each stretch
 
@@ -75,7 +75,7 @@ class Voice:
         self._place = int(rng.integers(len(self._wave)))
 
     def take(self, n_samples: int) -> Wave:
-        """Read on."""
+        """Read the next samples."""
         places = np.arange(self._place, self._place + n_samples)
         self._place += n_samples
         return faded(np.take(self._wave, places, mode="wrap"))
@@ -151,12 +151,12 @@ def meeting_turns(
 def crowd_turns(
     names: Sequence[str], lengths_ms: Sequence[int], length_ms: int, rng: Generator
 ) -> list[Turn]:
-    """Turns of talkative speakers, who come first in `names`, and of others who say little.
+    """Turns of main speakers, the first of `names`, and of brief ones.
 
-    Those of the others are spread over the recording; `lengths_ms` are lengths for the talkative.
+    Brief turns are spread over the recording; `lengths_ms` are possible lengths of the others.
     """
     brief = []
-    for name in names[N_TALKATIVE:]:
+    for name in names[N_MAIN:]:
         total_ms = rng.uniform(*BRIEF_MS)
         least, most = int(-(-total_ms // BRIEF_TURN_MS[1])), int(total_ms // BRIEF_TURN_MS[0])
         n_turns = int(rng.integers(least, most + 1))
@@ -169,7 +169,7 @@ def crowd_turns(
         if brief and brief[-1][0] <= now_ms:
             _, turn_ms, name = brief.pop()
         else:
-            turn_ms, name = rng.choice(lengths_ms), names[rng.integers(len(names[:N_TALKATIVE]))]
+            turn_ms, name = rng.choice(lengths_ms), names[rng.integers(len(names[:N_MAIN]))]
         pause_ms = rng.exponential(PAUSE_MS)
         if turns and turns[-1].speaker != name and rng.random() < OVERLAP_SHARE:
             pause_ms = -min(rng.uniform(*OVERLAP_MS), now_ms - turns[-1].start_ms)
@@ -193,19 +193,19 @@ def speech(
 
 
 def leveled(wave: Wave) -> Wave:
-    """The same with a root mean square of LEVEL; silence stays as it is."""
+    """Scale to a root mean square of LEVEL; silence is unchanged."""
     level = np.sqrt(np.mean(wave**2))
     return wave * np.float32(LEVEL / level) if level else wave
 
 
 def faded(wave: Wave) -> Wave:
-    """The same with its first and last FADE_S faded in and out."""
+    """Fade the first and the last FADE_S in and out."""
     ramp = np.minimum(1, np.arange(1, len(wave) + 1, dtype=np.float32) / (FADE_S * RATE_HZ))
     return wave * ramp * ramp[::-1]
 
 
 def unclipped(wave: Wave) -> Wave:
-    """The same, or fainter where it would go beyond 1."""
+    """Scale down where samples exceed 1."""
     return wave / max(1.0, np.abs(wave).max(initial=0.0))
 
 
@@ -239,7 +239,7 @@ class Writer:
         Raises
         ------
         ListError
-            If nobody talks alone for long enough, or no talk has as few speakers as a meeting.
+            If no speaker talks alone for long enough, or no talk has as few speakers as a meeting.
         """
         alone: dict[str, list[tuple[Talk, int, int]]] = defaultdict(list)
         for talk in self._talks:
@@ -263,18 +263,18 @@ class Writer:
                 write_reference(file, len(wave), turns)
 
     def _plan(self, stem: str, minutes: int, names: list[str], rng: Generator) -> list[Turn]:
-        """Plan who talks when in a recording; `names` by how much they say."""
+        """Plan the turns of a recording; `names` by talk time, longest first."""
         length_ms = minutes * MINUTE_MS
         singles = [[turn] for talk in self._talks for turn in talk.turns]
         if stem.startswith("crowd"):
-            others = rng.permutation(np.array(names[N_TALKATIVE:], dtype=object)).tolist()
-            chosen = [*names[:N_TALKATIVE], *others][: CROWDS[minutes]]
+            others = rng.permutation(np.array(names[N_MAIN:], dtype=object)).tolist()
+            chosen = [*names[:N_MAIN], *others][: CROWDS[minutes]]
             if len(chosen) < CROWDS[minutes]:
                 print(f"{stem}: expected {CROWDS[minutes]} speakers, the source has {len(chosen)}")
             lengths_ms = [turn.end_ms - turn.start_ms for (turn,) in singles]
             return crowd_turns(chosen, lengths_ms, length_ms, rng)
         n_voices = 1 if stem.startswith("monologue") else N_IN_MEETING
-        voices = rng.permutation(names[:N_TALKATIVE])[:n_voices].tolist()
+        voices = rng.permutation(names[:N_MAIN])[:n_voices].tolist()
         timings = singles if n_voices == 1 else [talk.turns for talk in self._talks]
         fitting = [timing for timing in timings if len(speakers_of(timing)) <= len(voices)]
         if not fitting:
@@ -303,12 +303,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     add = parser.add_argument
     add("source", type=Path, help="folder of sets, as evaluate.py --root takes it")
-    add("target", type=Path, help="where the sets go: a folder not there yet")
+    add("target", type=Path, help="where the sets go: a new folder")
     add("--sets", nargs="+", choices=SETS, default=SETS, help="which to make (default: all)")
     add("--minutes", nargs="+", type=count, default=JOINED_MINUTES, help="lengths of `joined*`")
     add("--shared_names", nargs="+", default=[], metavar="SET",
         help="sets in which a name is the same person in all recordings")  # fmt: skip
-    add("--seed", type=int, default=0, help="of all that is drawn (default: %(default)s)")
+    add("--seed", type=int, default=0, help="seed of random choices (default: %(default)s)")
     options = parser.parse_args(arguments)
     if options.target.exists():
         parser.error(f"{options.target} exists already")

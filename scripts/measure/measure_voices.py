@@ -1,4 +1,4 @@
-"""Measure how surely enrolled people are told from others, on recordings with known speakers.
+"""Measure how reliably enrolled people are recognized, on recordings with known speakers.
 
 `python scripts/measure/measure_voices.py --help` describes options and exit codes.
 """
@@ -31,7 +31,7 @@ ENROL_S = (4.0, 8.0, 16.0, 30.0)
 EPILOG = f"""\
 --root holds sets as for evaluate.py: <set>/<id>.flac with <id>.rttm beside it. A name in two
 recordings is one person, names that differ are two, in all sets but --local_names, whose names
-(A, spk00) mean something within a recording only.
+(A, spk00) are valid within one recording only.
 
 Prints the tables; --docs puts them into docs/voices.md. About 25 minutes on 2 cores for 44 minutes
 of audio.
@@ -47,7 +47,7 @@ class _Plan:
 
     options: argparse.Namespace
     sets: list[EvaluationSet]
-    origin: dict[str, Any]  # of the code that measures, not of what it is by the end
+    origin: dict[str, Any]  # read first: the code may change while this runs
 
 
 def main(
@@ -93,7 +93,7 @@ def parsed_options(
     """Parse the command line; exits with code 2 and a sentence if it is wrong."""
     parser = argparse.ArgumentParser(
         prog="measure_voices.py",
-        description="Measure how surely enrolled people are told from others.",
+        description="Measure how reliably enrolled people are recognized.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("source", type=Path, help="folder of sets, as evaluate.py --root takes it")
-    parser.add_argument("target", type=Path, help="where the copies go: a folder not there yet")
+    parser.add_argument("target", type=Path, help="where the copies go: a new folder")
     parser.add_argument("--gain_db", type=float, default=0.0, help="change of level")
     parser.add_argument("--snr_db", type=float, help="level of white noise below the recording")
     parser.add_argument("--cut_s", type=float, default=0.0, help="seconds to cut off at the start")

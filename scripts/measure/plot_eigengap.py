@@ -54,7 +54,7 @@ from measure.kit import ROOT
 FORMER_SHARE, FORMER_LEAST, FORMER_MOST = 0.02, 7, 100  # edges per window
 MOST_SPEAKERS = 100  # that the eigengap looks for
 N_DRAWN = 65  # eigenvalues
-NOBODY = -1
+NO_SPEAKER = -1
 MINUTE_S = 60.0
 PANEL_INCH = (2.75, 3.2)
 LINE, GAP, TRUTH = "#1f77b4", "#d62728", "#555555"
@@ -141,9 +141,9 @@ def clustered_windows(
 
 
 def speakers_of_windows(windows: Values, turns: Sequence[Turn]) -> Labels:
-    """Who talks longest in each window (shape=(n, 2), seconds): place among the speakers, or -1."""
+    """Number of the speaker who talks longest in each window, shape=(n, 2) in seconds, or -1."""
     names = speakers_of(turns)
-    talk = np.zeros((1 + len(names), len(windows)))  # the first row is nobody's
+    talk = np.zeros((1 + len(names), len(windows)))  # first row: no speaker
     for turn in turns:
         ends, begins = windows[:, 1], windows[:, 0]
         within = np.minimum(ends, turn.end_ms / 1000) - np.maximum(begins, turn.start_ms / 1000)
@@ -196,27 +196,27 @@ def spectrum(unit: Embeddings, n_edges: int, talkers: Labels) -> Spectrum:
 def former_and_present(
     unit: Embeddings, talker: Labels, n_speakers: int, options: Options
 ) -> tuple[list[Spectrum], list[Spectrum]]:
-    """The spectrum of the one graph that there was, and those of the stretches.
+    """Return the spectrum of one graph for all, and those of the stretches.
 
     Parameters
     ----------
     unit
         shape=(n, dim), rows of length one, in order of time.
     talker
-        shape=(n,), number of each window's true speaker, -1 for nobody.
+        shape=(n,), number of each window's true speaker, or -1.
     """
     n, rules = len(unit), options.cluster
     n_edges = min(max(round(FORMER_SHARE * n), FORMER_LEAST), FORMER_MOST)
-    talkers = np.bincount(talker[talker != NOBODY], minlength=n_speakers)
+    talkers = np.bincount(talker[talker != NO_SPEAKER], minlength=n_speakers)
     stretches = []
     for part in np.array_split(np.arange(n), stretches_of(n, rules)):
-        _, present = np.unique(talker[part][talker[part] != NOBODY], return_counts=True)
+        _, present = np.unique(talker[part][talker[part] != NO_SPEAKER], return_counts=True)
         stretches.append(spectrum(unit[part], rules.neighbours, present))
     return [spectrum(unit, n_edges, talkers)], stretches
 
 
 def panel_text(spectra: Sequence[Spectrum]) -> str:
-    """What a panel says of its graphs, added up."""
+    """Sum up the graphs of a panel."""
     n_edges = spectra[0].n_edges
     n_components = sum(each.n_components for each in spectra)
     gap = "gap" if len(spectra) == 1 else "gaps"

@@ -31,8 +31,8 @@ def known_set(name, **turns):
 
 
 def answered(name, *turns, audio_s=100.0, elapsed_s=2.0, **info):
-    told = {"audio_s": audio_s, **info}
-    return Answer(recording(name), rttm(name, *turns).encode(), told, elapsed_s)
+    info = {"audio_s": audio_s, **info}
+    return Answer(recording(name), rttm(name, *turns).encode(), info, elapsed_s)
 
 
 def failed(name, reason="no answer"):

@@ -115,7 +115,7 @@ class ReportFolder:
         write_atomically(self.directory / MARKDOWN_NAME, markdown)
 
     def draw(self, sets: Sequence[SetResult], n_worst: int) -> int:
-        """Replace an earlier run's pictures by this one's.
+        """Draw pictures, and remove those of an earlier run.
 
         Figures against length are drawn if lengths differ, and timelines of the `n_worst`
         recordings of the highest error rates.

@@ -1,4 +1,4 @@
-"""How surely voices are told apart: what `scripts/measure/measure_voices.py` consists of.
+"""How reliably voices are recognized: what `scripts/measure/measure_voices.py` consists of.
 
 excerpts: pieces of recordings. hearing: what the service finds in them. trials: pairs of voices.
 page: the tables.

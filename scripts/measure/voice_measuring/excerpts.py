@@ -27,7 +27,7 @@ class Person:
     name
         As in the reference.
     recording_id, set_name
-        Where names mean nothing beyond a recording; else empty.
+        Where names are valid within one recording only; else empty.
     """
 
     name: str
@@ -60,11 +60,11 @@ class Excerpt:
     turns
         Of the reference, from the excerpt's start; none where one person is alone.
     alone
-        The one who talks, where it is one.
+        The person, where only one talks.
     length_s
         Seconds.
     local_names
-        Whether names mean nothing beyond the recording.
+        Whether names are valid within this recording only.
     """
 
     recording: Recording
@@ -76,7 +76,7 @@ class Excerpt:
     local_names: bool = False
 
     def person(self, name: str) -> Person:
-        """Return who is called `name` in the reference."""
+        """Return the person of this name in the reference."""
         set_name, recording_id = self.place
         return Person(name, recording_id, set_name) if self.local_names else Person(name)
 
@@ -89,10 +89,10 @@ def cut(
     Parameters
     ----------
     enrol_s
-        Lengths of what one person says alone, overlap left out: cut for everyone who says so much
-        in the whole recording or its first half.
+        Seconds of one person alone, without overlap: cut for every person and length for which the
+        whole recording, or its first half, has enough.
     local_names
-        Whether names mean nothing beyond a recording.
+        Whether names are valid within one recording only.
     """
     for recording in each.recordings:
         turns = turns_of(each.reference[recording.recording_id])
@@ -122,7 +122,7 @@ def cut(
 def _people_alone(
     whole: Excerpt, audio: Samples, rate_hz: int, names: Sequence[str], enrol_s: Sequence[float]
 ) -> Iterator[Excerpt]:
-    """Cut what each person says alone in an excerpt."""
+    """Cut what each person says alone out of an excerpt."""
     path = whole.recording.path
     for number, name in enumerate(names):
         spans = [

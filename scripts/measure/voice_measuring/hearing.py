@@ -42,7 +42,7 @@ class HeardVoice:
 
 
 class Talk(NamedTuple):
-    """A whole recording, its speakers, and who each of them is; None where nobody matches."""
+    """A whole recording, its speakers, and the person of each; None without a match."""
 
     excerpt: Excerpt
     speakers: Speakers
@@ -137,7 +137,7 @@ def _add_talk(hearing: Hearing, excerpt: Excerpt, answer: Answer, threshold: flo
 def _voices(
     excerpt: Excerpt, answer: Answer, people: Sequence[Person | None]
 ) -> Iterable[HeardVoice]:
-    """Yield the voice of each speaker who is known, `people` by first appearance."""
+    """Yield the voice of each speaker with a person; `people` are in the order of speakers."""
     turns = by_speaker(turns_in_rttm(answer.rttm.decode()))
     speakers = read_speakers(answer)
     for person, name, centroid in zip(people, speakers.names, speakers.centroids, strict=False):

@@ -54,8 +54,8 @@ Threshold against errors, enrolled with {shown:g} s:
 How long a person must talk to be found, enrolled with {shown:g} s, at {threshold:g}:
 
 {found}
-All of it together, as `--voices` does it: in every recording everybody who was enrolled with
-{shown:g} s of another one is looked for, one to one. Counted are speakers:
+All of it together, as `--voices` does it: in every recording everyone who was enrolled with
+{shown:g} s of another one is looked for, one to one. Number of speakers:
 
 {names}
 A name with several recordings, {shown:g} s each:

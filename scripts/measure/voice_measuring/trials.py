@@ -15,8 +15,8 @@ from voices.voice import Origin, Voice
 
 Cosines = NDArray[np.float64]
 OTHER_RECORDING, OTHER_HALF = "another recording", "the other half"
-RIGHT, WRONG, MISSED = "right name", "somebody else's", "not named"
-UNKNOWN_NAMED, UNKNOWN_LEFT = "stranger named", "stranger left"
+RIGHT, WRONG, MISSED = "right name", "wrong name", "not named"
+UNKNOWN_NAMED, UNKNOWN_LEFT = "unknown, named", "unknown, not named"
 SCORINGS = ("nearest recording", "mean cosine", "mean direction")
 _NO_ORIGIN = Origin("", "", 0.0, "", "", "")
 
@@ -98,7 +98,7 @@ def trials(enrolled: Sequence[HeardVoice], found: Sequence[HeardVoice], conditio
 def name_counts(hearing: Hearing, enrol_s: float, threshold: float) -> Counter[str]:
     """Look in every whole recording for everyone enrolled from other ones, and count outcomes.
 
-    Speakers who match nobody in the reference, or who may be somebody enrolled, are not counted.
+    Speakers without a match in the reference, or who may be enrolled, are not counted.
     """
     counts: Counter[str] = Counter()
     for talk in hearing.talks:
@@ -160,7 +160,7 @@ class Links:
 
 
 def links(hearing: Hearing, threshold: float) -> dict[str, Links]:
-    """Link each set as client.py does; speakers who match nobody in the reference take part."""
+    """Link each set as client.py does; speakers without a match in the reference too."""
     found: dict[str, Links] = {}
     for set_name in dict.fromkeys(talk.excerpt.place[0] for talk in hearing.talks):
         talks = [talk for talk in hearing.talks if talk.excerpt.place[0] == set_name]
@@ -178,7 +178,7 @@ def _count_links(
         for person, name in zip(own, names.values(), strict=True)
         if person is not None
     ]
-    counts = Links(len(named), len({who for _, who, _ in speakers}))
+    counts = Links(len(named), len({person for _, person, _ in speakers}))
     counts.n_voices = len({name for _, _, name in speakers})
     for number, (place, person, name) in enumerate(speakers):
         for other_place, other, other_name in speakers[:number]:

@@ -47,9 +47,7 @@ def run(triton, root, *arguments):
     )
 
 
-def test_perfect_voices_give_no_errors_and_the_page_is_told_so(
-    triton, root, tmp_path, monkeypatch, capsys
-):
+def test_perfect_voices_give_a_page_without_errors(triton, root, tmp_path, monkeypatch, capsys):
     target = tmp_path / "voices.md"
     target.write_text(f"kept\n{page.BEGIN}{page.END}")
     monkeypatch.setattr(measure_voices, "PAGE", target)
@@ -69,7 +67,7 @@ def test_perfect_voices_give_no_errors_and_the_page_is_told_so(
     assert re.search(r"^\| of several people +\| +2 \| +2 \|$", text, re.M)
 
 
-def test_a_failed_recording_ends_it(triton, root, capsys):
+def test_a_failed_recording_ends_the_run(triton, root, capsys):
     triton.reply = lambda _: {"INFO": "{}"}
 
     assert run(triton, root) == 1

@@ -12,7 +12,7 @@ def refused(capsys, *arguments):
     return capsys.readouterr().err
 
 
-def test_the_environment_names_the_root_where_nothing_is_given():
+def test_the_environment_sets_the_default_root():
     environment = {"DIARIZATION_EVAL_DIR": "audio"}
 
     assert parsed_options([], environment).root == Path("audio")

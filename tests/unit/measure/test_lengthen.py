@@ -1,4 +1,4 @@
-"""Long recordings made of short ones, held against what was asked for."""
+"""Long recordings made of short ones."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def levels(wave, turns):
     return [np.sqrt(np.mean(wave[part] ** 2)) for part in (inside, ~inside)]
 
 
-def test_joined_recordings_come_again_until_it_is_long_enough(sets):
+def test_recordings_are_repeated_up_to_the_length(sets):
     wave, turns = made(sets, "joined", "--minutes", "1")
 
     assert len(wave) == 4 * 17 * RATE_HZ
@@ -64,7 +64,7 @@ def test_a_shared_name_is_one_voice(sets):
 
 
 @pytest.mark.parametrize(("flags", "n_recordings"), [((), 2), (("--shared_names", "calls"), 1)])
-def test_no_voice_comes_twice_in_joined_new(flags, n_recordings, sets, capsys):
+def test_joined_new_repeats_no_voice(flags, n_recordings, sets, capsys):
     wave, _ = made(sets, "joined_new", "--minutes", "1", *flags)
 
     assert len(wave) == n_recordings * 17 * RATE_HZ
@@ -74,7 +74,7 @@ def test_no_voice_comes_twice_in_joined_new(flags, n_recordings, sets, capsys):
 @pytest.mark.parametrize(
     ("set_name", "n_speakers"), [("meeting", 4), ("monologue", 1), ("crowd", 4)]
 )
-def test_what_is_spoken_fits_its_reference(set_name, n_speakers, sets, monkeypatch):
+def test_speech_is_where_the_reference_has_turns(set_name, n_speakers, sets, monkeypatch):
     monkeypatch.setitem(lengthen.SPOKEN_MINUTES, set_name, (3,))
     monkeypatch.setitem(lengthen.CROWDS, 3, 20)
 
@@ -87,7 +87,7 @@ def test_what_is_spoken_fits_its_reference(set_name, n_speakers, sets, monkeypat
     assert len(speakers_of(turns)) == n_speakers
 
 
-def test_a_crowd_says_how_many_speakers_there_are(sets, monkeypatch, capsys):
+def test_a_crowd_of_too_few_speakers_is_reported(sets, monkeypatch, capsys):
     monkeypatch.setitem(lengthen.SPOKEN_MINUTES, "crowd", (1,))
     monkeypatch.setitem(lengthen.CROWDS, 1, 20)
 
@@ -96,7 +96,7 @@ def test_a_crowd_says_how_many_speakers_there_are(sets, monkeypatch, capsys):
     assert "expected 20 speakers, the source has 4" in capsys.readouterr().out
 
 
-def test_in_a_crowd_five_talk_most_and_the_others_a_little():
+def test_a_crowd_has_five_main_speakers_and_brief_ones():
     names = [f"v{n}" for n in range(12)]
 
     turns = lengthen.crowd_turns(names, [4000, 8000], 600_000, np.random.default_rng(0))
@@ -150,7 +150,7 @@ def test_another_rate_and_channels_become_16_khz_mono(sets):
         (("--sets", "crowd"), "talks alone"),
     ],
 )
-def test_what_cannot_work_is_said(flags, words, sets, capsys):
+def test_unusable_sets_are_one_sentence(flags, words, sets, capsys):
     for name in TURNS:
         (sets / "calls" / f"{name}.rttm").write_text(rttm(name, (1, 3, "x")))
 
@@ -158,7 +158,7 @@ def test_what_cannot_work_is_said(flags, words, sets, capsys):
     assert words in capsys.readouterr().err
 
 
-def test_a_folder_that_is_there_is_left_alone(sets, capsys):
+def test_an_existing_target_is_refused(sets, capsys):
     with pytest.raises(SystemExit):
         lengthen.main([str(sets), str(sets)])
 

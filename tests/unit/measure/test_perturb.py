@@ -1,4 +1,4 @@
-"""Perturbed copies of evaluation sets, held against what was asked for."""
+"""Perturbed copies of evaluation sets."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def copied(sets, *flags):
     return samples, (target / "calls" / "a.rttm").read_text()
 
 
-def test_nothing_asked_for_leaves_samples_and_turns(sets):
+def test_without_options_samples_and_turns_are_unchanged(sets):
     samples, turns = copied(sets)
 
     assert np.allclose(samples, TONE, atol=1 / 32768)
@@ -41,13 +41,13 @@ def test_a_gain_changes_the_level_only(sets):
     assert np.allclose(samples, TONE / 10, atol=1 / 32768)
 
 
-def test_noise_is_as_far_below_the_recording_as_asked_for(sets):
+def test_noise_has_the_requested_distance(sets):
     samples, _ = copied(sets, "--snr_db=20")
 
     assert np.mean((samples - TONE) ** 2) == pytest.approx(np.mean(TONE**2) / 100, rel=0.02)
 
 
-def test_a_cut_moves_the_turns_and_drops_what_is_gone(sets):
+def test_a_cut_moves_turns_and_drops_those_before_it(sets):
     samples, turns = copied(sets, "--cut_s=1.25")
 
     assert np.allclose(samples, TONE[20_000:], atol=1 / 32768)
@@ -60,7 +60,7 @@ def test_the_same_recording_gets_the_same_noise():
     assert np.array_equal(noisy.wave(TONE, RATE_HZ), noisy.wave(TONE, RATE_HZ))
 
 
-def test_a_folder_that_is_there_is_left_alone(sets, capsys):
+def test_an_existing_target_is_refused(sets, capsys):
     with pytest.raises(SystemExit) as ended:
         perturb.main([str(sets), str(sets)])
 

@@ -41,7 +41,7 @@ def test_eigenvalues_of_two_complete_graphs_of_four():
     assert found.n_components == found.n_found == 2
 
 
-def test_one_graph_has_no_room_for_short_talkers_and_stretches_have(meeting):
+def test_stretches_show_short_talkers_and_one_graph_does_not(meeting):
     unit, talker = meeting
 
     former, stretches = former_and_present(unit, talker, 2 + N_STRETCHES, Options())
@@ -64,7 +64,7 @@ def test_the_former_rule_keeps_2_percent_within_7_and_100(n_windows, n_edges, mo
     assert former == n_edges
 
 
-def test_a_window_is_whose_talk_fills_most_of_it():
+def test_a_window_belongs_to_its_longest_speaker():
     windows = np.array([[0.0, 1.0], [0.5, 1.5], [1.0, 2.0], [4.0, 5.0]])
     turns = [Turn(0, 700, "b"), Turn(600, 1200, "a"), Turn(1200, 3000, "b")]
 
@@ -72,7 +72,7 @@ def test_a_window_is_whose_talk_fills_most_of_it():
     assert speakers_of_windows(windows, []).tolist() == [-1] * 4
 
 
-def test_a_panel_adds_its_graphs_up(meeting):
+def test_a_panel_sums_up_its_graphs(meeting):
     unit, talker = meeting
     _, stretches = former_and_present(unit, talker, 2 + N_STRETCHES, Options())
 

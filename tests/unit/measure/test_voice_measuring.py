@@ -1,4 +1,4 @@
-"""Errors of planted cosines, counted by hand; and what is cut out of a recording."""
+"""Errors of planted cosines, and excerpts of a recording."""
 
 from dataclasses import replace
 
@@ -59,7 +59,7 @@ def test_names_of_one_recording_may_be_one_person_in_another():
     assert replace(excerpt("call-1"), local_names=True).person("A") == Person("A", "call-1", "sim")
 
 
-def test_trials_of_another_recording_are_counted_as_on_paper():
+def test_trials_of_another_recording_exclude_the_same_one():
     made = trials(
         [enrolled(ANA, "r1", X), enrolled(BEN, "r1", Y), enrolled(BEN, "r1", Y, part="first")],
         [found(ANA, "r1", X), found(ANA, "r2", direction(4, 3, 0)), found(CARA, "r1", Z)],
@@ -124,7 +124,7 @@ def hearing():
     )
 
 
-def test_names_are_counted_as_a_user_meets_them(hearing):
+def test_names_are_counted_by_result(hearing):
     # r1: of other recordings Ana is enrolled, Ben is not. r2: Ben's cosine is 0.6. r3: Cara is not.
     assert name_counts(hearing, 8.0, 0.55) == {RIGHT: 4, UNKNOWN_LEFT: 2}
     assert name_counts(hearing, 8.0, 0.7) == {RIGHT: 3, MISSED: 1, UNKNOWN_LEFT: 2}
@@ -157,8 +157,8 @@ def test_tables_leave_out_conditions_without_trials(hearing):
     assert "| 0.55      |" in threshold_table(hearing, 8.0)
 
 
-def test_people_are_cut_out_where_they_talk_alone(tmp_path):
-    ramp = np.arange(10 * RATE_HZ) / (10 * RATE_HZ)  # tells the time
+def test_excerpts_of_one_person_have_no_overlap(tmp_path):
+    ramp = np.arange(10 * RATE_HZ) / (10 * RATE_HZ)  # the sample's value is its time
     (tmp_path / "sim").mkdir()
     soundfile.write(tmp_path / "sim" / "r1.wav", ramp, RATE_HZ, subtype="PCM_16")
     (tmp_path / "sim" / "r1.rttm").write_text(rttm("r1", (0, 4, "a"), (3, 5, "b"), (6, 9, "a")))

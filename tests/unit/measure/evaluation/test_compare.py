@@ -1,4 +1,4 @@
-"""What is called better, worse and noise."""
+"""Better, worse, and noise."""
 
 import json
 
@@ -56,7 +56,7 @@ def test_a_tenth_of_a_point_is_noise(new_der, verdict):
     ("old", "new", "verdict"),
     [("xy", "xyz", "worse"), ("x", "xy", "better"), ("x", "xyz", ""), ("xyz", "xyzw", "worse")],
 )
-def test_the_count_of_speakers_is_better_when_it_is_nearer_to_the_truth(old, new, verdict):
+def test_a_count_of_speakers_nearer_to_the_true_one_is_better(old, new, verdict):
     before, after = (report(one_set(1.0, true="ab", found=found)) for found in (old, new))
 
     assert verdicts(before, after)[Measure("s", "a", SPEAKERS_OFF)] == verdict

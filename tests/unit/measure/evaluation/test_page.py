@@ -1,4 +1,4 @@
-"""The report as people read it."""
+"""The report in Markdown."""
 
 from measure.evaluation.compare import compared
 from measure.evaluation.page import (
@@ -36,7 +36,7 @@ def test_a_set_without_speech_shows_false_speech_and_no_rate():
     assert cells(table, 2) == ["mean", "", "", *rates, "–"]
 
 
-def test_changes_stand_beside_what_changed():
+def test_changes_are_beside_what_changed():
     old, new = ([set_of("s", result("a", der), result("b", 1.0), der=der)] for der in (5.0, 3.0))
     changes = compared(report_of(old, {}, {}), report_of(new, {}, {}))
     (only,) = new
@@ -91,7 +91,7 @@ def test_the_report_says_where_the_figures_come_from():
     assert all(f"## {part}\n" in text for part in ("Sets", "Number of speakers", "Speed"))
 
 
-def test_rows_stand_by_length_where_lengths_differ():
+def test_rows_are_sorted_by_length_where_lengths_differ():
     rows = recordings_table([LONG, ALIKE], None).splitlines()[2:]
 
     names = [row.split("|")[1].strip() for row in rows]

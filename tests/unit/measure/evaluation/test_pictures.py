@@ -1,4 +1,4 @@
-"""Pictures of recordings: what is drawn, and where."""
+"""Timelines of recordings, and figures against length."""
 
 import pytest
 
@@ -40,11 +40,11 @@ def test_lanes_are_true_speakers_errors_found_speakers_in_the_same_order_and_col
         (0, [(0, 1)]),
     ],
 )
-def test_a_long_recording_goes_over_several_strips(audio_s, bounds):
+def test_a_long_recording_is_cut_into_strips(audio_s, bounds):
     assert strip_bounds([], audio_s) == bounds
 
 
-def test_an_hour_goes_over_no_more_than_eight_strips_and_turns_beyond_the_audio_are_shown():
+def test_an_hour_has_eight_strips_that_include_turns_beyond_the_audio():
     bounds = strip_bounds(turns((3500, 3608, "a")), 3600)
 
     assert len(bounds) == 8

@@ -1,4 +1,4 @@
-"""Pooling, averaging and false speech, with numbers that can be added on paper."""
+"""Pooling, averaging and false speech, with numbers that are easy to add."""
 
 from collections import Counter
 
@@ -59,7 +59,7 @@ def test_without_a_scored_set_there_is_no_headline():
     assert mean_scores([set_of("silent")]) == ()
 
 
-def test_a_failed_recording_is_missed_altogether_and_tells_why(evaluated):
+def test_a_failed_recording_counts_as_missed_and_has_a_reason(evaluated):
     found = evaluated(
         known_set("s", a=TEN, b=THIRTY), failed("a", "gone"), answered("b", (0, 30, "x"))
     )
@@ -132,7 +132,7 @@ def test_seconds_of_the_servers_stages_are_added(evaluated):
     assert found.audio_s == 200
 
 
-def test_an_answer_that_tells_nothing_of_stages_counts_none(evaluated):
+def test_an_answer_without_stages_counts_none(evaluated):
     assert evaluated(known_set("s", a=TEN), answered("a", stage_s="fast")).stage_s == {}
 
 

@@ -1,4 +1,4 @@
-"""Which recordings are evaluated against what."""
+"""Sets of recordings and their references."""
 
 import pytest
 
@@ -50,7 +50,7 @@ def test_a_folder_in_which_nothing_has_rttm_holds_no_speech(folder):
     assert ids(found) == ["dog", "hum"]
 
 
-def test_an_rttm_without_turns_says_that_its_recording_holds_no_speech(folder):
+def test_an_rttm_without_turns_means_no_speech(folder):
     (found,) = folder_sets([folder("s", "talk.wav", "hush.wav", talk=TALK, hush="")], None)
 
     assert found.reference["hush"] == []
@@ -73,7 +73,7 @@ def test_a_reference_elsewhere_is_for_all_folders(folder):
     assert ids(two) == ["chat"]
 
 
-def test_a_reference_that_knows_nothing_of_a_folder_is_refused(folder):
+def test_a_reference_of_other_recordings_is_refused(folder):
     with pytest.raises(ListError, match="no recording of set 'noise' has speech in the reference"):
         folder_sets([folder("noise", "hum.wav")], folder("ref", talk=TALK))
 
@@ -83,7 +83,7 @@ def test_rttm_of_another_recording_is_refused(folder):
         folder_sets([folder("s", "chat.wav", chat=TALK)], None)
 
 
-def test_rttm_that_is_none_is_named(folder):
+def test_a_file_that_is_not_rttm_is_named(folder):
     with pytest.raises(ScoringError, match=r"talk\.rttm line 1: expected RTTM"):
         folder_sets([folder("s", "talk.wav", talk="hello")], None)
 
@@ -100,7 +100,7 @@ def test_two_folders_of_one_name_are_refused(folder):
         folder_sets(places, None)
 
 
-def test_a_folder_that_is_absent_or_empty_is_one_sentence(folder, tmp_path):
+def test_a_missing_or_empty_folder_is_one_sentence(folder, tmp_path):
     with pytest.raises(ListError, match="there is no folder"):
         folder_sets([tmp_path / "absent"], None)
     with pytest.raises(ListError, match="holds no audio file"):
@@ -131,7 +131,7 @@ def test_a_list_is_a_set_of_its_name(folder, tmp_path):
     assert found.recordings[0].path == tmp_path / "talk.wav"
 
 
-def test_a_list_of_which_nothing_has_a_reference_is_refused(folder, tmp_path):
+def test_a_list_without_references_is_refused(folder, tmp_path):
     (tmp_path / "dev.scp").write_text("lost lost.wav\n")
 
     with pytest.raises(ListError, match="no recording of set 'dev'"):

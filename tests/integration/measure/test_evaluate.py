@@ -116,7 +116,7 @@ def test_the_folder_gets_markdown_rttm_and_pictures_of_the_worst(triton, root, t
     assert (out / "timelines" / pictures[0]).read_bytes().startswith(b"\x89PNG")
 
 
-def test_pictures_of_an_earlier_run_go(triton, root, tmp_path):
+def test_pictures_of_an_earlier_run_are_removed(triton, root, tmp_path):
     run(triton, "--root", root, "--output", tmp_path / "out", "--worst", 3)
     run(triton, "--root", root, "--output", tmp_path / "out", "--worst", 1)
 
@@ -148,11 +148,11 @@ def test_the_mode_is_a_request_parameter(triton, root, monkeypatch):
     assert triton.calls[0].parameters == {"mode": "classic"}
 
 
-def test_the_true_number_of_speakers_is_told_on_request(triton, root):
+def test_the_true_number_of_speakers_is_sent_on_request(triton, root):
     run(triton, "--root", root, "--num_speakers_from_reference")
 
-    told = {call.recording_id: call.parameters for call in triton.calls}
-    assert told == {
+    sent = {call.recording_id: call.parameters for call in triton.calls}
+    assert sent == {
         "a": {"num_speakers": 2}, "b": {"num_speakers": 1}, "c": {"num_speakers": 2}, "hum": {},
     }  # fmt: skip
 
@@ -184,7 +184,7 @@ def test_a_recording_without_reference_is_left_out_with_a_warning(triton, root, 
     assert "Left out of calls, without a reference: b." in out
 
 
-def test_changes_since_an_earlier_run_are_told(triton, root, tmp_path, monkeypatch, capfd):
+def test_changes_since_an_earlier_run_are_reported(triton, root, tmp_path, monkeypatch, capfd):
     run(triton, "--root", root, "--output", tmp_path / "old")
     monkeypatch.setitem(ANSWERS, "b", [(0, 20, "SPEAKER_00")])
     monkeypatch.setitem(ANSWERS, "hum", [(0, 6, "SPEAKER_00")])
@@ -224,7 +224,7 @@ def test_a_refused_recording_counts_as_missed_and_makes_the_exit_code_1(
     assert not (tmp_path / "out" / "rttm" / "calls" / "rttm_a").exists()
 
 
-def test_a_server_that_is_not_there_is_one_sentence(root, capfd):
+def test_an_unreachable_server_is_one_sentence(root, capfd):
     code = evaluate.main(["--url", "127.0.0.1:1", "--root", str(root)])
 
     err = capfd.readouterr().err
@@ -248,9 +248,7 @@ def test_a_server_that_is_not_there_is_one_sentence(root, capfd):
         ),
     ],
 )
-def test_what_cannot_work_is_one_sentence_and_nothing_is_sent(
-    arguments, words, triton, root, capfd
-):
+def test_bad_input_is_one_sentence_and_nothing_is_sent(arguments, words, triton, root, capfd):
     code = run(triton, *(each.format(root=root) for each in arguments))
 
     err = capfd.readouterr().err
@@ -260,7 +258,7 @@ def test_what_cannot_work_is_one_sentence_and_nothing_is_sent(
     assert triton.calls == []
 
 
-def test_without_matplotlib_one_can_do_without_pictures(triton, root, tmp_path, monkeypatch, capfd):
+def test_pictures_need_matplotlib(triton, root, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     arguments = ("--audio_dir", root / "talks", "--output", tmp_path / "out")
 
@@ -269,7 +267,7 @@ def test_without_matplotlib_one_can_do_without_pictures(triton, root, tmp_path, 
     assert run(triton, *arguments, "--worst", 0) == 0
 
 
-def test_an_own_server_that_cannot_start_is_told(root, monkeypatch, tmp_path, capfd):
+def test_a_server_that_cannot_start_is_reported(root, monkeypatch, tmp_path, capfd):
     monkeypatch.setattr("server.server_process.LAUNCHER", tmp_path / "absent")
     (tmp_path / "perl").symlink_to(shutil.which("perl"))  # the scorer's, and no other launcher
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -280,7 +278,7 @@ def test_an_own_server_that_cannot_start_is_told(root, monkeypatch, tmp_path, ca
     assert "absent is missing; run ./scripts/setup.sh" in capfd.readouterr().err
 
 
-def test_an_own_server_is_started_asked_and_stopped(root, monkeypatch, capfd):
+def test_a_server_is_started_and_stopped(root, monkeypatch, capfd):
     seen = []
 
     class OwnServer(FakeTriton):
