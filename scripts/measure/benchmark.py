@@ -21,11 +21,11 @@ from measure.benchmarking.clients import ClientsResult, run_clients
 from measure.benchmarking.floor import NetsAlone, options_with
 from measure.benchmarking.memory import descendants, pss_bytes
 from measure.benchmarking.report import (
+    NAME,
     Benchmark,
     TradePoint,
     report_of,
-    write_docs,
-    write_folder,
+    write_page,
 )
 from measure.benchmarking.runs import (
     HOUR_S,
@@ -45,6 +45,7 @@ from measure.kit.program import (
     run_program,
 )
 from measure.kit.provenance import provenance
+from measure.kit.report import write_json
 from measure.kit.sending import Connection
 from server.triton_server import MODEL_REPOSITORY
 
@@ -191,9 +192,10 @@ def _measure_and_report(plan: _Plan) -> int:
             clients = _measure_clients(plan, url, folder)
     benchmark = Benchmark(ready_s, idle_bytes, lengths, clients, plan.trade)
     report = report_of(benchmark, options, plan.origin)
-    print(write_folder(options.output, benchmark, report))
+    write_json(options.output / "benchmark.json", report)
+    print(write_page(options.output, benchmark, report))
     if options.docs:
-        write_docs(DOCS, benchmark, report)
+        write_page(DOCS, benchmark, report, pictures=f"{NAME}/")
     log.info("written: %s", options.output)
     for failure in benchmark.failures:
         log.error("%s", failure)

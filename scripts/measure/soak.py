@@ -17,13 +17,14 @@ from measure.kit import ROOT
 from measure.kit.own_server import own_server
 from measure.kit.program import FAILED, OK, add_service_options, run_program
 from measure.kit.provenance import provenance
+from measure.kit.report import write_json
 from measure.soaking.attacks import run_attacks
 from measure.soaking.cases import CASES
 from measure.soaking.checks import CaseRunner, run_cases, run_repeats
 from measure.soaking.faults import QUICK_VICTIMS, VICTIMS, run_faults
 from measure.soaking.files import Speech, excerpt, load_speech
 from measure.soaking.load import Mix, run_growth, run_load
-from measure.soaking.report import Soak, report_of, write_docs, write_folder
+from measure.soaking.report import NAME, Soak, report_of, write_page
 from measure.soaking.requests import Client, SoakError
 
 DOCS = ROOT / "docs"
@@ -136,9 +137,10 @@ def _soak_and_report(
         server_log = options.output / "tritonserver-attacks.log"
         soak.attacks = run_attacks(speech, recording, duration_s, server_log, log.info)
     report = report_of(soak, options, origin)
-    print(write_folder(options.output, soak, report))
+    write_json(options.output / "soak.json", report)
+    print(write_page(options.output, soak, report))
     if options.docs:
-        write_docs(DOCS, soak, report)
+        write_page(DOCS, soak, report, pictures=f"{NAME}/")
     log.info("written: %s", options.output)
     for problem in soak.problems:
         log.error("%s", problem)

@@ -13,7 +13,7 @@ from measure.benchmarking.clients import ClientsResult
 from measure.benchmarking.runs import HOUR_S, OTHER, TOTAL, TRANSPORT, LengthResult
 from measure.evaluation.compare import CompareError, read_report
 from measure.kit.program import reported_options
-from measure.kit.report import markdown_table, origin_text, output_errors, write_json
+from measure.kit.report import markdown_table, origin_text, output_errors
 
 FORMAT = "diarization-benchmark-1"
 NAME = "benchmark"
@@ -161,26 +161,24 @@ def rounded(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
     return value
 
 
-def write_folder(folder: Path, benchmark: Benchmark, report: Mapping[str, Any]) -> str:
-    """Write benchmark.json, benchmark.md and pictures; return the page. May raise OutputError."""
+def write_page(
+    folder: Path, benchmark: Benchmark, report: Mapping[str, Any], pictures: str = ""
+) -> str:
+    """Write benchmark.md, and its pictures in `pictures` below; return the page.
+
+    Raises
+    ------
+    OutputError
+        If something cannot be written.
+    """
     from measure.benchmarking.plots import draw_all  # only this needs matplotlib
 
-    page = markdown_page(benchmark, report, "")
-    write_json(folder / f"{NAME}.json", report)
-    write_atomically(folder / f"{NAME}.md", page)
+    page = markdown_page(benchmark, report, pictures)
     with output_errors(folder):
-        draw_all(benchmark, folder)
+        (folder / pictures).mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / f"{NAME}.md", page)
+        draw_all(benchmark, folder / pictures)
     return page
-
-
-def write_docs(docs: Path, benchmark: Benchmark, report: Mapping[str, Any]) -> None:
-    """Write docs/benchmark.md, and its pictures in docs/benchmark/. May raise OutputError."""
-    from measure.benchmarking.plots import draw_all
-
-    with output_errors(docs):
-        (docs / NAME).mkdir(parents=True, exist_ok=True)
-        write_atomically(docs / f"{NAME}.md", markdown_page(benchmark, report, f"{NAME}/"))
-        draw_all(benchmark, docs / NAME)
 
 
 def markdown_page(benchmark: Benchmark, report: Mapping[str, Any], pictures: str) -> str:

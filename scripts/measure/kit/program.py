@@ -111,5 +111,5 @@ def assignment(text: str) -> str:
 
 def _plain(value: object) -> object:
     if isinstance(value, list):
-        return [str(each) for each in value]
-    return str(value) if isinstance(value, Path) else value
+        return [_plain(each) for each in value]
+    return value if isinstance(value, str | int | float | None) else str(value)

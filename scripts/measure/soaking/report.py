@@ -9,7 +9,7 @@ from typing import Any
 from formats.atomic_file import write_atomically
 from measure.benchmarking.report import MEGA, megabytes, rounded
 from measure.kit.program import reported_options
-from measure.kit.report import markdown_table, origin_text, output_errors, write_json
+from measure.kit.report import markdown_table, origin_text, output_errors
 from measure.soaking.attacks import ATTACKS, N_CLIENTS, AttacksResult
 from measure.soaking.checks import CaseResult, RepeatsResult
 from measure.soaking.faults import FaultsResult
@@ -109,34 +109,32 @@ def report_of(
     return {"format": FORMAT, **provenance, "options": shown, "problems": soak.problems, **found}
 
 
-def write_folder(folder: Path, soak: Soak, report: Mapping[str, Any]) -> str:
-    """Write soak.json, reliability.md and the picture; return the page. May raise OutputError."""
-    page = markdown_page(soak, report, "")
-    write_json(folder / "soak.json", report)
-    write_atomically(folder / f"{NAME}.md", page)
+def write_page(folder: Path, soak: Soak, report: Mapping[str, Any], pictures: str = "") -> str:
+    """Write reliability.md, and its picture in `pictures` below; return the page.
+
+    Without load the picture of an earlier run is deleted.
+
+    Raises
+    ------
+    OutputError
+        If something cannot be written.
+    """
+    page = markdown_page(soak, report, pictures)
     with output_errors(folder):
-        _draw(folder / PICTURE, soak)
+        (folder / pictures).mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / f"{NAME}.md", page)
+        (folder / pictures / PICTURE).unlink(missing_ok=True)
+        if soak.load:
+            _draw_memory(soak.load.memory, folder / pictures / PICTURE)
     return page
 
 
-def write_docs(docs: Path, soak: Soak, report: Mapping[str, Any]) -> None:
-    """Write docs/reliability.md, and its picture in docs/reliability/. May raise OutputError."""
-    with output_errors(docs):
-        (docs / NAME).mkdir(parents=True, exist_ok=True)
-        write_atomically(docs / f"{NAME}.md", markdown_page(soak, report, f"{NAME}/"))
-        _draw(docs / NAME / PICTURE, soak)
-
-
-def _draw(path: Path, soak: Soak) -> None:
-    """Draw the memory under load; without load remove the picture of an earlier run."""
-    if soak.load is None:
-        path.unlink(missing_ok=True)
-        return
+def _draw_memory(samples: Sequence[MemorySample], path: Path) -> None:
     from measure.benchmarking.plots import draw_soak_memory  # only this needs matplotlib
 
-    minutes = [each.at_s / MINUTE_S for each in soak.load.memory]
-    pss = [each.pss_bytes / MEGA for each in soak.load.memory]
-    shared = [each.shared_bytes / MEGA for each in soak.load.memory]
+    minutes = [each.at_s / MINUTE_S for each in samples]
+    pss = [each.pss_bytes / MEGA for each in samples]
+    shared = [each.shared_bytes / MEGA for each in samples]
     draw_soak_memory(minutes, {"all processes (PSS)": pss, "files in /dev/shm": shared}, path)
 
 

@@ -1,7 +1,5 @@
 """The findings of a soak on its page and in its JSON; repeats; wrong usage."""
 
-import json
-
 import pytest
 
 from formats.result import Turn
@@ -11,7 +9,7 @@ from measure.soaking.checks import CaseResult, RepeatsResult, run_repeats
 from measure.soaking.faults import Fault, FaultsResult
 from measure.soaking.files import encoded
 from measure.soaking.load import GrowthResult, LoadResult, MemorySample
-from measure.soaking.report import Soak, report_of, write_docs, write_folder
+from measure.soaking.report import Soak, report_of, write_page
 from unit.measure.soaking.test_judging import answer, refusal
 from unit.measure.soaking.test_load import WHOLE, PlantedClient
 
@@ -63,7 +61,7 @@ def report(found):
 
 
 def test_clean_soak_says_so_and_shows_all_counts(tmp_path):
-    page = write_folder(tmp_path, everything(), report(everything()))
+    page = write_page(tmp_path, everything(), report(everything()))
     assert "Nothing was wrong, nothing was lost." in page
     assert "50 requests of 16 clients in 1.0 min" in page
     assert "| good     |   41 |                  0 |   40 |             1 |" in page
@@ -74,7 +72,7 @@ def test_clean_soak_says_so_and_shows_all_counts(tmp_path):
     assert "| film that decompresses to hours |    10 |  422, 503 |      422 |" in page
     assert "321 good requests had their answers" in page
     assert (tmp_path / "memory.png").is_file()
-    document = json.loads((tmp_path / "soak.json").read_text())
+    document = report(everything())
     assert document["problems"] == []
     assert document["load"]["memory"][1]["pss_bytes"] == 810_000_000
 
@@ -103,15 +101,15 @@ def test_all_that_is_wrong_or_lost_is_listed():
 
 
 def test_bar_in_a_cell_does_not_end_it(tmp_path):
-    page = write_folder(tmp_path, everything(inputs=[BAD_CASE]), report(everything()))
+    page = write_page(tmp_path, everything(inputs=[BAD_CASE]), report(everything()))
     assert "| bomb | a \\| b | refused | &lt;1> | got an answer |" in page
 
 
 def test_phase_that_was_left_out_has_no_section_and_no_picture(tmp_path):
-    write_docs(tmp_path, everything(), report(everything()))
+    write_page(tmp_path, everything(), report(everything()), "reliability/")
     assert (tmp_path / "reliability" / "memory.png").is_file()
     few = Soak(repeats=[RepeatsResult("full", 10, 1, [])])
-    write_docs(tmp_path, few, report(few))
+    write_page(tmp_path, few, report(few), "reliability/")
     page = (tmp_path / "reliability.md").read_text()
     assert "## Repeats" in page
     assert "## Load" not in page
