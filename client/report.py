@@ -1,6 +1,6 @@
 """Make one HTML page of a recording and its RTTM, to look at and to listen to.
 
-`python report.py --help` tells the options and exit codes. No server is asked.
+`python report.py --help` lists the options and exit codes. It needs no server.
 """
 
 import argparse
@@ -21,13 +21,13 @@ from viewer.sound import Outline, load_sound
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 _ROUNDED_MS = 1000
-_MOST_NAMED = 3
+_MAX_NAMED = 3
 EPILOG = """\
 examples:
   report.py talk.wav rttm_talk
   report.py talk.wav rttm_talk --reference=talk.ref.rttm --output=talk.html
 
-The id is that of the one recording in RTTM; of several, that with the audio file's name is taken.
+If RTTM holds several recordings, the one with the audio file's name is used.
 
 exit codes:
   0    the page is written
@@ -38,10 +38,10 @@ exit codes:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run with these command-line arguments; returns the exit code."""
+    """Run with these command-line arguments and return the exit code."""
     options = _parser().parse_args(argv)
     try:
-        print_bytes(os.fsencode(_written(options)) + b"\n", "the page's name")
+        print_bytes(os.fsencode(_write(options)) + b"\n", "the page's name")
     except (AudioError, ListError, RttmError, FormatError) as error:
         print(f"ERROR: {shown(str(error))}", file=sys.stderr)
         return USAGE
@@ -56,8 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return OK
 
 
-def _written(options: argparse.Namespace) -> Path:
-    """Write the page; where it is."""
+def _write(options: argparse.Namespace) -> Path:
+    """Write the page and return its path."""
     recording_id, text = _page(options.audio, options.rttm, options.reference)
     output: Path = options.output or _beside(options.rttm, recording_id)
     write_atomically(output, text)
@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _page(audio: Path, rttm: Path, reference: Path | None) -> tuple[str, str]:
-    """Read all there is; the recording's id and its page."""
+    """Read the files, and return the recording's id and its page."""
     by_name = single_recording(str(audio)).recording_id
     recording_id, lines = _own(read_rttm(rttm, "RTTM"), by_name, rttm)
     result = Result(recording_id, turns_of(lines))
@@ -100,13 +100,13 @@ def _page(audio: Path, rttm: Path, reference: Path | None) -> tuple[str, str]:
 
 
 def _own(recordings: Mapping[str, list[str]], by_name: str, rttm: Path) -> tuple[str, list[str]]:
-    """The id and lines of this recording among all of the file."""
+    """Pick the recording's id and lines from the file."""
     if not recordings:
-        return by_name, []  # nobody speaks
+        return by_name, []  # no speech
     if len(recordings) == 1:
         return next(iter(recordings.items()))
     if by_name not in recordings:
-        some = ", ".join(sorted(recordings)[:_MOST_NAMED])
+        some = ", ".join(sorted(recordings)[:_MAX_NAMED])
         raise RttmError(
             f"{rttm} holds {len(recordings)} recordings ({some}, ...), expected {by_name!r} among "
             "them, the audio file's name, or one recording alone"
@@ -115,7 +115,7 @@ def _own(recordings: Mapping[str, list[str]], by_name: str, rttm: Path) -> tuple
 
 
 def _refuse_beyond(turns: Sequence[Turn], outline: Outline, origin: Path | None) -> None:
-    """Refuse turns of another recording; a second too long is cut off, as many tools round."""
+    """Refuse turns of another recording; up to a second more is allowed, since tools round."""
     last_ms = max((turn.end_ms for turn in turns), default=0)
     if last_ms > outline.audio_ms + _ROUNDED_MS:
         raise RttmError(
@@ -125,7 +125,7 @@ def _refuse_beyond(turns: Sequence[Turn], outline: Outline, origin: Path | None)
 
 
 def _beside(rttm: Path, recording_id: str) -> Path:
-    if problem := id_problem(recording_id):  # whoever wrote the RTTM must not choose the folder
+    if problem := id_problem(recording_id):  # untrusted RTTM must not choose the folder
         raise RttmError(f"{rttm}: {problem}; or --output")
     return (rttm if rttm.is_dir() else rttm.parent) / f"{recording_id}.html"
 

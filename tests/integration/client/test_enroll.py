@@ -55,7 +55,7 @@ def test_a_voice_is_kept_with_where_it_comes_from(triton, wav, store, capfd):
     assert (kept.origin.speech_s, kept.origin.model_name, kept.origin.mode) == (6.0, "run", "full")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", kept.origin.enrolled_at)
     assert "'Ana María' becomes Ana_María" in told
-    assert "Ana_María: kept, ana.wav, 6.0 s of speech" in told
+    assert "Ana_María: enrolled, ana.wav, 6.0 s of speech" in told
 
 
 def test_the_name_is_what_the_client_calls_that_voice(triton, wav, store, capfd):
@@ -159,7 +159,7 @@ def test_a_recording_that_sounds_like_no_other_of_that_name_is_refused(triton, w
 def test_a_recording_given_twice_does_not_vouch_for_itself(triton, wav, store, capfd):
     triton.reply = answering({"voice": ONE}, turn_s=6.0)
     run(triton, store, "--name=Ana", wav("1.wav", 1000), wav("1.wav", 1000))
-    assert capfd.readouterr().err.count("kept") == 1
+    assert capfd.readouterr().err.count("enrolled") == 1
     triton.reply = answering({"voice": [("SPEAKER_00", Y)]}, turn_s=6.0)
     again = wav("copy.wav", 2000)
 
@@ -172,7 +172,7 @@ def test_a_voice_like_somebody_elses_is_kept_with_a_warning(triton, wav, store, 
     run(triton, store, "--name=Ana", wav("1.wav", 1000))
 
     assert run(triton, store, "--name=Twin", wav("2.wav", 2000)) == 0
-    assert "2.wav sounds like Ana, who is enrolled too" in capfd.readouterr().err
+    assert "2.wav sounds like Ana, who is also enrolled" in capfd.readouterr().err
 
 
 def test_enrolled_people_are_listed_and_removed(triton, wav, store, capfd):
@@ -184,7 +184,7 @@ def test_enrolled_people_are_listed_and_removed(triton, wav, store, capfd):
     listed = capfd.readouterr().out.split("\t")[:4]
     assert listed == ["Ana", r"1\x1b[2J.wav", "6.0 s", "campplus"]
     assert run(triton, store, "--remove=Ben") == 1
-    assert "holds no 'Ben', expected a name that --list tells" in capfd.readouterr().err
+    assert "holds no 'Ben', expected a name from --list" in capfd.readouterr().err
     assert run(triton, store, "--remove=Ana") == 0
     assert run(triton, store, "--list") == 0
     assert capfd.readouterr().out == ""
