@@ -15,7 +15,6 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from tqdm import tqdm
 
@@ -28,8 +27,8 @@ from scoring.scores import Score
 JOINED = "rttm"
 
 
-class Sink(Protocol):
-    """Where the outcomes of a run are written."""
+class Sink:
+    """Where the outcomes of a run are written; this one writes nothing."""
 
     def begin(self) -> None:
         """Prepare for the first answer."""
@@ -45,12 +44,14 @@ class Sink(Protocol):
 
     def files_of(self, recording_id: str) -> list[Path]:
         """Return the files of a recording."""
+        return []
 
     def foreign_files(self, recording_ids: Iterable[str]) -> list[str]:
-        """Return names of RTTM files that belong to none of these recordings."""
+        """Return names of RTTM files that belong to none of these recordings, sorted."""
+        return []
 
 
-class RttmFolder:
+class RttmFolder(Sink):
     """A folder of RTTM and further files; every method may raise OutputError.
 
     Parameters
@@ -137,31 +138,7 @@ SCORES_SCHEMA = "diarization-scores/1"
 LINES_FORMAT = "json"
 
 
-class NoFiles:
-    """Writes nothing."""
-
-    def begin(self) -> None:
-        """Do nothing."""
-
-    def put(self, recording_id: str, texts: Mapping[str, bytes]) -> None:
-        """Do nothing."""
-
-    def drop(self, recording_id: str, reason: str) -> None:
-        """Do nothing: what is printed stays."""
-
-    def finish(self, rttms: Mapping[str, bytes]) -> None:
-        """Do nothing."""
-
-    def files_of(self, recording_id: str) -> list[Path]:
-        """Return nothing: there are no files."""
-        return []
-
-    def foreign_files(self, recording_ids: Iterable[str]) -> list[str]:
-        """Return nothing: there are no files."""
-        return []
-
-
-class StandardOutput(NoFiles):
+class StandardOutput(Sink):
     """One format on standard output."""
 
     def __init__(self, token: str = RTTM) -> None:
@@ -172,7 +149,7 @@ class StandardOutput(NoFiles):
         print_bytes(texts[self._token], recording_id)
 
 
-class JsonLines:
+class JsonLines(Sink):
     """A line of JSON on standard output for every recording as it ends, beside another sink.
 
     Parameters
@@ -183,8 +160,9 @@ class JsonLines:
 
     def __init__(self, files: Sink) -> None:
         self._files = files
-        self.begin, self.finish = files.begin, files.finish
-        self.files_of, self.foreign_files = files.files_of, files.foreign_files
+        self.begin, self.finish = files.begin, files.finish  # type: ignore[method-assign]
+        self.files_of = files.files_of  # type: ignore[method-assign]
+        self.foreign_files = files.foreign_files  # type: ignore[method-assign]
 
     def put(self, recording_id: str, texts: Mapping[str, bytes]) -> None:
         """Print the document of an answer."""

@@ -15,7 +15,6 @@ from formats.answer_texts import REPORT, refuse_file_names
 from formats.output import (
     LINES_FORMAT,
     JsonLines,
-    NoFiles,
     OutputError,
     RttmFolder,
     Sink,
@@ -154,7 +153,7 @@ def _warn_of_changed_ids(recordings: list[Recording]) -> None:
 
 def _sink(options: argparse.Namespace, recordings: list[Recording]) -> Sink:
     if not options.output_directory:
-        return JsonLines(NoFiles()) if options.json else StandardOutput(options.format[0])
+        return JsonLines(Sink()) if options.json else StandardOutput(options.format[0])
     tokens = _file_tokens(options)
     refuse_file_names(recordings, tokens)
     folder = RttmFolder(options.output_directory, tokens, make=not options.dry_run)
