@@ -131,13 +131,6 @@ def test_folders_can_be_chosen_and_parameters_are_sent_only_when_given(triton, r
     assert all(call.parameters == {} for call in triton.calls)
 
 
-def test_the_environment_names_the_root(triton, root, monkeypatch):
-    monkeypatch.setenv("DIARIZATION_EVAL_DIR", str(root))
-
-    assert run(triton) == 0
-    assert sorted(triton.ids) == ["a", "b", "c", "hum"]
-
-
 def test_the_mode_is_a_request_parameter(triton, root, monkeypatch):
     allowed = client_fake_server.ALLOWED_PARAMETERS | {"mode"}
     monkeypatch.setattr(client_fake_server, "ALLOWED_PARAMETERS", allowed)
