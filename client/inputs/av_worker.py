@@ -105,7 +105,9 @@ def _decode(container: Any, keep_channels: bool) -> None:  # noqa: ANN401
             flac.write(block.reshape(-1, n_channels))
             n_samples += block.size // n_channels
             if n_samples > max_s * SERVICE_RATE_HZ:
-                raise ValueError(f"it goes on after {max_s:.0f} s, longer than allowed or declared")
+                raise ValueError(
+                    f"it continues after {max_s:.0f} s, longer than allowed or declared"
+                )
             if os.fstat(result).st_size > MAX_UPLOAD_BYTES:
                 raise ValueError(f"as FLAC it has more than {MAX_UPLOAD_BYTES} bytes: split it")
     if not n_samples:

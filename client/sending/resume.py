@@ -94,13 +94,13 @@ class Notes:
             log.warning("%d result(s) made again, since %s: %s", len(names), fault, _shorten(names))
         if unnoted := [name for name in kept if self._made(name)["settings"] is None]:
             log.warning(
-                "%d result(s) kept though nothing is noted of their audio and settings, as by an "
-                "older client: %s; without --resume they are made again",
+                "%d result(s) kept without a note of their audio and settings, as an older client "
+                "wrote them: %s; without --resume they are made again",
                 len(unnoted),
                 _shorten(unnoted),
             )
 
-    def read_audio(self, recording: Recording) -> None:
+    def note_audio(self, recording: Recording) -> None:
         """Take the checksum of a recording's audio, before it is read to be sent.
 
         Raises

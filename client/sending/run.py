@@ -163,7 +163,7 @@ def _outcomes(options: argparse.Namespace, run: Run) -> Generator[Outcome, None,
 
 def _load(run: Run, keep_channels: bool, stopped: Stopped, recording: Recording) -> bytes:
     if run.notes:
-        run.notes.read_audio(recording)
+        run.notes.note_audio(recording)
     audio = encoded_bytes(recording.path, keep_channels=keep_channels, stopped=stopped)
     log.debug("%s: sending %d bytes of %s", recording.recording_id, len(audio), recording.path)
     run.report.sent(recording.recording_id, len(audio))

@@ -1,4 +1,4 @@
-"""The client's --dry_run: everything is checked and told; no audio is sent, no file written."""
+"""The client's --dry_run: everything is checked and reported; no audio is sent, no file written."""
 
 import socket
 
@@ -19,10 +19,10 @@ def test_a_dry_run_reports_what_it_would_send_and_write(triton, wav, tmp_path, c
         triton.url, "--audio_file", a, b, "--output_directory", out, "--format=json", "--json"
     )
 
-    printed, told = capfd.readouterr()
+    printed, err = capfd.readouterr()
     assert code == 0
     assert printed == ""
-    assert told.splitlines() == [
+    assert err.splitlines() == [
         f"INFO: a: 0:00:01 of {a} -> {out / 'a.json'}, {out / 'rttm_a'}",
         f"INFO: b: 0:01:30 of {b} -> {out / 'b.json'}, {out / 'rttm_b'}",
         "INFO: would send 2 of 2 recording(s), 0:01:31 of audio; nothing was sent or written",
@@ -39,12 +39,12 @@ def test_recordings_that_would_fail_are_named_as_a_run_names_them(triton, wav_sc
 
     code = run(triton.url, "--wavscp", scp)
 
-    told = capfd.readouterr().err
+    err = capfd.readouterr().err
     assert code == 1
-    assert f"ERROR: absent: line 2: file not found: {tmp_path / 'absent.wav'}\n" in told
-    assert "ERROR: text: line 3: neither libsndfile nor PyAV can read" in told
-    assert "-> standard output\n" in told
-    assert "would send 1 of 3 recording(s)" in told
+    assert f"ERROR: absent: line 2: file not found: {tmp_path / 'absent.wav'}\n" in err
+    assert "ERROR: text: line 3: neither libsndfile nor PyAV can read" in err
+    assert "-> standard output\n" in err
+    assert "would send 1 of 3 recording(s)" in err
 
 
 def test_with_resume_finished_recordings_stay_as_they_are(triton, wav_scp, out, capfd):
@@ -54,10 +54,10 @@ def test_with_resume_finished_recordings_stay_as_they_are(triton, wav_scp, out, 
 
     code = run(triton.url, "--wavscp", wav_scp("a", "b"), "--output_directory", out, "--resume")
 
-    told = capfd.readouterr().err
+    err = capfd.readouterr().err
     assert code == 0
-    assert "INFO: a: done by an earlier run\n" in told
-    assert "would send 1 of 2 recording(s)" in told
+    assert "INFO: a: done by an earlier run\n" in err
+    assert "would send 1 of 2 recording(s)" in err
     assert {path.name: path.read_text() for path in out.iterdir()} == dict.fromkeys(
         ["rttm_a", "rttm"], earlier
     )
@@ -68,10 +68,10 @@ def test_an_absent_server_is_reported(wav, capfd):
         unused.bind(("127.0.0.1", 0))
         code = run(f"127.0.0.1:{unused.getsockname()[1]}", "--audio_file", wav("a.wav"))
 
-    told = capfd.readouterr().err
+    err = capfd.readouterr().err
     assert code == 1
-    assert "would send 1 of 1" in told
-    assert "no Triton server answers gRPC" in told
+    assert "would send 1 of 1" in err
+    assert "no Triton server answers gRPC" in err
 
 
 @pytest.mark.parametrize(("speech_of", "code"), [("b", 0), ("x", 1)])
@@ -82,10 +82,10 @@ def test_impossible_scores_are_reported(speech_of, code, triton, wav_scp, tmp_pa
 
     ended = run(triton.url, "--wavscp", wav_scp("a", "b"), "--reference", tmp_path / "all.rttm")
 
-    told = capfd.readouterr().err
+    err = capfd.readouterr().err
     assert ended == code
-    assert ("no score: no recording of this run has speech" in told) == bool(code)
-    assert ("not scored, no speech of theirs in the reference: a" in told) != bool(code)
+    assert ("no score: no recording of this run has speech" in err) == bool(code)
+    assert ("not scored, no speech of theirs in the reference: a" in err) != bool(code)
 
 
 @pytest.mark.parametrize("name", ["file/out", "file"])

@@ -1,4 +1,4 @@
-"""enroll.py against a server that speaks Triton's protocol: what is kept, refused, told."""
+"""enroll.py against a server that speaks Triton's protocol: what is enrolled, refused, printed."""
 
 import os
 import re
@@ -46,7 +46,7 @@ def test_a_voice_is_kept_with_where_it_comes_from(triton, wav, store, capfd):
     code = run(triton, store, "--name=Ana María", path)
 
     (kept,) = store.voices()
-    told = capfd.readouterr().err
+    err = capfd.readouterr().err
     assert code == 0
     assert (kept.name, kept.network) == ("Ana_María", "campplus")
     np.testing.assert_allclose(kept.centroid, [0.6, 0.8, 0], atol=1e-7)
@@ -54,8 +54,8 @@ def test_a_voice_is_kept_with_where_it_comes_from(triton, wav, store, capfd):
     assert kept.origin.audio_sha256 == sha256(path.read_bytes()).hexdigest()
     assert (kept.origin.speech_s, kept.origin.model_name, kept.origin.mode) == (6.0, "run", "full")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", kept.origin.enrolled_at)
-    assert "'Ana María' becomes Ana_María" in told
-    assert "Ana_María: enrolled, ana.wav, 6.0 s of speech" in told
+    assert "'Ana María' becomes Ana_María" in err
+    assert "Ana_María: enrolled, ana.wav, 6.0 s of speech" in err
 
 
 def test_the_name_is_what_the_client_calls_that_voice(triton, wav, store, capfd):
@@ -219,8 +219,8 @@ def test_a_failed_recording_is_reported_and_nothing_is_kept(triton, wav, store, 
 
 def test_a_missing_file_is_reported(triton, store, capfd):
     assert run(triton, store, "--name=Ana", "nowhere.wav") == 1
-    told = capfd.readouterr().err
-    assert told == "ERROR: cannot read nowhere.wav: No such file or directory\n"
+    err = capfd.readouterr().err
+    assert err == "ERROR: cannot read nowhere.wav: No such file or directory\n"
 
 
 def test_where_nothing_can_be_kept_nothing_is_sent(triton, wav, tmp_path, capfd):

@@ -79,8 +79,8 @@ def test_every_format_has_separate_channels(triton, wav, out):
 
 
 def test_a_likely_missing_speaker_is_logged_and_written(triton, wav, out, capfd):
-    told = {"unlike_share": 0.071, "more_speakers_likely": True}
-    info = json.dumps({"audio_s": 3.0, "mode": "full", **told})
+    doubt = {"unlike_share": 0.071, "more_speakers_likely": True}
+    info = json.dumps({"audio_s": 3.0, "mode": "full", **doubt})
     triton.reply = lambda call: {"RTTM": one_turn(call), "INFO": info, "CONFIDENCE": [0.75]}
     asked = ["--format=json", "--num_speakers=1"]
 
@@ -92,7 +92,7 @@ def test_a_likely_missing_speaker_is_logged_and_written(triton, wav, out, capfd)
         "no speaker found; a greater --num_speakers asks for more\n"
     ) in capfd.readouterr().err
     document = json.loads((out / "talk.json").read_text())
-    assert {name: document[name] for name in told} == told
+    assert {name: document[name] for name in doubt} == doubt
 
 
 def test_rttm_is_written_into_a_folder_in_any_case(triton, wav, out):
@@ -222,13 +222,13 @@ def test_ids_that_cannot_name_the_files_are_refused_with_their_lines(triton, wav
 
     code = run(triton, "--wavscp", scp, "--output_directory", out, "--format=audacity")
 
-    told = capfd.readouterr().err
+    err = capfd.readouterr().err
     assert code == 2
     assert triton.headers == []
-    assert "line 1:" not in told
-    assert "line 2: recording id 'xxx" in told
-    assert "has 243 bytes, expected at most 242 with --format audacity" in told
-    assert "line 3: recording id 'rttm_a' starts with 'rttm'" in told
+    assert "line 1:" not in err
+    assert "line 2: recording id 'xxx" in err
+    assert "has 243 bytes, expected at most 242 with --format audacity" in err
+    assert "line 3: recording id 'rttm_a' starts with 'rttm'" in err
     assert names_in(out) == set()
 
 

@@ -82,11 +82,11 @@ def test_audio_whose_name_cannot_be_is_that_recordings_failure(triton, folder, c
 
     code = run(triton, "--audio_file", f"{LONG}/x.wav", folder / "loop.wav", folder / "a.wav")
 
-    told = capfd.readouterr().err
+    err = capfd.readouterr().err
     assert code == 1
     assert triton.ids == ["a"]
-    assert f"ERROR: x: cannot read {LONG}/x.wav: File name too long\n" in told
-    assert f"ERROR: loop: file not found: {folder / 'loop.wav'}\n" in told
+    assert f"ERROR: x: cannot read {LONG}/x.wav: File name too long\n" in err
+    assert f"ERROR: loop: file not found: {folder / 'loop.wav'}\n" in err
 
 
 @pytest.mark.parametrize("option", ["--reference", "--md_eval", "--voices", "--output_directory"])
@@ -113,16 +113,16 @@ def test_standard_input_is_sent_whole(flags, name, triton, folder):
 
 
 @pytest.mark.parametrize(
-    ("closed", "code", "told"),
+    ("closed", "code", "output"),
     [("2>&-", 0, b"SPEAKER"), (">&-", 1, b"ERROR: a: cannot write a: standard output is closed")],
 )
-def test_closed_outputs_are_no_traceback(closed, code, told, triton, folder):
+def test_closed_outputs_are_no_traceback(closed, code, output, triton, folder):
     script = f"{sys.executable} {CLIENT} --url {triton.url} --audio_file {folder}/a.wav {closed}"
 
     done = subprocess.run(["bash", "-c", script], capture_output=True, check=False, timeout=60)
 
     assert done.returncode == code
-    assert (done.stdout + done.stderr).startswith(told)
+    assert (done.stdout + done.stderr).startswith(output)
     assert b"INFO" not in done.stdout
 
 
@@ -149,10 +149,10 @@ def test_ctrl_c_while_standard_input_is_read_leaves_nothing(triton, tmp_path):
         while not list((tmp_path / "tmp").glob("*/*")):
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        told = process.stderr.read()
+        err = process.stderr.read()
 
     assert process.returncode == 130
-    assert told == b""
+    assert err == b""
     assert list((tmp_path / "tmp").iterdir()) == []
 
 

@@ -176,9 +176,9 @@ def test_a_resumed_run_with_another_network_fails_and_keeps_its_files(
 
     assert run(talks, *interrupted_run) == 1
 
-    told = capfd.readouterr().err
-    assert "'resnet34' (3 numbers)" in told
-    assert "expected 'campplus' (3 numbers)" in told
+    err = capfd.readouterr().err
+    assert "'resnet34' (3 numbers)" in err
+    assert "expected 'campplus' (3 numbers)" in err
     assert rttms(out) == {"a": ["VOICE_000", "VOICE_001"], "c": ["VOICE_002"], "d": []}
 
 

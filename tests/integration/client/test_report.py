@@ -87,8 +87,8 @@ def test_ids_that_cannot_name_a_page_are_refused(triton, wav_scp, out, capfd):
 
     code = run(triton, "--wavscp", scp, "--output_directory", out, "--report")
 
-    told = capfd.readouterr().err
+    err = capfd.readouterr().err
     assert code == 2
-    assert "line 1: recording id 'rttm_a' starts with 'rttm', expected another start" in told
-    assert "with --report: `cat rttm*` would take rttm_a.html for RTTM" in told
-    assert "line 2:" not in told  # 250 bytes and .html are 255
+    assert "line 1: recording id 'rttm_a' starts with 'rttm', expected another start" in err
+    assert "with --report: `cat rttm*` would take rttm_a.html for RTTM" in err
+    assert "line 2:" not in err  # 250 bytes and .html are 255

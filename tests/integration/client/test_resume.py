@@ -43,9 +43,9 @@ def test_only_what_is_missing_is_sent_and_all_is_joined_and_counted(triton, wav_
     assert code == 0
     assert sorted(triton.ids) == ["a", "d"]
     assert files_in(out) == whole
-    told = capfd.readouterr().err
-    assert "2 done, 0 failed, 2 done by an earlier run" in told
-    assert "WARNING" not in told
+    err = capfd.readouterr().err
+    assert "2 done, 0 failed, 2 done by an earlier run" in err
+    assert "WARNING" not in err
 
 
 def cut(out):
@@ -135,9 +135,9 @@ def test_results_of_other_networks_are_made_again(triton, wav_scp, out, capfd):
     assert code == 0
     assert triton.ids[0] == "c"
     assert sorted(triton.ids) == ["a", "b", "c", "d"]
-    told = capfd.readouterr().err
-    assert "3 result(s) made again, since the service has other networks now" in told
-    assert "4 done, 0 failed\n" in told
+    err = capfd.readouterr().err
+    assert "3 result(s) made again, since the service has other networks now" in err
+    assert "4 done, 0 failed\n" in err
 
 
 def test_audio_that_was_copied_or_touched_is_the_same(triton, wav_scp, out, tmp_path):
@@ -168,9 +168,9 @@ def test_results_of_an_older_client_are_kept_with_a_warning_if_they_read_back(
     assert code == 0
     assert sorted(triton.ids) == ["b", "c", "d"]
     assert files_in(out)["rttm"] == "".join(map(turn, "abcd"))
-    told = capfd.readouterr().err
-    assert "3 result(s) made again, since their RTTM cannot be read back: b, c, d\n" in told
-    assert "1 result(s) kept though nothing is noted of their audio and settings" in told
+    err = capfd.readouterr().err
+    assert "3 result(s) made again, since their RTTM cannot be read back: b, c, d\n" in err
+    assert "1 result(s) kept without a note of their audio and settings" in err
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_damaged_notes_are_passed_over(damage, triton, wav_scp, out, capfd):
 
     assert run(triton, wav_scp, out, "--resume") == 0
     assert triton.calls == []
-    assert "kept though nothing is noted" in capfd.readouterr().err
+    assert "kept without a note" in capfd.readouterr().err
 
 
 def test_notes_do_not_grow_with_every_run(triton, wav_scp, out):

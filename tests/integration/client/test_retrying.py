@@ -28,7 +28,7 @@ RESTRICTED = RefusalError(
 
 
 class Failing:
-    """A reply that fails as told, for each recording in turn, and then answers."""
+    """A reply that fails with the errors of each recording in turn, and then answers."""
 
     def __init__(self, errors):
         self._errors = {name: list(several) for name, several in errors.items()}

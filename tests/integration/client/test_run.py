@@ -164,10 +164,10 @@ def test_only_the_first_of_many_problems_are_logged(triton, tmp_path, capfd):
 
     assert client.main(["--url", triton.url, "--wavscp", str(tmp_path / "wav.scp")]) == 2
 
-    told = capfd.readouterr().err.splitlines()
-    assert len(told) == 21
-    assert "line 20: expected '<recording id> <path>', got 'a.wav'" in told[19]
-    assert told[20] == "ERROR: ... and 980 more"
+    err = capfd.readouterr().err.splitlines()
+    assert len(err) == 21
+    assert "line 20: expected '<recording id> <path>', got 'a.wav'" in err[19]
+    assert err[20] == "ERROR: ... and 980 more"
 
 
 def test_a_wrong_list_is_refused_with_all_its_problems_and_nothing_is_sent(

@@ -111,11 +111,11 @@ def test_voices_of_another_network_end_the_run_and_name_both(
 
     code = run(triton, *asking("a"))
 
-    told = capfd.readouterr().err
+    err = capfd.readouterr().err
     assert code == 1
     assert names_in(out) == set()
-    assert all(word in told for word in words)
-    assert "Traceback" not in told
+    assert all(word in err for word in words)
+    assert "Traceback" not in err
 
 
 def test_people_enrolled_with_another_network_cause_a_warning(talks, asking, voices, out, capfd):

@@ -1,4 +1,4 @@
-"""Decoding by the real PyAV: what only it reads, what nobody may make it read, its limits."""
+"""Decoding by the real PyAV: what only it reads, what it must not read, its limits."""
 
 import io
 import os
@@ -101,7 +101,7 @@ def test_a_file_longer_than_it_declares_is_refused(tmp_path):
     path = write_mov(tmp_path / "longer.mov", declared_s=20, chunk_s=60, n_chunks=1)
 
     assert audio_length_s(path) == 20
-    with pytest.raises(AudioError, match=f"{CANNOT}.*it goes on after 32 s"):
+    with pytest.raises(AudioError, match=f"{CANNOT}.*it continues after 32 s"):
         encoded_bytes(path)
 
 

@@ -18,7 +18,7 @@ def calls(tmp_path, monkeypatch):
 
 
 def no_standard_input():
-    raise AssertionError("nobody asked for standard input")
+    raise AssertionError("standard input must not be read")
 
 
 def found(*names, data_dir=None, recording_id=None, standard_input=no_standard_input):

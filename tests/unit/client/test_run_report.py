@@ -53,8 +53,8 @@ def test_the_doubt_is_that_of_info_if_complete(info, doubt):
 
 
 def doubtful(share=0.071, likely=True, **info):
-    told = {"audio_s": 30.0, "unlike_share": share, "more_speakers_likely": likely, **info}
-    return Answer(RECORDING, TWO_SPEAKERS, told, 1.25)
+    reported = {"audio_s": 30.0, "unlike_share": share, "more_speakers_likely": likely, **info}
+    return Answer(RECORDING, TWO_SPEAKERS, reported, 1.25)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Every format, read back by somebody else's reader."""
+"""Every format, read back by an independent reader."""
 
 import csv
 import io
@@ -147,8 +147,8 @@ def test_csv_has_a_row_per_turn(result):
     )
     assert {row["recording_id"] for row in rows} <= {result.recording_id}
     assert [float(row["confidence"]) for row in rows] == [turn.confidence for turn in result.turns]
-    told = [int(row["channel"]) if "channel" in row else None for row in rows]
-    assert told == channels_of(result)
+    channels = [int(row["channel"]) if "channel" in row else None for row in rows]
+    assert channels == channels_of(result)
 
 
 @pytest.mark.parametrize(
