@@ -272,7 +272,8 @@ def _probe_with_av(path: Path, reason: str) -> AudioInfo:
         found = json.loads(through_av(path, reason, "probe"))
     except AudioError as error:
         raise ProblemError(
-            415, "the file is no audio that can be read, such as wav, flac, mp3, ogg, m4a or webm"
+            415,
+            "the file is not readable audio, expected wav, flac, mp3, ogg, m4a or webm",
         ) from error
     audio_s = None if found["length_s"] is None else _plausible(found["length_s"])
     return AudioInfo(_AV_TYPES.get(found["format"], UNKNOWN_TYPE), audio_s)

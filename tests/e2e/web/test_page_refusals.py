@@ -30,7 +30,7 @@ def test_a_file_that_is_no_audio_is_told(visit, gateway, tmp_path):
     seen = visit(gateway.url)
     start(seen.page, path)
 
-    expect(seen.page.locator(".progress-text")).to_contain_text("The file is no audio")
+    expect(seen.page.locator(".progress-text")).to_contain_text("The file is not readable audio")
     seen.page.get_by_role("button", name="Dismiss").click()
     expect(seen.page.get_by_text("Drop a recording here")).to_be_visible()
     assert gateway.files() == []

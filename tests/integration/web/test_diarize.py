@@ -151,7 +151,7 @@ def test_contradicting_numbers_of_speakers_are_refused(gateway, wav):
 def test_a_file_without_audio_is_refused(gateway, triton, tmp_path):
     (tmp_path / "call.wav").write_text("this is no audio")
 
-    assert_problem(gateway.send(tmp_path / "call.wav"), 415, "no audio")
+    assert_problem(gateway.send(tmp_path / "call.wav"), 415, "not readable audio")
     assert triton.calls == []
     assert gateway.files() == []
 
@@ -160,7 +160,7 @@ def test_a_list_of_other_files_is_not_followed(gateway, triton, tmp_path):
     write_media(gateway.folder / "uploads" / "other.m4a", noise(32_000))
     (tmp_path / "call.m4a").write_text("ffconcat version 1.0\nfile other.m4a\n")
 
-    assert_problem(gateway.send(tmp_path / "call.m4a"), 415, "no audio")
+    assert_problem(gateway.send(tmp_path / "call.m4a"), 415, "not readable audio")
     assert triton.calls == []
 
 

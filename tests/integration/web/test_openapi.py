@@ -12,7 +12,7 @@ import pytest
 from gateways import KEY, serving
 from server.triton_server import ROOT
 
-HOOKS = Path(__file__).parents[1] / "schemathesis_hooks.py"
+HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 # No schema can express that a turn ends after its start and within its recording.
 CONFIG = """

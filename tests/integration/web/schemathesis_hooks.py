@@ -1,7 +1,7 @@
-"""What schemathesis cannot know from a schema; it loads this file itself.
+"""Hooks for schemathesis, which loads this file: what a schema cannot express.
 
-Random bytes are no audio: it gets real files, a short one, and one that becomes a job. The numbers
-of speakers have an order, and an id's length is counted in bytes: no schema can say so.
+Files are real audio: a short one, and one that becomes a job. The numbers of speakers have an
+order, and the length of an id is counted in bytes.
 """
 
 import io
@@ -17,7 +17,7 @@ COUNTS = ("min_speakers", "num_speakers", "max_speakers")
 
 
 def wav(n_samples):
-    """The bytes of a file."""
+    """Return the bytes of a file."""
     file = io.BytesIO()
     soundfile.write(file, noise(n_samples), 16_000, format="WAV")
     return file.getvalue()
@@ -28,7 +28,7 @@ schemathesis.openapi.format("binary", strategies.sampled_from([wav(160), wav(160
 
 @schemathesis.hook
 def filter_case(context, case):
-    """Whether a form that should be good contradicts nothing that only words say."""
+    """Drop forms that should be valid but break a rule that is not in the schema."""
     if not isinstance(case.body, dict) or case.meta.generation.mode.is_negative:
         return True
     given = [case.body[name] for name in COUNTS if name in case.body]
