@@ -239,6 +239,19 @@ def test_a_bad_request_in_a_batch_fails_alone(backend, folder):
         assert np.allclose(outputs["embs"], expected, atol=1e-6)
 
 
+def test_a_request_that_cannot_be_read_fails_alone(backend, folder):
+    class Unreadable(Request):
+        def inputs(self):
+            raise RuntimeError("its shared memory is gone")
+
+    config = network_config()
+    model = started(backend, config, folder)
+    bad = Unreadable(config, {"feats": feats(1)})
+    error, good = execute(model, [bad, Request(config, {"feats": feats(2)})])
+    assert error.message() == "model 'net' failed: its shared memory is gone"
+    assert good["embs"].shape == (2, DIM)
+
+
 def test_a_request_of_which_one_slice_fails_fails_as_a_whole_and_alone(backend, folder):
     class Picky:
         def __init__(self, session):

@@ -1,18 +1,19 @@
 """Stand-in for Triton's C++ `onnxruntime` backend, for servers that have only the Python backend.
 
 A Python-based backend: Triton runs this file for every model whose `config.pbtxt` says `backend:
-"onnxruntime"`, so one configuration and one `1/model.onnx` serve here and in NVIDIA's image. Like
-the C++ backend it fills in the inputs and outputs that the configuration leaves out, and reads the
-parameter `intra_op_thread_count`.
+"onnxruntime"`, so the same configuration and `1/model.onnx` work here and in NVIDIA's image. Like
+the C++ backend it completes the inputs and outputs of the configuration, and reads the parameter
+`intra_op_thread_count`.
 
-On a CPU the rows of a batch are computed a few at a time by so many threads side by side, not by
-all threads together row after row: they never wait for each other, so the nets of one server do
-not take the cores from each other, and the few rows under way need little memory.
+On a CPU the rows of a batch are split between threads, and each thread computes a few rows at a
+time. The threads never wait for each other, so the nets of one server do not compete for cores, and
+the few rows under way need little memory.
 """
 
 import json
 import os
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def create_session(
     Raises
     ------
     pb_utils.TritonModelException
-        If there is no such file, or ONNX Runtime refuses it; the model then does not load.
+        If the file is missing, or ONNX Runtime rejects it; the model then does not load.
     """
     path = Path(pb_utils.get_model_dir()) / (
         config.get("default_model_filename") or DEFAULT_MODEL_FILENAME
@@ -79,14 +80,14 @@ def create_session(
 
 
 def thread_count(config: dict[str, Any]) -> int:
-    """Threads of one model: `intra_op_thread_count`, else what the launcher found, else cores."""
+    """Threads of one model: `intra_op_thread_count`, else the launcher's number, else all cores."""
     parameter = config.get("parameters", {}).get("intra_op_thread_count", {})
-    told = int(parameter.get("string_value", 0)) or int(os.environ.get(THREADS, 0))
-    if told < 0:
+    setting = int(parameter.get("string_value", 0)) or int(os.environ.get(THREADS, 0))
+    if setting < 0:
         raise pb_utils.TritonModelException(
-            f"model '{config['name']}': intra_op_thread_count: got {told}, expected 0 or more"
+            f"model '{config['name']}': intra_op_thread_count: got {setting}, expected 0 or more"
         )
-    return told or len(os.sched_getaffinity(0))
+    return setting or len(os.sched_getaffinity(0))
 
 
 def device_providers(args: dict[str, str]) -> list[Any]:
@@ -103,7 +104,7 @@ def device_providers(args: dict[str, str]) -> list[Any]:
 def missing_tensors(
     session_tensors: list[Any], configured: list[dict[str, Any]], batched: bool
 ) -> list[dict[str, Any]]:
-    """Triton descriptions of the model's tensors that the configuration does not name."""
+    """Triton's description of the model's tensors that the configuration does not name."""
     known = {tensor["name"] for tensor in configured}
     return [
         {
@@ -119,7 +120,7 @@ def missing_tensors(
 
 
 def row_slices(feed: Arrays, n_threads: int) -> list[Arrays]:
-    """Cut a batch into slices of at most four rows, as many for every thread."""
+    """Cut a batch into slices of at most four rows, equally many for every thread."""
     n_rows = len(next(iter(feed.values())))
     n_rounds = -(-n_rows // (ROWS_AT_ONCE * n_threads))
     edges = np.linspace(0, n_rows, 1 + min(n_rows, n_rounds * n_threads)).astype(int)
@@ -152,13 +153,13 @@ class TritonPythonModel:
         providers, n_threads = device_providers(args), thread_count(self.config)
         self.by_rows = self.config["max_batch_size"] > 0 and providers == [CPU]
         self.session = create_session(self.config, providers, 1 if self.by_rows else n_threads)
-        self.n_runs = n_threads if self.by_rows else 1  # at the same time
+        self.n_runs = n_threads if self.by_rows else 1  # in parallel
         self.threads = ThreadPoolExecutor(self.n_runs)
         self.input_names = [tensor.name for tensor in self.session.get_inputs()]
         self.output_names = [tensor.name for tensor in self.session.get_outputs()]
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Work on all requests side by side; an error stays with its own."""
+        """Work on all requests side by side; an error affects its own request only."""
         under_way = [self._start(request) for request in requests]
         wait([run for runs in under_way for run in runs])
         return [self._response(runs) for runs in under_way]
@@ -168,25 +169,28 @@ class TritonPythonModel:
         self.threads.shutdown()
 
     def _start(self, request: Any) -> list[Future[list[Any]]]:  # noqa: ANN401
-        feed = {
-            name: pb_utils.get_input_tensor_by_name(request, name).as_numpy()
-            for name in self.input_names
-        }
-        slices = row_slices(feed, self.n_runs) if self.by_rows else [feed]
-        return [self.threads.submit(self.session.run, self.output_names, each) for each in slices]
+        """Start the runs of a request; one that cannot be started has a failed run."""
+        try:
+            feed = {
+                name: pb_utils.get_input_tensor_by_name(request, name).as_numpy()
+                for name in self.input_names
+            }
+            slices = row_slices(feed, self.n_runs) if self.by_rows else [feed]
+            run = partial(self.session.run, self.output_names)
+            return [self.threads.submit(run, each) for each in slices]
+        except Exception as error:
+            failed: Future[list[Any]] = Future()
+            failed.set_exception(error)
+            return [failed]
 
     def _response(self, runs: list[Future[list[Any]]]) -> Any:  # noqa: ANN401 - pb_utils.InferenceResponse exists only in the server
         try:
             parts = zip(*(run.result() for run in runs), strict=True)
             outputs = [np.concatenate(values) if self.by_rows else values[0] for values in parts]
+            named = zip(self.output_names, outputs, strict=True)
+            return pb_utils.InferenceResponse([pb_utils.Tensor(*each) for each in named])
         except Exception as error:
             text = f"model '{self.config['name']}' failed: {error}"
             return pb_utils.InferenceResponse(
                 [], pb_utils.TritonError(text, pb_utils.TritonError.INVALID_ARG)
             )
-        return pb_utils.InferenceResponse(
-            [
-                pb_utils.Tensor(name, values)
-                for name, values in zip(self.output_names, outputs, strict=True)
-            ]
-        )
