@@ -63,6 +63,7 @@ def test_nothing_but_sources_is_sent_to_the_build(tmp_path):
         "data/models/silero_vad.jit",
         "output/rttm",
         "tests/test.py",
+        "scripts/measure/soak.py",
         "model_repo/speaker_model/1/model.onnx",
         "model_repo/speaker_model/1/model.onnx.json",
         "model_repo/speaker_model/1/model.plan",
