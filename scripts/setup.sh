@@ -45,7 +45,7 @@ python_problem() {
         { echo "not Python 3.11 or 3.12"; return; }
     "$1" -c 'import venv, ensurepip' 2>/dev/null ||
         { echo "no venv module (Debian, Ubuntu: apt-get install python3-venv)"; return; }
-    PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$root/scripts "$1" "$root/scripts/server/launcher.py" --check-libpython 2>&1 || true
+    PYTHONDONTWRITEBYTECODE=1 "$1" "$root/scripts/server/launcher.py" --check-libpython 2>&1 || true
 }
 
 find_python() {

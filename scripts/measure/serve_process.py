@@ -14,11 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from server.ports import LOOPBACK, Ports
-from server.processes import children, command_line, running, stubs
-from server.server_flags import PREFIX
+from server.flags import LOOPBACK, SHM_PREFIX, Ports
+from server.processes import PROXY, children, command_line, running, stubs
 from server.server_log import ServerError
-from server.server_process import PROXY
 from server.triton_server import ROOT
 
 SERVE = ROOT / "scripts" / "server" / "serve.py"  # serve.sh becomes it when set-up is done
@@ -146,8 +144,8 @@ class ServeProcess:
 
     def shared_memory_prefix(self) -> str:
         """First part of the names of the server's shared memory."""
-        (flag,) = (word for word in command_line(self.pid_of(TRITON)) if PREFIX in word)
-        return flag.partition(PREFIX)[2]
+        (flag,) = (word for word in command_line(self.pid_of(TRITON)) if SHM_PREFIX in word)
+        return flag.partition(SHM_PREFIX)[2]
 
 
 @contextlib.contextmanager

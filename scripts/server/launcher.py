@@ -1,29 +1,33 @@
 """`tritonserver` without a container: the binary and Python backend of the `nvidia-pytriton` wheel.
 
-Set-up links this file's caller into the virtual environment's `bin/`, so that `tritonserver
---model-repository=model_repo` is the same command here and in NVIDIA's image. Every flag goes
-through untouched; the process is replaced by the server (`exec`), so its pid, signals and exit
-status are the server's own.
+Set-up puts a command that runs this file into the virtual environment's `bin/`, so `tritonserver
+--model-repository=model_repo` is the same command here and in NVIDIA's image. All flags are passed
+on; the process is replaced by the server (`exec`), so its pid, signals and exit status are the
+server's own.
+
+It uses the standard library alone: set-up runs it before there is an environment.
 """
 
 import ctypes
 import filecmp
+import math
 import os
 import shutil
 import site
 import sys
 import sysconfig
-from pathlib import Path
-
-from server.cores import available_cores
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
 PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 BACKENDS = Path(sys.prefix) / "share" / "triton" / "backends"
 ONNXRUNTIME_BACKEND = Path(__file__).resolve().parent / "backends" / "onnxruntime" / "model.py"
 
-THREADS = "DIARIZATION_THREADS"  # of each net; where it is set, it counts instead of the cores
-# glibc keeps freed memory: an arena per thread, and ever larger blocks. One arena, and blocks from
-# a size on given back at once, halve what the processes of the server hold between requests.
+PROC_CGROUP = Path("/proc/self/cgroup")
+CGROUPS = Path("/sys/fs/cgroup")
+THREADS = "DIARIZATION_THREADS"  # of each net; overrides the number of cores
+# glibc keeps freed memory: an arena per thread, and ever larger blocks. With one arena, and large
+# blocks returned at once, the processes of the server hold half as much between requests.
 MALLOC = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": "1048576",
@@ -32,7 +36,7 @@ MALLOC = {
 
 
 class LaunchError(Exception):
-    """Something the server needs is missing; the message says what and how to get it."""
+    """Something the server needs is missing; the message says how to get it."""
 
 
 def site_packages() -> Path:
@@ -48,7 +52,7 @@ def site_packages() -> Path:
 def libpython_directory() -> Path | None:
     """Directory of the shared libpython that the Python stub is linked against.
 
-    None where the system's loader finds it by itself.
+    None if the system's loader finds it by itself.
     """
     name = f"libpython{PYTHON_VERSION}.so.1.0"
     for directory in (sysconfig.get_config_var("LIBDIR"), f"{sys.base_prefix}/lib"):
@@ -78,9 +82,9 @@ def prepare_backends(triton: Path) -> None:
 
 
 def install(source: Path, target: Path) -> None:
-    """Copy a file unless it is there already, safely beside other launchers.
+    """Copy a file unless the same is there; other launchers may do so at the same time.
 
-    Not a link: Triton refuses backends that lead out of their folder.
+    It is not a link: Triton refuses backends that lead out of their folder.
     """
     if target.is_file() and filecmp.cmp(source, target):
         return
@@ -91,7 +95,7 @@ def install(source: Path, target: Path) -> None:
 
 
 def environment(packages: Path) -> dict[str, str]:
-    """Environment of the server: this interpreter first on PATH, all libraries to be found."""
+    """Environment of the server: this interpreter first on PATH, all libraries findable."""
     libraries = [
         libpython_directory(),
         packages / "nvidia_pytriton.libs",
@@ -108,19 +112,63 @@ def environment(packages: Path) -> dict[str, str]:
 
 
 def thread_count() -> int:
-    """Threads that each net may use: as told by DIARIZATION_THREADS, else one per core."""
-    told = os.environ.get(THREADS, "").strip()
-    if not told:
+    """Threads that each net may use: DIARIZATION_THREADS, else one per core."""
+    setting = os.environ.get(THREADS, "").strip()
+    if not setting:
         return available_cores()
-    if not told.isdecimal() or int(told) < 1:
-        raise LaunchError(f"{THREADS}: got {told!r}, expected a whole number from 1 on")
-    return int(told)
+    if not setting.isdecimal() or int(setting) < 1:
+        raise LaunchError(f"{THREADS}: got {setting!r}, expected a whole number from 1 on")
+    return int(setting)
+
+
+def available_cores(proc_cgroup: Path = PROC_CGROUP, cgroups: Path = CGROUPS) -> int:
+    """Count the cores this process may use, by its affinity and its control groups.
+
+    At least one; a share of a core counts as one. A container that is limited to two of 64 cores
+    sees all 64, but more threads than two would wait for each other. Source: the kernel's
+    `cgroup-v2.rst` (`cpu.max`) and `sched-bwc.rst` (`cpu.cfs_*`).
+    """
+    quotas = (math.ceil(quota) for quota in cpu_quotas(proc_cgroup, cgroups))
+    return max(1, min([len(os.sched_getaffinity(0)), *quotas]))
+
+
+def cpu_quotas(proc_cgroup: Path, cgroups: Path) -> Iterator[float]:
+    """Cores allowed by each control group of this process that sets a limit, version 1 or 2."""
+    for line in _text(proc_cgroup).splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            for folder in _with_parents(cgroups, path):
+                yield from _quota(_text(folder / "cpu.max"))
+        elif "cpu" in controllers.split(","):
+            for folder in _with_parents(cgroups / "cpu", path):
+                quota = _text(folder / "cpu.cfs_quota_us")
+                yield from _quota(f"{quota} {_text(folder / 'cpu.cfs_period_us')}")
+
+
+def _with_parents(root: Path, path: str) -> Iterator[Path]:
+    """Folders of a group and of all above it, up to the root."""
+    group = PurePosixPath(path.lstrip("/"))
+    yield from (root / each for each in (group, *group.parents))
+
+
+def _quota(text: str) -> Iterator[float]:
+    """Cores from "quota period" in microseconds; nothing for "max", -1 or no such file."""
+    fields = text.split()
+    if len(fields) == 2 and fields[0].isdigit() and int(fields[1]) > 0:  # noqa: PLR2004
+        yield int(fields[0]) / int(fields[1])
+
+
+def _text(path: Path) -> str:
+    try:
+        return os.fsdecode(path.read_bytes())  # a group's name need not be UTF-8
+    except OSError:
+        return ""
 
 
 def main() -> None:
     """Replace this process by the server."""
     try:
-        if sys.argv[1:] == ["--check-libpython"]:  # set-up asks this before it makes an environment
+        if sys.argv[1:] == ["--check-libpython"]:  # by set-up
             libpython_directory()
             return
         packages = site_packages()

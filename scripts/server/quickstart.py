@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from server.stop_signals import exit_on_signals
+from server.processes import exit_on_signals
 from server.triton_server import ROOT, ServerError, TritonServer
 
 SAMPLE = ROOT / "data" / "sample" / "sample.wav"
@@ -25,7 +25,7 @@ def main() -> None:
 
 
 def diarize_sample(url: str) -> None:
-    """Run the client as a user would."""
+    """Run the client as users do."""
     flags = {
         "url": url,
         "audio_file": SAMPLE,

@@ -1,4 +1,9 @@
-"""Whether a server is ready, asked over HTTP; as a program, with its exit status: [URL]."""
+"""Ask over HTTP whether a server is ready.
+
+    readiness.py [URL]
+
+As a program it exits with status 0 if it is: the health check of the container.
+"""
 
 import http.client
 import sys
@@ -6,17 +11,16 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 
-from server.ports import LOOPBACK, Ports, in_address
-from server.server_flags import flag_value
+from server.flags import LOOPBACK, Ports, flag_value, in_address
 
 EVERYWHERE = ("0.0.0.0", "::")
-HANGING = "models that do not answer: "  # begins what is said of a server that hangs
+HANGING = "models that do not answer: "  # how the proxy's answer for a server that hangs begins
 TIMEOUT_S = 6.0  # the proxy asks Triton, which has 5 s
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # for this machine itself
 
 
 def http_url(port: int, flags: Sequence[str]) -> str:
-    """Where the HTTP service of a server with these flags is reached from this machine."""
+    """URL of the HTTP service of a server with these flags, on this machine."""
     address = flag_value(flags, "--http-address", LOOPBACK)
     host = LOOPBACK if address in EVERYWHERE else address
     return f"http://{in_address(host)}:{port}"

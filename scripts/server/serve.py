@@ -4,15 +4,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from server.ports import Ports
+from server.flags import Ports
+from server.processes import exit_on_signals
 from server.server_log import ServerError
-from server.stop_signals import exit_on_signals
-from server.supervising import RESTARTS, keep_running
+from server.supervisor import MAX_FAILED_STARTS, keep_running
 from server.triton_server import CLIENT_MODELS, DRAIN_S, READY_TIMEOUT_S, ROOT, TritonServer
 
 
 def parse_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Our own flags, and all others, which are Triton's."""
+    """Parse our own flags; all others are returned, and are Triton's."""
     parser = argparse.ArgumentParser(
         prog="serve.sh",
         description="Serve diarization on this machine. Any other flag goes to tritonserver, "
@@ -40,24 +40,23 @@ def parse_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]
     parser.add_argument(
         "--restarts",
         type=_count,
-        default=RESTARTS,
+        default=MAX_FAILED_STARTS,
         metavar="N",
-        help="give up after so many starts in a row that fail; a server that was ready is always "
-        "started again when it ends or hangs, with 0 never; default %(default)s",
+        help="maximum restarts in a row that may fail; a server that was ready is always restarted "
+        "when it ends or hangs, with 0 never; default %(default)s",
     )
     parser.add_argument(
         "--drain",
         type=float,
         default=DRAIN_S,
         metavar="S",
-        help="seconds that requests under way get to finish when it is stopped, default "
-        "%(default)s",
+        help="maximum seconds for requests under way when it is stopped, default %(default)s",
     )
     parser.add_argument(
         "--client-models",
         default=CLIENT_MODELS,
         metavar="NAMES",
-        help="models that clients may call, with commas in between, * for all; default %(default)s",
+        help="models that clients may call, separated by commas, * for all; default %(default)s",
     )
     return parser.parse_known_args(arguments)
 
@@ -69,7 +68,7 @@ def _count(text: str) -> int:
 
 
 def main() -> None:
-    """Start, say `ready`, keep it running."""
+    """Start the server, print `ready`, and keep it running."""
     options, flags = parse_arguments(sys.argv[1:])
     ports = Ports(options.http_port, options.grpc_port, options.metrics_port)
     server = TritonServer(

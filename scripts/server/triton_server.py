@@ -1,7 +1,7 @@
-"""Start, watch and stop one embedded Triton server, and the proxy in front of it.
+"""Start and stop one embedded Triton server, and the proxy in front of it.
 
-The only code that does so: serve.sh, quickstart, tests and tools all use it. Clients reach the
-proxy alone; it stays while Triton is started again.
+serve.sh, quickstart, webapp, tests and measuring programs all start it here. Clients reach only the
+proxy, which stays while Triton is restarted. Restarts are decided in `supervisor`.
 """
 
 import math
@@ -13,36 +13,36 @@ from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 
-from server import door
-from server.hung_stubs import HungStubs
-from server.ports import LOOPBACK, Ports
-from server.processes import alive, direct_children, stubs
-from server.readiness import HANGING, http_url, not_ready
-from server.server_flags import (
-    closing_flags,
+from server.drain_lock import DrainLock
+from server.flags import (
+    LOOPBACK,
+    Ports,
     flag_value,
     given_prefix,
+    lockdown_flags,
     private_flags,
     proxy_flags,
     repository_flags,
-    require_possible,
+    require_supported,
     shared_memory_flags,
     sockets_at,
 )
-from server.server_log import ServerError, failure, start_failure
-from server.server_output import Relay, output_of
-from server.server_process import (
+from server.processes import (
     Process,
-    begin,
-    begin_proxy,
-    end,
-    end_abandoned,
-    end_proxy,
+    alive,
+    describe,
+    direct_children,
+    kill_triton,
     launcher,
-    processes_of,
+    signals_blocked,
+    start_proxy,
+    start_triton,
+    stop_proxy,
+    stubs,
 )
-from server.shared_memory import SHM, new_prefix, sweep, sweep_abandoned
-from server.stop_signals import signals_held
+from server.readiness import http_url, not_ready
+from server.server_log import Relay, ServerError, output_of, start_failure
+from server.shared_memory import SHM, new_prefix, remove_abandoned, sweep
 
 __all__ = ["LOOPBACK", "MODEL_REPOSITORY", "ROOT", "Ports", "ServerError", "TritonServer"]
 
@@ -50,34 +50,33 @@ ROOT = Path(__file__).resolve().parents[2]
 MODEL_REPOSITORY = ROOT / "model_repo"
 CLIENT_MODELS = "run"
 READY_TIMEOUT_S = 120.0
-DRAIN_S = 30.0  # for requests that are worked on when the server is to stop
+DRAIN_S = 30.0  # for requests under way when the server is stopped
 STOP_TIMEOUT_S = 20.0  # for Triton itself, to unload its models
 ANSWER_S = 0.2  # from the end of the work on an answer until it is sent
 POLL_S = 0.1
-WATCH_S = 0.25
-ASK_S = 1.0  # between two looks at what a server does
-SILENT_S = 12.0  # a proxy that answers nothing for so long hangs
-LOSS_S = 10.0  # from the loss of a process while models load until Triton itself has given up
+LOSS_S = 10.0  # from the loss of a process while models load until Triton itself gives up
 
 
 class TritonServer:
-    """A server; as a context manager it is stopped at the end, with every process it started.
+    """A server; as a context manager it starts, and is stopped with all its processes at the end.
 
     Parameters
     ----------
     log
-        File that takes the server's output; `-` is standard output.
+        File for the server's output; `-` is standard output.
     ports
-        Where it listens; by default free ones.
+        Where it listens; free ports by default.
     flags
-        Further flags of `tritonserver`; they win over the ones given here.
+        Further flags of `tritonserver`; they win over the default ones.
     client_models
-        Names of the models that clients may call, with commas in between; `*` stands for all.
+        Names of the models that clients may call, separated by commas; `*` is all.
 
     Attributes
     ----------
     shared_memory_prefix
         First part of the names of its regions in `/dev/shm`.
+    models
+        Pids of the processes that must not end -> model, "" where it is unknown.
     """
 
     def __init__(
@@ -88,23 +87,23 @@ class TritonServer:
         client_models: str = CLIENT_MODELS,
     ) -> None:
         self.log = log
-        self._output = output_of(log)
+        self.output = output_of(log)
         self.ports = ports or Ports.free()
         own_prefix = new_prefix()
         self.shared_memory_prefix = given_prefix(flags) or own_prefix
-        self._door = door.Door(SHM / f"{own_prefix}door")
+        self.drain_lock = DrainLock(SHM / f"{own_prefix}drain")
         self._given = list(flags)
         self._sockets = sockets_at(SHM / own_prefix)
         self._flags = [
             *repository_flags(flags, MODEL_REPOSITORY),
             *shared_memory_flags(flags, own_prefix),
-            *closing_flags(flags),
+            *lockdown_flags(flags),
             *private_flags(flags, self._sockets),
         ]
         self._proxy_flags = proxy_flags(flags, asdict(self.ports), self._sockets, client_models)
         self._process: Process | None = None
         self._proxy: Process | None = None
-        self._models: dict[int, str] = {}  # pids that must not end -> model, "" where none is known
+        self.models: dict[int, str] = {}
 
     @property
     def url(self) -> str:
@@ -123,7 +122,7 @@ class TritonServer:
 
     @property
     def pid(self) -> int:
-        """Pid of the running server; `processes.stubs` tells those of its models."""
+        """Pid of tritonserver; `processes.stubs` finds those of its models."""
         return self._running().pid
 
     def start(self, timeout_s: float = READY_TIMEOUT_S) -> None:
@@ -132,86 +131,57 @@ class TritonServer:
         Raises
         ------
         ServerError
-            If it exits, or is not ready in time; no process is left then.
+            If it exits, or is not ready in time; its processes are ended then.
         """
-        require_possible(self._given)
+        require_supported(self._given)
         command = [launcher(), *self._flags]
-        with self._in_front():
-            end_abandoned()
-            sweep_abandoned()
+        with self._proxy_in_front():
+            remove_abandoned()
             try:
-                self._door.open()
-                with signals_held():
-                    self._process = begin(command, self._output, door.environment(self._door))
+                self.drain_lock.open()
+                with signals_blocked():
+                    self._process = start_triton(
+                        command, self.output, self.drain_lock.environment()
+                    )
                 self._wait_until_ready(time.monotonic() + timeout_s)
             except BaseException:
                 self.kill(drain_s=0)
-                self._door.remove()
+                self.drain_lock.remove()
                 raise
 
     @contextmanager
-    def _in_front(self) -> Iterator[None]:
-        """Have a proxy while the server starts, and after that if it did; one may be there."""
+    def _proxy_in_front(self) -> Iterator[None]:
+        """Keep the proxy, or start one; a new one is stopped if the server does not start."""
         if self._proxy and self._proxy.poll() is None:
             yield
             return
-        self._end_proxy()
+        self.stop_proxy()
         self.ports.require_free()
         try:
-            with signals_held():
-                self._proxy = begin_proxy(self._proxy_flags)
+            with signals_blocked():
+                self._proxy = start_proxy(self._proxy_flags)
             yield
         except BaseException:
-            self._end_proxy()
+            self.stop_proxy()
             raise
 
-    def watch(self) -> ServerError:
-        """Wait until the server ends by itself, loses a process or hangs; return what happened.
-
-        Triton never restarts a Python stub that died, and does not notice one that hangs: it stays
-        ready and fails requests.
-        """
-        hung = HungStubs(self.pid, self._models, self._door.path)
-        asked_s = self._answered_s = time.monotonic()
-        while True:
-            fault = self._ended()
-            if not fault and time.monotonic() - asked_s > ASK_S:
-                fault = self._hanging(hung)
-                asked_s = time.monotonic()
-            if fault:
-                return failure(self._output, fault)
-            time.sleep(WATCH_S)
-
-    def _ended(self) -> str:
-        """What ended by itself: the server, a process of it, the proxy; "" for nothing."""
+    def ended(self) -> str:
+        """What has ended by itself: the server, a process of it, the proxy; "" for nothing."""
         if (status := self._running().poll()) is not None:
             return f"tritonserver ended with status {status}"
-        if lost := self._models.keys() - alive(self._models):
-            return f"{processes_of(lost, self._models)} ended unexpectedly"
+        if lost := self.models.keys() - alive(self.models):
+            return f"{describe(lost, self.models)} ended unexpectedly"
         if self._proxy is not None and (status := self._proxy.poll()) is not None:
             return f"the proxy ended with status {status}"
         return ""
 
-    def _hanging(self, hung: HungStubs) -> str:
-        """What hangs; "" for nothing."""
-        if found := hung.found():
-            return f"{processes_of(found, self._models)} hang"
-        reason = not_ready(self.http_url)
-        if reason is not None:
-            self._answered_s = time.monotonic()
-            return reason if reason.startswith(HANGING) else ""
-        if time.monotonic() - self._answered_s < SILENT_S:
-            return ""
-        self._end_proxy()
-        return "the proxy does not answer"
-
     def stop(self, drain_s: float = DRAIN_S) -> None:
-        """Let requests that are worked on finish, refuse others, then end every process.
+        """Refuse new requests, let those under way finish, then end every process.
 
         Parameters
         ----------
         drain_s
-            Seconds that they get; after that those of `run` fail as unavailable.
+            Maximum seconds for requests under way; after that those of `run` fail as unavailable.
         """
         process = self._process
         try:
@@ -224,12 +194,12 @@ class TritonServer:
         finally:
             if process is not None:
                 self._end(process)
-            self._end_proxy()
+            self.stop_proxy()
 
     def kill(self, drain_s: float) -> None:
-        """End Triton without its own orderly end, which waits for a lost process.
+        """Kill Triton, because its own shutdown would wait for a lost process.
 
-        The proxy stays, and says that the server starts again.
+        The proxy stays, and answers that the server is starting again.
         """
         process = self._process
         if process is None:
@@ -238,6 +208,12 @@ class TritonServer:
             self._drain(drain_s)
         finally:
             self._end(process)
+
+    def stop_proxy(self) -> None:
+        """Stop the proxy if it runs."""
+        if self._proxy is not None:
+            stop_proxy(self._proxy)
+        self._proxy = None
 
     def __enter__(self) -> "TritonServer":
         self.start()
@@ -257,24 +233,19 @@ class TritonServer:
         return self._process
 
     def _drain(self, seconds: float) -> None:
-        if seconds > 0 and self._running().poll() is None and self._door.close(seconds):
+        if seconds > 0 and self._running().poll() is None and self.drain_lock.drain(seconds):
             time.sleep(ANSWER_S)
 
     def _end(self, process: Process) -> None:
-        """End what is left of the server, Python stubs above all, and remove what it left."""
-        end(process)
-        if isinstance(self._output, Relay):
-            self._output.finish()
+        """Kill what is left of the server, and remove its files."""
+        kill_triton(process)
+        if isinstance(self.output, Relay):
+            self.output.finish()
         sweep(self.shared_memory_prefix)
-        self._door.remove()
+        self.drain_lock.remove()
         for socket in self._sockets:
             socket.unlink(missing_ok=True)
-        self._process, self._models = None, {}
-
-    def _end_proxy(self) -> None:
-        if self._proxy is not None:
-            end_proxy(self._proxy)
-        self._proxy = None
+        self._process, self.models = None, {}
 
     def _wait_until_ready(self, deadline: float) -> None:
         process = self._running()
@@ -284,19 +255,17 @@ class TritonServer:
             models.update(stubs(process.pid))
             if lost := models.keys() - alive(models):
                 lost_at = min(lost_at, time.monotonic())
-            if fault := self._ended():
-                raise start_failure(self._output, f"{fault} before it was ready")
+            if fault := self.ended():
+                raise start_failure(self.output, f"{fault} before it was ready")
             if time.monotonic() > lost_at + LOSS_S:
-                raise start_failure(
-                    self._output, f"{processes_of(lost, models)} ended unexpectedly"
-                )
+                raise start_failure(self.output, f"{describe(lost, models)} ended unexpectedly")
             if time.monotonic() > deadline:
-                raise start_failure(self._output, "tritonserver was not ready in time")
+                raise start_failure(self.output, "tritonserver was not ready in time")
             time.sleep(POLL_S)
-        self._models = self._to_be_kept(models)
+        self.models = self._must_not_end(models)
 
-    def _to_be_kept(self, models: dict[int, str]) -> dict[int, str]:
-        """Those seen while models loaded, and all that are there now."""
+    def _must_not_end(self, models: dict[int, str]) -> dict[int, str]:
+        """Processes seen while models loaded, and all that run now."""
         if flag_value(self._flags, "--model-control-mode", "none") != "none":
-            return {}  # models that are unloaded lose their processes by right
+            return {}  # clients may unload models, which ends their processes
         return {**models, **dict.fromkeys(alive(direct_children(self.pid)), ""), **stubs(self.pid)}

@@ -9,9 +9,9 @@ import subprocess
 import sys
 import threading
 
+from server.processes import exit_on_signals, signals_blocked, unblock_signals
 from server.server_log import ServerError
-from server.stop_signals import exit_on_signals, release_signals, signals_held
-from server.supervising import RESTARTS, keep_running
+from server.supervisor import MAX_FAILED_STARTS, keep_running
 from server.triton_server import READY_TIMEOUT_S, ROOT, TritonServer
 
 APP = ROOT / "client" / "web" / "app.py"
@@ -22,7 +22,7 @@ Gateway = subprocess.Popen[bytes]
 
 
 def main() -> int:
-    """Start what is not there, and stop all of it at the end; returns the exit status."""
+    """Start the gateway, and a server unless one is given; return the exit status."""
     flags = sys.argv[1:]
     exit_on_signals()
     if {"-h", "--help"} & set(flags) or names_a_server(flags):
@@ -34,7 +34,7 @@ def main() -> int:
 
 
 def names_a_server(flags: list[str]) -> bool:
-    """Whether the flags tell where Triton is."""
+    """Whether the flags give the address of a server."""
     return any(flag == "--url" or flag.startswith(("--url=", "-u")) for flag in flags)
 
 
@@ -45,23 +45,23 @@ def serve(server: TritonServer, flags: list[str]) -> int:
     try:
         print("starting Triton on free ports ...", flush=True)
         server.start()
-        with signals_held():
+        with signals_blocked():
             command = [sys.executable, str(APP), f"--url={server.url}", *flags]
-            gateway = subprocess.Popen(command, preexec_fn=release_signals)
-        end_with(gateway, stopping)
-        raise keep_running(server, RESTARTS, READY_TIMEOUT_S)
+            gateway = subprocess.Popen(command, preexec_fn=unblock_signals)
+        exit_with(gateway, stopping)
+        raise keep_running(server, MAX_FAILED_STARTS, READY_TIMEOUT_S)
     except SystemExit:
         if gateway is None or gateway.poll() is None:
             raise
-        return gateway.returncode  # it ended first, and has said why
+        return gateway.returncode  # it ended first, and has printed why
     finally:
         stopping.set()
         stop(gateway)
         server.stop()
 
 
-def end_with(gateway: Gateway, stopping: threading.Event) -> None:
-    """Make this process end, the orderly way, when the gateway does so of its own accord."""
+def exit_with(gateway: Gateway, stopping: threading.Event) -> None:
+    """Terminate this process when the gateway ends by itself."""
 
     def wait() -> None:
         gateway.wait()
@@ -72,7 +72,7 @@ def end_with(gateway: Gateway, stopping: threading.Event) -> None:
 
 
 def stop(gateway: Gateway | None) -> None:
-    """End the gateway before the server that it asks."""
+    """Stop the gateway."""
     if gateway is None:
         return
     gateway.terminate()

@@ -7,7 +7,7 @@ import soundfile
 from gateways import serving
 from integration.client_fake_server import FakeTriton
 from integration.fake_launcher import witness, write_launcher
-from server import server_process, triton_server
+from server import processes, triton_server
 from unit.planted_voices import X, voice
 from voices.store import VoiceStore
 from web.settings import Settings
@@ -21,11 +21,11 @@ def log(tmp_path):
 @pytest.fixture
 def fake_launcher(tmp_path, monkeypatch):
     """The fake server is what is started in this process, and waits are short."""
-    monkeypatch.setattr(server_process, "LAUNCHER", write_launcher(tmp_path / "tritonserver"))
+    monkeypatch.setattr(processes, "LAUNCHER", write_launcher(tmp_path / "tritonserver"))
     monkeypatch.setattr(triton_server, "POLL_S", 0.01)
     monkeypatch.setattr(triton_server, "STOP_TIMEOUT_S", 0.3)
     monkeypatch.setattr(triton_server, "ANSWER_S", 0)
-    return server_process.LAUNCHER
+    return processes.LAUNCHER
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import numpy as np
 import onnxruntime
 
 from measure.benchmarking.audio import SAMPLE_RATE_HZ, InputError
-from server.cores import available_cores
+from server.launcher import available_cores
 
 BUDGET_S = 3.0  # of one net, for one recording
 FULL = "full"

@@ -40,7 +40,7 @@ from measure.soaking.requests import (
     SoakError,
     Tensor,
 )
-from server.ports import LOOPBACK, Ports
+from server.flags import LOOPBACK, Ports
 
 N_CLIENTS = 8
 GATEWAY = ROOT / "client" / "web" / "app.py"

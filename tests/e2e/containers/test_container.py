@@ -14,7 +14,7 @@ import pytest
 
 from container_files import CLIENT, SERVER, replay, stages
 from e2e.calls import diarize
-from server.ports import Ports
+from server.flags import Ports
 from server.processes import alive, children
 from server.triton_server import MODEL_REPOSITORY, ROOT
 

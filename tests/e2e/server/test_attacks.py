@@ -27,11 +27,11 @@ pytestmark = [pytest.mark.triton, pytest.mark.timeout(600)]
 @contextmanager
 def unharmed(server, sample):
     """The same processes must answer before and after the block as ever."""
-    before, processes = diarize(server, sample.read_bytes()).rttm, dict(server._models)
+    before, processes = diarize(server, sample.read_bytes()).rttm, dict(server.models)
     yield
     assert diarize(server, sample.read_bytes()).rttm == before
-    assert server._ended() == ""
-    assert server._models == processes
+    assert server.ended() == ""
+    assert server.models == processes
 
 
 def ask(server, shape, samples=b"", name="input", model="run", **parameters):

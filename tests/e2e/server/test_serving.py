@@ -11,7 +11,7 @@ import urllib.request
 
 import pytest
 
-from server.ports import Ports
+from server.flags import Ports
 from server.processes import alive, children, stubs
 from server.triton_server import MODEL_REPOSITORY, ROOT, STOP_TIMEOUT_S
 

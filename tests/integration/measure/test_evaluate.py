@@ -261,7 +261,7 @@ def test_pictures_need_matplotlib(triton, root, tmp_path, monkeypatch, capfd):
 
 
 def test_a_server_that_cannot_start_is_reported(root, monkeypatch, tmp_path, capfd):
-    monkeypatch.setattr("server.server_process.LAUNCHER", tmp_path / "absent")
+    monkeypatch.setattr("server.processes.LAUNCHER", tmp_path / "absent")
     (tmp_path / "perl").symlink_to(shutil.which("perl"))  # the scorer's, and no other launcher
     monkeypatch.setenv("PATH", str(tmp_path))
 

@@ -161,7 +161,7 @@ def test_a_server_that_stops_refuses_requests_and_serves_again_when_it_goes_on(
     server, tmp_path, monkeypatch
 ):
     door = tmp_path / "door"
-    monkeypatch.setenv("DIARIZATION_DOOR", str(door))
+    monkeypatch.setenv("DIARIZATION_DRAIN_LOCK", str(door))
     with running(server) as run:
         door.write_bytes(b"x")
         error = run.error(run.request(conversation()))

@@ -23,12 +23,10 @@ from tritonclient.grpc.service_pb2_grpc import (
     add_GRPCInferenceServiceServicer_to_server,
 )
 
-from server.ports import Ports
-from server.processes import alive
+from server.flags import Ports, proxy_flags, sockets_at
+from server.processes import alive, start_proxy, stop_proxy
 from server.proxy_rules import Backoff
 from server.readiness import not_ready
-from server.server_flags import proxy_flags, sockets_at
-from server.server_process import begin_proxy, end_proxy
 
 WAIT_S = 60
 LARGEST = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -86,7 +84,7 @@ def triton_at(sockets):
 def proxy_of(sockets):
     """Ports, process, HTTP address and gRPC stub of a proxy."""
     ports = Ports.free()
-    process = begin_proxy(proxy_flags([], vars(ports), sockets, "run"))
+    process = start_proxy(proxy_flags([], vars(ports), sockets, "run"))
     try:
         url = f"http://127.0.0.1:{ports.http}"
         wait_for(lambda: not_ready(url) is not None)
@@ -94,7 +92,7 @@ def proxy_of(sockets):
             stub = GRPCInferenceServiceStub(channel)
             yield SimpleNamespace(ports=ports, process=process, url=url, stub=stub)
     finally:
-        end_proxy(process)
+        stop_proxy(process)
 
 
 @pytest.fixture
@@ -310,7 +308,7 @@ def test_it_ends_when_who_started_it_does(proxy):
 
 
 def test_a_port_that_cannot_be_taken_is_one_sentence(proxy, sockets, capfd):
-    other = begin_proxy(proxy_flags([], vars(proxy.ports), sockets, "run"))
+    other = start_proxy(proxy_flags([], vars(proxy.ports), sockets, "run"))
     assert other.wait(WAIT_S) == 1
     other.communicate()
     error = capfd.readouterr().err

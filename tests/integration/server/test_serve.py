@@ -18,11 +18,11 @@ from server.triton_server import Ports
 PROGRAM = """
 import sys
 from pathlib import Path
-from server import server_process, supervising, triton_server
-server_process.LAUNCHER = Path(sys.argv.pop(1))
-server_process.POLL_S = triton_server.POLL_S = 0.01
-triton_server.WATCH_S, triton_server.STOP_TIMEOUT_S, triton_server.ANSWER_S = 0.05, 0.3, 0
-supervising.PAUSE_S = float(sys.argv.pop(1))
+from server import processes, supervisor, triton_server
+processes.LAUNCHER = Path(sys.argv.pop(1))
+processes.POLL_S = triton_server.POLL_S = 0.01
+supervisor.WATCH_S, triton_server.STOP_TIMEOUT_S, triton_server.ANSWER_S = 0.05, 0.3, 0
+supervisor.PAUSE_S = float(sys.argv.pop(1))
 from server import serve
 serve.main()
 """

@@ -41,7 +41,7 @@ def test_shared_memory_that_a_server_leaves_is_removed_and_no_other(log, left_be
     server.stop()
     assert not gone.exists()
     assert kept.exists()
-    assert not list(SHM.glob(f"{server.shared_memory_prefix}*"))  # its door is gone too
+    assert not list(SHM.glob(f"{server.shared_memory_prefix}*"))  # its drain lock is gone too
 
 
 @pytest.mark.parametrize("flag", ["--fake-exit=3", "--fake-deaf"])
@@ -66,7 +66,7 @@ def test_a_prefix_of_the_callers_own_wins_and_is_swept_too(log, left_behind):
 
 def test_who_works_on_a_request_is_waited_for_and_others_are_refused(log, monkeypatch):
     server = TritonServer(log)
-    monkeypatch.setenv("DIARIZATION_DOOR", str(server._door.path))
+    monkeypatch.setenv("DIARIZATION_DRAIN_LOCK", str(server.drain_lock.path))
     server.start()
     with ThreadPoolExecutor(1) as thread:
         with hold_drain_lock():
@@ -95,7 +95,7 @@ def wait_until(true):
 
 def test_work_that_takes_longer_than_it_gets_does_not_keep_the_server(log, seen, monkeypatch):
     server = TritonServer(log, flags=[seen.flag])
-    monkeypatch.setenv("DIARIZATION_DOOR", str(server._door.path))
+    monkeypatch.setenv("DIARIZATION_DRAIN_LOCK", str(server.drain_lock.path))
     server.start()
     processes = seen.started(1)
     with hold_drain_lock():
@@ -118,11 +118,11 @@ def test_a_killed_server_is_not_asked_to_stop(log, seen):
 FIRST_PROCESS = """
 import ctypes, os, sys
 from pathlib import Path
-from server import server_process
+from server import processes
 from server.processes import children
 from server.triton_server import TritonServer
 ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # orphans become children of this process
-server_process.LAUNCHER = Path(sys.argv[1])
+processes.LAUNCHER = Path(sys.argv[1])
 server = TritonServer(Path(sys.argv[2]), flags=["--fake-child"])
 server.start()
 n_started = len(children(os.getpid()))
@@ -140,17 +140,17 @@ def test_the_first_process_of_a_container_is_left_no_dead_children(log, fake_lau
 # it has ended, too, the child is dead and cannot be waited for.
 SLOW_DEATH = """
 import ctypes, os, subprocess, sys, time
-from server import server_process
+from server import processes
 from server.processes import alive, children
 ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # orphans become children of this process
-server_process.kill_group = lambda number: None  # it is dying already
+processes.kill_group = lambda number: None  # it is dying already
 orphan = "import ctypes, threading, time; threading.Thread(target=time.sleep, args=(0.5,)).start();"
 orphan += "ctypes.CDLL(None).pthread_exit(None)"
 shell = ["sh", "-c", '"$0" -c "$1" & exit', sys.executable, orphan]
 process = subprocess.Popen(shell, start_new_session=True)
 while not (left := children(os.getpid()) - {process.pid}) or alive(left):
     time.sleep(0.01)
-server_process.end(process)
+processes.kill_triton(process)
 print(len(left), len(children(os.getpid())))
 """
 

@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from integration.fake_launcher import WAIT_S, flags_received
-from server import server_process, stop_signals, triton_server
+from server import processes, triton_server
 from server.processes import children
 from server.readiness import not_ready
 from server.shared_memory import SHM
+from server.supervisor import wait_for_fault
 from server.triton_server import MODEL_REPOSITORY, Ports, ServerError, TritonServer
 
 pytestmark = pytest.mark.usefixtures("fake_launcher")
@@ -174,7 +175,7 @@ def test_a_stopped_server_can_be_started_again(log):
 def test_a_server_that_ends_by_itself_is_reported_with_its_status(log):
     server = TritonServer(log, flags=["--fake-answers=1"])
     server.start()
-    assert str(server.watch()).startswith("tritonserver ended with status 7\n")
+    assert str(wait_for_fault(server)).startswith("tritonserver ended with status 7\n")
     server.stop()
 
 
@@ -183,7 +184,7 @@ def test_a_lost_process_is_reported(log):
     server.start()
     (child,) = children(server.pid)
     os.kill(child, signal.SIGKILL)
-    assert str(server.watch()).startswith("1 process(es) of a model ended unexpectedly\n")
+    assert str(wait_for_fault(server)).startswith("1 process(es) of a model ended unexpectedly\n")
     server.stop()
 
 
@@ -218,7 +219,7 @@ def test_a_server_that_loses_a_process_while_it_loads_is_not_waited_for(log, see
 
 def test_a_server_that_was_not_started_cannot_be_watched(log):
     with pytest.raises(ServerError, match="was not started"):
-        TritonServer(log).watch()
+        wait_for_fault(TritonServer(log))
 
 
 def test_the_log_of_the_run_before_is_kept(log):
@@ -266,7 +267,7 @@ def test_a_proxy_does_not_come_between_this_machine_and_itself(variable, log, mo
 
 
 def test_a_missing_launcher_is_named_with_its_remedy(log, tmp_path, monkeypatch):
-    monkeypatch.setattr(server_process, "LAUNCHER", tmp_path / "nowhere" / "tritonserver")
+    monkeypatch.setattr(processes, "LAUNCHER", tmp_path / "nowhere" / "tritonserver")
     monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
     with pytest.raises(ServerError, match=r"scripts/setup\.sh"):
         TritonServer(log).start()
@@ -275,17 +276,17 @@ def test_a_missing_launcher_is_named_with_its_remedy(log, tmp_path, monkeypatch)
 def test_a_stop_that_comes_while_the_process_begins_leaves_none_behind(log, seen, monkeypatch):
     begun = []
 
-    class StoppedWhileItBegins(server_process.subprocess.Popen):
+    class StoppedWhileItBegins(processes.subprocess.Popen):
         def __init__(self, command, **options):
             super().__init__(command, **options)
-            if command[0] != str(server_process.LAUNCHER):
+            if command[0] != str(processes.LAUNCHER):
                 return  # the proxy
             begun.extend(seen.started(1))
             signal.raise_signal(signal.SIGTERM)
 
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(server_process.subprocess, "Popen", StoppedWhileItBegins)
-    stop_signals.exit_on_signals()
+    monkeypatch.setattr(processes.subprocess, "Popen", StoppedWhileItBegins)
+    processes.exit_on_signals()
     try:
         with pytest.raises(SystemExit) as caught:
             TritonServer(log, flags=["--fake-deaf", seen.flag]).start()
@@ -303,7 +304,7 @@ def test_models_that_may_be_unloaded_may_lose_processes(log):
     (child,) = children(server.pid)
     os.kill(child, signal.SIGKILL)
     with ThreadPoolExecutor(1) as thread:
-        watching = thread.submit(server.watch)
+        watching = thread.submit(wait_for_fault, server)
         not_ready(server.http_url)  # its second answer
         assert str(watching.result(WAIT_S)).startswith("tritonserver ended with status 7")
     server.stop()
@@ -312,7 +313,7 @@ def test_models_that_may_be_unloaded_may_lose_processes(log):
 def test_the_program_of_the_container_is_used_where_the_environment_has_none(
     log, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(server_process, "LAUNCHER", tmp_path / "nowhere" / "tritonserver")
+    monkeypatch.setattr(processes, "LAUNCHER", tmp_path / "nowhere" / "tritonserver")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with TritonServer(log, flags=["--log-verbose=1"]) as server:
         assert "--log-verbose=1" in flags_received(server)

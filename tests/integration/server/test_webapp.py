@@ -11,15 +11,15 @@ import requests
 
 from gateways import Caller, assert_problem
 from integration.fake_launcher import write_launcher
-from server.ports import Ports
+from server.flags import Ports
 
 PROGRAM = """
 import sys
 from pathlib import Path
-from server import server_process, triton_server
-server_process.LAUNCHER = Path(sys.argv.pop(1))
-server_process.POLL_S = triton_server.POLL_S = 0.01
-triton_server.WATCH_S, triton_server.STOP_TIMEOUT_S, triton_server.ANSWER_S = 0.05, 0.3, 0
+from server import processes, supervisor, triton_server
+processes.LAUNCHER = Path(sys.argv.pop(1))
+processes.POLL_S = triton_server.POLL_S = 0.01
+supervisor.WATCH_S, triton_server.STOP_TIMEOUT_S, triton_server.ANSWER_S = 0.05, 0.3, 0
 from server import webapp
 webapp.LOG = Path(sys.argv.pop(1))
 flag = sys.argv.pop(1)

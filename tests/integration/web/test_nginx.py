@@ -21,7 +21,7 @@ from gateways import (
     serving,
     wait_until,
 )
-from server.ports import Ports
+from server.flags import Ports
 from server.triton_server import ROOT
 from web.settings import LOOPBACK_NAMES
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from gateways import Caller, assert_problem, serving, wait_until
-from server.ports import Ports
+from server.flags import Ports
 from server.triton_server import ROOT
 from web.jobs.store import MAX_STARTS
 

@@ -4,7 +4,7 @@ import grpc
 import pytest
 from tritonclient.grpc import service_pb2 as pb
 
-from server.proxy_rules import Backoff, RefusedError, kind_of, parsed, require_allowed
+from server.proxy_rules import Backoff, RefusedError, kind_of, parse, require_allowed
 
 A, B = ("ipv4:10.0.0.1", "input"), ("ipv4:10.0.0.2", "AUDIO")
 
@@ -73,9 +73,9 @@ def test_models_that_clients_may_not_call_are_refused_by_name():
 
 
 def test_what_is_no_request_is_refused():
-    assert parsed(request().SerializeToString()) == request()
+    assert parse(request().SerializeToString()) == request()
     with pytest.raises(RefusedError, match="expected a ModelInferRequest"):
-        parsed(b"\xff" * 9)
+        parse(b"\xff" * 9)
 
 
 def test_clients_are_told_apart_by_address_and_inputs_and_not_by_port():
@@ -134,7 +134,7 @@ def test_an_answer_takes_one_crash_back(clock):
 
 
 def test_what_is_kept_is_bounded_and_forgotten(clock, monkeypatch):
-    monkeypatch.setattr(Backoff, "MOST_KINDS", 2)
+    monkeypatch.setattr(Backoff, "MAX_KINDS", 2)
     backoff = Backoff(clock)
     kinds = [(f"ipv4:10.0.0.{n}", "input") for n in range(3)]
     for kind in kinds:

@@ -1,11 +1,19 @@
-"""Which regions of shared memory are removed, in folders that stand for /dev/shm and /proc."""
+"""Which regions of shared memory are removed, in a folder in place of /dev/shm."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
-from server.processes import started_at
-from server.shared_memory import abandoned_servers, new_prefix, sweep, sweep_abandoned
+from server.processes import alive, started_at
+from server.shared_memory import (
+    abandoned_servers,
+    new_prefix,
+    remove_abandoned,
+    sweep,
+    sweep_abandoned,
+)
 
 NAMESPACE, PID, START, *_ = new_prefix().removeprefix("diarization_").split("_")
 GONE_PID = 2**22 + 1  # above every pid of Linux
@@ -19,15 +27,14 @@ def shm(tmp_path):
 
 
 @pytest.fixture
-def proc(tmp_path):
-    """This process, and a model's of a server that outlived who started it."""
-    folder = tmp_path / "proc"
-    for pid, line, start in ((PID, "pytest", START), (77, orphaned("region"), 5)):
-        own = folder / str(pid)
-        own.mkdir(parents=True)
-        (own / "cmdline").write_text(f"stub\0{line}\0")
-        (own / "stat").write_text(f"{pid} (x) S 1 1 " + "0 " * 16 + f"{start} 0\n")
-    return folder
+def orphan():
+    """A process of a server whose owner is gone; its pid."""
+    command = [sys.executable, "-c", "print(flush=True); input()", orphaned("region")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as process:
+        process.stdout.readline()
+        yield process.pid
+        process.kill()
 
 
 def orphaned(rest):
@@ -43,7 +50,7 @@ def left(shm):
     return sorted(path.name for path in shm.iterdir())
 
 
-def test_a_prefix_names_this_process_and_is_another_every_time():
+def test_a_prefix_identifies_this_process_and_is_unique():
     first, second = new_prefix(), new_prefix()
     assert first != second
     assert str(os.getpid()) == PID
@@ -51,28 +58,29 @@ def test_a_prefix_names_this_process_and_is_another_every_time():
     assert not second.startswith(first)
 
 
-def test_regions_with_the_prefix_go_and_others_stay(shm, proc):
+def test_only_regions_with_the_prefix_are_removed(shm):
     put(shm, "a_1", "a_2", "b_1", "xa_1")
-    assert sweep("a_", shm, proc) == ["a_1", "a_2"]
+    assert sweep("a_", shm) == ["a_1", "a_2"]
     assert left(shm) == ["b_1", "xa_1"]
 
 
-def test_a_prefix_is_no_pattern_and_an_empty_one_is_none(shm, proc):
+def test_a_prefix_is_not_a_pattern_and_an_empty_one_matches_nothing(shm):
     put(shm, "a_1", "*_1")
-    assert sweep("*_", shm, proc) == ["*_1"]
-    assert sweep("", shm, proc) == []
+    assert sweep("*_", shm) == ["*_1"]
+    assert sweep("", shm) == []
     assert left(shm) == ["a_1"]
 
 
-def test_a_region_that_a_process_was_started_with_stays(shm, proc):
+@pytest.mark.usefixtures("orphan")
+def test_a_region_that_a_process_was_started_with_stays(shm):
     put(shm, orphaned("region"), orphaned("other"))
-    assert sweep(orphaned(""), shm, proc) == [orphaned("other")]
+    assert sweep(orphaned(""), shm) == [orphaned("other")]
 
 
-def test_what_cannot_be_removed_is_left(shm, proc):
+def test_what_cannot_be_removed_is_skipped(shm):
     (shm / "a_folder").mkdir()
     put(shm, "a_1")
-    assert sweep("a_", shm, proc) == ["a_1"]
+    assert sweep("a_", shm) == ["a_1"]
     assert left(shm) == ["a_folder"]
 
 
@@ -90,8 +98,8 @@ def test_what_cannot_be_removed_is_left(shm, proc):
     ],
     ids=[
         "its owner is gone",
-        "its name is no text",
-        "its pid is used again",
+        "its name is not UTF-8",
+        "its pid was reused",
         "its owner lives",
         "of a container",
         "its server lives",
@@ -99,13 +107,15 @@ def test_what_cannot_be_removed_is_left(shm, proc):
         "of something else",
     ],
 )
-def test_only_regions_of_servers_that_are_gone_are_abandoned(name, removed, shm, proc):
+@pytest.mark.usefixtures("orphan")
+def test_only_regions_of_servers_that_are_gone_are_abandoned(name, removed, shm):
     put(shm, name)
-    sweep_abandoned(shm, proc)
+    sweep_abandoned(shm)
     assert left(shm) == ([] if removed else [name])
 
 
-def test_servers_whose_owner_is_gone_are_found_by_their_command_line(proc):
-    assert abandoned_servers(proc) == {77}
-    (proc / "77" / "cmdline").write_text(f"stub\0diarization_{NAMESPACE}_{PID}_{START}_0_region\0")
-    assert abandoned_servers(proc) == set()
+def test_servers_whose_owner_is_gone_are_found_and_killed(orphan):
+    ours = f"stub\0diarization_{NAMESPACE}_{PID}_{START}_0_region"
+    assert abandoned_servers({77: f"stub\0{orphaned('region')}", 78: ours}) == {77}
+    remove_abandoned()
+    assert alive([orphan]) == set()

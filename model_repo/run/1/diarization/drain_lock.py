@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from .errors import StoppingError
 
-VARIABLE = "DIARIZATION_DOOR"  # names a file; not empty: the server is draining
+VARIABLE = "DIARIZATION_DRAIN_LOCK"  # names a file; not empty: the server is draining
 
 
 @contextmanager

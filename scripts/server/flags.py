@@ -1,23 +1,29 @@
-"""Flags of `tritonserver`: what the caller says, and what is added where nothing is said."""
+"""Flags of `tritonserver` and of the proxy: what users give, and what is added; and ports."""
 
+import contextlib
+import random
 import secrets
+import socket
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from server.ports import LOOPBACK, in_address
 from server.server_log import ServerError
 
-PREFIX = "python,shm-region-prefix-name="  # goes for the stand-in `onnxruntime` as well
+LOOPBACK = "127.0.0.1"
+# Linux gives none of these to outgoing connections, unless ip_local_port_range is set otherwise.
+BELOW_EPHEMERAL = range(20_000, 32_768)
+SHM_PREFIX = "python,shm-region-prefix-name="  # also applies to the stand-in for `onnxruntime`
 REPOSITORIES = ("--model-repository", "--model-store")
-# What nobody needs to diarize, and what a stranger could do harm with: map memory, load and unload
-# models, write traces and logs to files of their choice.
-CLOSED = ("shared-memory", "model-repository", "trace", "logging")
+# Not needed to diarize, and dangerous: clients could map memory, load and unload models, write
+# traces and logs to files of their choice.
+LOCKED = ("shared-memory", "model-repository", "trace", "logging")
 RESTRICTIONS = "--grpc-restricted-protocol"
 GRPC_HEADER = "triton-grpc-protocol-"
 KEY_NAME = "diarization-key"
-SOCKET_PORT = ":1"  # Triton puts a port behind the address of gRPC, whatever it is
-# What the proxy does in Triton's place.
+SOCKET_PORT = ":1"  # Triton appends a port to the address of gRPC, whatever it is
+# Flags for what the proxy does in Triton's place.
 PROXIED = (
     "--http-address",
     "--grpc-address",
@@ -31,9 +37,49 @@ PROXIED = (
 NOT_SERVED = "Triton's HTTP can be crashed by a request, so it is off; use gRPC or the web gateway"
 
 
+def in_address(host: str) -> str:
+    """Write a host as it stands before a port: an IPv6 address gets brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+def _can_be_bound(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_server((LOOPBACK, port)):
+        return True
+    return False
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Ports of the three services; the defaults are Triton's own."""
+
+    http: int = 8000
+    grpc: int = 8001
+    metrics: int = 8002
+
+    @classmethod
+    def free(cls) -> "Ports":
+        """Choose three ports that are free at the moment."""
+        shuffled = random.SystemRandom().sample(BELOW_EPHEMERAL, len(BELOW_EPHEMERAL))
+        free = filter(_can_be_bound, shuffled)
+        return cls(next(free), next(free), next(free))
+
+    def flags(self) -> list[str]:
+        """Write the ports as flags of `serve.sh`."""
+        return [f"--{service}-port={port}" for service, port in asdict(self).items()]
+
+    def require_free(self) -> None:
+        """Raise ServerError if a port is in use, or two are the same."""
+        if len(set(asdict(self).values())) < len(asdict(self)):
+            raise ServerError(f"three different ports are needed, got {asdict(self)}")
+        for service, port in asdict(self).items():
+            with socket.socket() as probe:
+                if probe.connect_ex((LOOPBACK, port)) == 0:
+                    raise ServerError(f"port {port} is in use; choose another --{service}-port")
+
+
 def flag_values(flags: Sequence[str], name: str) -> list[str]:
     """Values of all `--name=value` and `--name value` among the flags, in order."""
-    following = [*flags[1:], ""]  # one more than there are flags, if there are none
+    following = [*flags[1:], ""]
     return [
         value if equals else after
         for (flag, equals, value), after in zip(
@@ -49,30 +95,31 @@ def flag_value(flags: Sequence[str], name: str, default: str) -> str:
 
 
 def repository_flags(flags: Sequence[str], repository: Path) -> list[str]:
-    """The model repository, unless another is given: Triton would serve both."""
+    """Flag of the default repository, unless another is given: Triton would serve both."""
     given = any(flag_values(flags, name) for name in REPOSITORIES)
     return [] if given else [f"{REPOSITORIES[0]}={repository}"]
 
 
 def shared_memory_flags(flags: Sequence[str], prefix: str) -> list[str]:
-    """The prefix of the names of shared memory, unless another is given."""
-    return [] if given_prefix(flags) else [f"--backend-config={PREFIX}{prefix}"]
+    """Flag of the prefix of shared memory's names, unless another is given."""
+    return [] if given_prefix(flags) else [f"--backend-config={SHM_PREFIX}{prefix}"]
 
 
 def given_prefix(flags: Sequence[str]) -> str:
-    """The prefix of the names of shared memory that the flags tell; nothing if they do not."""
-    told = [value for value in flag_values(flags, "--backend-config") if value.startswith(PREFIX)]
-    return told[-1].removeprefix(PREFIX) if told else ""
+    """The prefix of shared memory's names that the flags set; "" if they do not."""
+    values = flag_values(flags, "--backend-config")
+    prefixes = [value for value in values if value.startswith(SHM_PREFIX)]
+    return prefixes[-1].removeprefix(SHM_PREFIX) if prefixes else ""
 
 
-def closing_flags(flags: Sequence[str]) -> list[str]:
-    """Flags that close what diarization does not need, under a key that nobody is told.
+def lockdown_flags(flags: Sequence[str]) -> list[str]:
+    """Flags that restrict protocols that diarization does not need, by a random key.
 
     Parameters
     ----------
     flags
-        The caller's; a protocol that they restrict by a key of their own is left to them, since it
-        may stand in one group only.
+        The user's. A protocol that they restrict by a key of their own is left out, because Triton
+        accepts each protocol in one group only.
     """
     control = [] if flag_values(flags, "--model-control-mode") else ["--model-control-mode=none"]
     taken = {
@@ -80,13 +127,13 @@ def closing_flags(flags: Sequence[str]) -> list[str]:
         for value in flag_values(flags, RESTRICTIONS)
         for protocol in value.partition(":")[0].split(",")
     }
-    if closed := [protocol for protocol in CLOSED if protocol not in taken]:
-        control.append(f"{RESTRICTIONS}={','.join(closed)}:{KEY_NAME}={secrets.token_hex(32)}")
+    if locked := [protocol for protocol in LOCKED if protocol not in taken]:
+        control.append(f"{RESTRICTIONS}={','.join(locked)}:{KEY_NAME}={secrets.token_hex(32)}")
     return control
 
 
-def require_possible(flags: Sequence[str]) -> None:
-    """Raise ServerError where flags ask for what is not served through the proxy."""
+def require_supported(flags: Sequence[str]) -> None:
+    """Raise ServerError if flags ask for services that the proxy does not pass on."""
     for name in ("--allow-http", "--http-restricted-api"):
         if flag_value(flags, name, "false").lower() not in ("false", "0"):
             raise ServerError(f"{name}: {NOT_SERVED}")
@@ -102,12 +149,12 @@ class Sockets(NamedTuple):
 
 
 def sockets_at(prefix: Path) -> Sockets:
-    """The sockets whose paths begin like this."""
+    """Sockets whose paths begin with `prefix`."""
     return Sockets(Path(f"{prefix}grpc{SOCKET_PORT}"), Path(f"{prefix}metrics"))
 
 
 def private_flags(flags: Sequence[str], sockets: Sockets) -> list[str]:
-    """The caller's flags, and those with which Triton listens for the proxy alone."""
+    """The user's flags, and those that make Triton listen for the proxy alone."""
     listening = [
         "--allow-http=false",
         f"--grpc-address=unix:{str(sockets.grpc).removesuffix(SOCKET_PORT)}",
@@ -135,7 +182,7 @@ def proxy_flags(
 
 
 def grpc_headers(flags: Sequence[str]) -> list[tuple[str, str]]:
-    """Headers of gRPC with which everything is open that the caller's flags put under a key."""
+    """GRPC headers that unlock the protocols which the user's flags restrict by a key."""
     return [
         (GRPC_HEADER + name, key)
         for value in flag_values(flags, RESTRICTIONS)
@@ -144,12 +191,12 @@ def grpc_headers(flags: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def is_on(flags: Sequence[str], name: str, default: str = "false") -> bool:
-    """Whether a flag that is true or false is true."""
+    """Whether a boolean flag is true."""
     return flag_value(flags, name, default).lower() in ("true", "1")
 
 
 def without(flags: Sequence[str], names: Collection[str]) -> list[str]:
-    """All flags but those of these names, given as `--name=value` or `--name value`."""
+    """All flags except those of these names, given as `--name=value` or `--name value`."""
     kept = []
     skip = False
     for flag in flags:

@@ -1,16 +1,18 @@
-"""What is added to the flags of `tritonserver`, and what is left to the caller."""
+"""What is added to the flags of `tritonserver`, and which of the user's flags win; ports."""
 
+import socket
 from pathlib import Path
 
 import pytest
 
-from server.server_flags import (
-    CLOSED,
-    closing_flags,
+from server.flags import (
+    LOCKED,
+    Ports,
     flag_value,
     flag_values,
     given_prefix,
     grpc_headers,
+    lockdown_flags,
     private_flags,
     proxy_flags,
     repository_flags,
@@ -30,38 +32,38 @@ def test_values_are_found_in_both_spellings_and_in_order():
     assert flag_value(flags, "--c", "9") == flag_value([], "--c", "9") == "9"
 
 
-def closed(flags):
-    """Protocols that are closed by our flags, and the key."""
-    (value,) = [flag.partition("=")[2] for flag in closing_flags(flags) if flag.startswith(GRPC)]
+def locked(flags):
+    """Protocols that are locked by our flags, and the key."""
+    (value,) = [flag.partition("=")[2] for flag in lockdown_flags(flags) if flag.startswith(GRPC)]
     protocols, _, key = value.partition(":")
     return protocols.split(","), key
 
 
-def test_everything_that_diarization_does_not_need_is_closed():
-    assert closing_flags([])[0] == "--model-control-mode=none"
-    assert closed([])[0] == list(CLOSED)
+def test_everything_that_diarization_does_not_need_is_locked():
+    assert lockdown_flags([])[0] == "--model-control-mode=none"
+    assert locked([])[0] == list(LOCKED)
 
 
-def test_nobody_knows_the_key_and_it_is_another_every_time():
-    name, _, key = closed([])[1].partition("=")
+def test_the_key_is_random():
+    name, _, key = locked([])[1].partition("=")
     assert name == "diarization-key"
     assert len(key) == 64
-    assert key not in str(closed([]))
+    assert key not in str(locked([]))
 
 
 @pytest.mark.parametrize("flag", [[f"{GRPC}=trace,inference:a=b"], [GRPC, "trace,inference:a=b"]])
-def test_a_protocol_that_the_caller_restricts_is_theirs_alone(flag):
-    assert closed(flag)[0] == ["shared-memory", "model-repository", "logging"]
+def test_a_protocol_that_the_user_restricts_is_left_out(flag):
+    assert locked(flag)[0] == ["shared-memory", "model-repository", "logging"]
 
 
-def test_nothing_is_closed_twice():
+def test_nothing_is_locked_twice():
     flags = [f"{GRPC}=shared-memory,trace:a=b", f"{GRPC}=model-repository,logging:c=d"]
-    assert closing_flags(flags) == ["--model-control-mode=none"]
+    assert lockdown_flags(flags) == ["--model-control-mode=none"]
 
 
 def test_another_control_mode_wins():
     for flags in (["--model-control-mode=explicit"], ["--model-control-mode", "poll"]):
-        assert not [f for f in closing_flags(flags) if f.startswith("--model-control-mode")]
+        assert not [f for f in lockdown_flags(flags) if f.startswith("--model-control-mode")]
 
 
 def test_another_repository_or_prefix_wins():
@@ -74,7 +76,7 @@ def test_another_repository_or_prefix_wins():
     assert given_prefix(["--backend-config=python,x=1"]) == ""
 
 
-def test_the_proxy_asks_with_every_key_of_the_callers():
+def test_the_proxy_sends_all_keys_of_the_user():
     flags = [f"{GRPC}=trace:a=b", f"{GRPC}=metadata,health:key=a=b"]
     assert grpc_headers(flags) == [
         ("triton-grpc-protocol-a", "b"),
@@ -83,7 +85,7 @@ def test_the_proxy_asks_with_every_key_of_the_callers():
     assert grpc_headers([]) == []
 
 
-def test_where_clients_come_in_is_the_proxys_and_not_tritons():
+def test_addresses_and_tls_are_the_proxys_and_not_tritons():
     flags = ["--grpc-address", "::1", "--log-verbose=1", "--grpc-use-ssl=true", "--http-address=h"]
     assert private_flags(flags, SOCKETS) == [
         "--log-verbose=1",
@@ -100,4 +102,25 @@ def test_where_clients_come_in_is_the_proxys_and_not_tritons():
         "--triton-metrics=/s/x_metrics",
         "--client-models=run,sad",
         *flags,
+    ]
+
+
+def test_free_ports_are_different_and_can_be_bound():
+    ports = Ports.free()
+    numbers = [ports.http, ports.grpc, ports.metrics]
+    assert len(set(numbers)) == 3
+    for number in numbers:
+        socket.create_server(("127.0.0.1", number)).close()
+
+
+def test_free_ports_are_below_those_of_outgoing_connections():
+    ports = Ports.free()
+    assert max(ports.http, ports.grpc, ports.metrics) < 32_768
+
+
+def test_the_default_ports_are_tritons():
+    assert Ports().flags() == [
+        "--http-port=8000",
+        "--grpc-port=8001",
+        "--metrics-port=8002",
     ]

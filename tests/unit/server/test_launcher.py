@@ -1,10 +1,10 @@
-"""How many cores there are for us: affinity and limits of control groups, planted as files."""
+"""How many cores the launcher counts: affinity and limits of control groups, written as files."""
 
 import os
 
 import pytest
 
-from server.cores import available_cores
+from server.launcher import available_cores
 
 
 @pytest.fixture(autouse=True)
@@ -69,5 +69,5 @@ def test_a_group_mounted_at_the_root_of_a_container_is_found(cores):
     assert cores("4:cpu,cpuacct:/docker/0123\n", files) == 2
 
 
-def test_a_group_whose_name_is_no_text_is_found(cores):
+def test_a_group_whose_name_is_not_utf8_is_found(cores):
     assert cores("0::/a\udcff\n", {"a\udcff/cpu.max": "200000 100000"}) == 2

@@ -1,10 +1,10 @@
-"""Which models hang, by a clock that stands still unless it is told otherwise."""
+"""Which models hang, by a clock set by the test."""
 
 import math
 
 import pytest
 
-from server.model_probes import ANSWERED_WITHIN_S, EVERY_S, RUN, SHAPES, Progress, probe
+from server.proxy_health import ANSWERED_WITHIN_S, EVERY_S, RUN, SHAPES, Progress, probe
 from unit.server.test_proxy_rules import Clock
 
 LONG_S = ANSWERED_WITHIN_S + 1
@@ -21,8 +21,8 @@ def progress(clock):
 
 
 def test_a_model_that_does_not_answer_its_probe_hangs(progress, clock):
-    progress.asked("sad")
-    progress.asked(RUN)
+    progress.sent("sad")
+    progress.sent(RUN)
     clock.now += ANSWERED_WITHIN_S
     assert progress.hanging() == []
     progress.answered(RUN)
@@ -33,7 +33,7 @@ def test_a_model_that_does_not_answer_its_probe_hangs(progress, clock):
 
 
 def test_a_model_that_is_busy_with_others_does_not_hang(progress, clock):
-    progress.asked("sad")
+    progress.sent("sad")
     for count in range(5):
         clock.now += LONG_S
         progress.finished({"sad": count, "segmentation": 7})
@@ -45,7 +45,7 @@ def test_a_model_that_is_busy_with_others_does_not_hang(progress, clock):
 
 def test_only_a_quiet_model_is_probed_and_by_one_probe(progress, clock):
     assert progress.is_quiet("sad")
-    progress.asked("sad")
+    progress.sent("sad")
     assert not progress.is_quiet("sad")
     progress.answered("sad")
     progress.finished({"sad": 1})

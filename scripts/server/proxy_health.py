@@ -1,0 +1,246 @@
+"""What the proxy answers over HTTP: health and metrics, and whether the models answer.
+
+Triton stays ready when a model hangs. So each model that has not finished a request lately gets a
+tiny one, a probe. A model that is only busy answers it late, but finishes requests of clients; one
+that hangs finishes nothing.
+"""
+
+import asyncio
+import contextlib
+import http.client
+import math
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import grpc
+from tritonclient.grpc import service_pb2 as pb
+from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
+
+from server.readiness import HANGING
+
+AWAY = "the server is starting again; try again later"
+CONNECTION_S = 10.0  # for a connection to send its request
+READY_WITHIN_S = 5.0
+EVERY_S = 5.0
+ANSWERED_WITHIN_S = 15.0  # a call of an inner model takes less than a second
+# Shapes that every network of the kind accepts: one window or chunk of silence.
+SHAPES: Mapping[str, tuple[str, tuple[int, ...]]] = {
+    "sad": ("samples", (1, 512)),
+    "segmentation": ("wav", (1, 1, 160_000)),
+    "speaker_model": ("feats", (1, 98, 80)),
+}
+RUN = "run"
+PING = "ping"  # parameter of a request of `run` without inputs and outputs
+FLOAT_BYTES = 4
+
+
+def probe(model: str) -> pb.ModelInferRequest:
+    """Make the tiny request for a model."""
+    if model == RUN:
+        return pb.ModelInferRequest(
+            model_name=RUN, parameters={PING: pb.InferParameter(bool_param=True)}
+        )
+    name, shape = SHAPES[model]
+    silence = bytes(FLOAT_BYTES * math.prod(shape))
+    tensor = pb.ModelInferRequest.InferInputTensor(name=name, datatype="FP32", shape=shape)
+    return pb.ModelInferRequest(model_name=model, inputs=[tensor], raw_input_contents=[silence])
+
+
+class Progress:
+    """Which probes are under way, and whether their models finish anything meanwhile.
+
+    Parameters
+    ----------
+    clock
+        A monotonic clock in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._sent_s: dict[str, float] = {}  # model -> when its probe was sent
+        self._counts: dict[str, int] = {}
+        self._finished_s: dict[str, float] = {}  # model -> when it last finished a request
+
+    def sent(self, model: str) -> None:
+        """Note that a probe was sent."""
+        self._sent_s[model] = self._clock()
+
+    def answered(self, model: str) -> None:
+        """Note that the probe was answered, even by an error."""
+        del self._sent_s[model]
+
+    def is_quiet(self, model: str) -> bool:
+        """Whether a model has not finished anything lately, and has no probe under way."""
+        lately = self._clock() - self._finished_s.get(model, -math.inf) < EVERY_S
+        return not lately and model not in self._sent_s
+
+    def finished(self, counts: Mapping[str, int]) -> None:
+        """Note how many requests each model has finished so far."""
+        now_s = self._clock()
+        active = (model for model, count in counts.items() if count != self._counts.get(model))
+        self._finished_s.update(dict.fromkeys(active, now_s))
+        self._counts = dict(counts)
+
+    def hanging(self) -> list[str]:
+        """Models whose probe is overdue although they finish nothing."""
+        latest_s = self._clock() - ANSWERED_WITHIN_S
+        return [
+            model
+            for model, since_s in self._sent_s.items()
+            if max(since_s, self._finished_s.get(model, since_s)) < latest_s
+        ]
+
+
+class Prober:
+    """Probes the models of a server, over and over, and says whether it is ready.
+
+    Parameters
+    ----------
+    stub
+        Of the server's gRPC service, asynchronous.
+    metadata
+        Headers for every call.
+    is_idle
+        Whether no client's request is under way. Only then `run` is probed: it works on long
+        recordings, and the probe would wait behind them.
+    """
+
+    def __init__(
+        self,
+        stub: GRPCInferenceServiceStub,
+        metadata: Sequence[tuple[str, str]],
+        is_idle: Callable[[], bool],
+    ) -> None:
+        self._stub, self._metadata, self._is_idle = stub, metadata, is_idle
+        self._progress = Progress()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def not_ready(self) -> str:
+        """Why the server is not ready; "" if it is."""
+        if hanging := self._progress.hanging():
+            return f"{HANGING}{', '.join(hanging)}"
+        try:
+            answer = await self._stub.ServerReady(
+                pb.ServerReadyRequest(), metadata=self._metadata, timeout=READY_WITHIN_S
+            )
+        except grpc.RpcError:
+            return AWAY
+        return "" if answer.ready else "models are loading"
+
+    async def run(self) -> None:
+        """Probe until cancelled; a model that has just finished a request needs no probe."""
+        while True:
+            with contextlib.suppress(grpc.RpcError):
+                self._progress.finished(await self._counts())
+            models = [*SHAPES, RUN] if self._is_idle() else [*SHAPES]
+            for model in filter(self._progress.is_quiet, models):
+                self._progress.sent(model)
+                task = asyncio.create_task(self._probe(model))
+                self._tasks.add(task)  # asyncio holds weak references only
+                task.add_done_callback(self._tasks.discard)
+            await asyncio.sleep(EVERY_S)
+
+    async def _probe(self, model: str) -> None:
+        try:
+            with contextlib.suppress(grpc.RpcError):  # an error is an answer too
+                await self._stub.ModelInfer(probe(model), metadata=self._metadata)
+        finally:
+            self._progress.answered(model)
+
+    async def _counts(self) -> dict[str, int]:
+        answer = await self._stub.ModelStatistics(
+            pb.ModelStatisticsRequest(), metadata=self._metadata, timeout=EVERY_S
+        )
+        return {
+            each.name: each.inference_stats.success.count + each.inference_stats.fail.count
+            for each in answer.model_stats
+        }
+
+
+def serve_health(
+    prober: Prober,
+    loop: asyncio.AbstractEventLoop,
+    http_address: tuple[str, int],
+    metrics: tuple[tuple[str, int], str],
+) -> None:
+    """Answer health and metrics over HTTP from now on.
+
+    Parameters
+    ----------
+    prober
+        Says whether the server is ready.
+    loop
+        The running loop of the prober.
+    http_address
+        Where health is served.
+    metrics
+        Where metrics are served, and path of the socket of Triton's metrics.
+    """
+
+    def ready() -> tuple[int, str]:
+        reason = asyncio.run_coroutine_threadsafe(prober.not_ready(), loop).result()
+        return (503 if reason else 200), reason
+
+    health = {"/v2/health/live": lambda: (200, ""), "/v2/health/ready": ready}
+    _serve_http(http_address, health)
+    _serve_http(metrics[0], {"/metrics": lambda: _fetch_metrics(metrics[1])})
+
+
+def _fetch_metrics(socket_path: str) -> tuple[int, str]:
+    """Triton's metrics; 503 while it is away."""
+    connection = _SocketConnection(socket_path)
+    try:
+        connection.request("GET", "/metrics")
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    except (OSError, http.client.HTTPException):
+        return 503, AWAY
+    finally:
+        connection.close()
+
+
+class _SocketConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=CONNECTION_S)
+        self._path = path
+
+    def connect(self) -> None:
+        """Open the socket."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def _serve_http(address: tuple[str, int], pages: dict[str, Callable[[], tuple[int, str]]]) -> None:
+    """Answer GET requests of these paths, with a thread per connection."""
+
+    class Handler(BaseHTTPRequestHandler):
+        timeout = CONNECTION_S
+        protocol_version, server_version, sys_version = "HTTP/1.1", "diarization", ""
+
+        def do_GET(self) -> None:
+            page = pages.get(self.path)
+            status, text = page() if page else (404, f"expected one of {', '.join(pages)}\n")
+            body = text.encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "text/plain; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        daemon_threads = True
+
+        def handle_error(self, *_: object) -> None:
+            pass  # the client closed the connection
+
+    Thread(target=Server(address, Handler).serve_forever, daemon=True).start()
