@@ -115,7 +115,7 @@ def survives(tmp_path, recordings, victim, *words):
         assert not load.wrong
         assert all(map(TRANSIENT.match, load.errors)), {*load.errors}
         now = set(shared_memory(server.shared_memory_prefix()))
-        stays = ("door", "grpc:1", "metrics")  # what Triton and serve.sh name alike every time
+        stays = ("drain", "grpc:1", "metrics")  # names that are the same for every start
         assert regions & now == {name for name in regions if name.endswith(stays)}
         assert before & children(server.process.pid) == {server.proxy()}
         processes, prefix = children(server.process.pid), server.shared_memory_prefix()

@@ -160,13 +160,13 @@ def test_a_wrong_parameter_in_the_configuration_keeps_the_model_from_loading(
 def test_a_server_that_stops_refuses_requests_and_serves_again_when_it_goes_on(
     server, tmp_path, monkeypatch
 ):
-    door = tmp_path / "door"
-    monkeypatch.setenv("DIARIZATION_DRAIN_LOCK", str(door))
+    lock = tmp_path / "lock"
+    monkeypatch.setenv("DIARIZATION_DRAIN_LOCK", str(lock))
     with running(server) as run:
-        door.write_bytes(b"x")
+        lock.write_bytes(b"x")
         error = run.error(run.request(conversation()))
         assert error.code() is TritonError.UNAVAILABLE
         assert error.message() == "the server is stopping; ask again in a while"
         assert not server.logger.errors
-        door.write_bytes(b"")
+        lock.write_bytes(b"")
         assert run.outputs(run.request(conversation()))["RTTM"]
