@@ -27,8 +27,8 @@ from measure.soaking.requests import (
     file_request,
 )
 
-GOOD, LONG, BAD, GONE = "good", "long", "bad", "cancelled"
-SHARES = {GOOD: 0.65, LONG: 0.05, BAD: 0.2, GONE: 0.1}
+GOOD, LONG, BAD, CANCEL = "good", "long", "bad", "cancelled"
+SHARES = {GOOD: 0.65, LONG: 0.05, BAD: 0.2, CANCEL: 0.1}
 LONG_S, LARGEST_S = 60, 300
 MAX_PATIENCE_S = 3.0  # before a client cancels
 GRACE_S = 30.0  # beyond gRPC's own deadline; an outcome that has not come by then is lost
@@ -53,7 +53,7 @@ class Planned:
 
     def problem(self, outcome: Outcome) -> str | None:
         """How an outcome differs from the baseline; a cancelled request may have none."""
-        if self.kind == GONE and outcome.status == CANCELLED:
+        if self.kind == CANCEL and outcome.status == CANCELLED:
             return None
         return unlike(outcome, self.baseline)
 
@@ -97,7 +97,7 @@ class Mix:
         }
         self.by_kind[BAD] += [replace(each, kind=BAD) for each in refused]
         to_cancel = [*self.by_kind[LONG], *self.by_kind[GOOD]]
-        self.by_kind[GONE] = [replace(each, kind=GONE) for each in to_cancel]
+        self.by_kind[CANCEL] = [replace(each, kind=CANCEL) for each in to_cancel]
 
     def draw(self) -> Planned:
         """Draw the next request."""
@@ -105,7 +105,7 @@ class Mix:
             kind = str(self._rng.choice(list(SHARES), p=list(SHARES.values())))
             planned = self.by_kind[kind][int(self._rng.integers(len(self.by_kind[kind])))]
             patience_s = self._rng.uniform(0, MAX_PATIENCE_S)
-        return replace(planned, patience_s=patience_s) if kind == GONE else planned
+        return replace(planned, patience_s=patience_s) if kind == CANCEL else planned
 
     def for_seconds(self, duration_s: float) -> NextRequest:
         """Requests for some time from now on."""

@@ -1,4 +1,4 @@
-"""A crowd of good, bad and vanishing clients against the real server: none wrong, none lost."""
+"""The soak against the real server: no answer of many clients is wrong or lost."""
 
 import json
 import subprocess
@@ -29,7 +29,7 @@ def sent_and_answered(load):
     return load["n_sent"], sum(sum(counts.values()) for counts in load["counts"].values())
 
 
-def test_half_a_minute_of_sixteen_clients_goes_right(tmp_path):
+def test_half_a_minute_of_load_finds_no_problem(tmp_path):
     phases = ["--phases", "repeats", "load"]
     found = soak(tmp_path, "--quick", "--minutes=0.5", *phases, timeout_s=280)
     assert found["problems"] == []
@@ -43,7 +43,7 @@ def test_half_a_minute_of_sixteen_clients_goes_right(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(4500)
-def test_a_quarter_of_an_hour_of_everything_goes_right(tmp_path):
+def test_all_phases_find_no_problem(tmp_path):
     found = soak(tmp_path, timeout_s=4400)
     assert found["attacks"]["n_answered"] > 8
     assert found["problems"] == []

@@ -12,7 +12,7 @@ from measure.soaking import load
 from measure.soaking.cases import ANSWERED, REFUSED
 from measure.soaking.load import (
     BAD,
-    GONE,
+    CANCEL,
     GOOD,
     LONG,
     Mix,
@@ -88,12 +88,12 @@ def test_answer_that_comes_twice_or_never_is_lost(monkeypatch, n_outcomes):
 
 
 def test_only_a_cancelled_request_may_have_no_answer():
-    gone = ledger_of([planned(GONE, answer(*PLAIN), 0.0)], lambda _: [])
+    gone = ledger_of([planned(CANCEL, answer(*PLAIN), 0.0)], lambda _: [])
 
     assert (gone.counts(), gone.wrong, gone.lost) == ({"cancelled": {"CANCELLED": 1}}, [], [])
     cancelled = Outcome("recording", "CANCELLED", "", 0.1)
     assert planned(GOOD, answer(*PLAIN)).problem(cancelled)
-    assert planned(GONE, answer(*PLAIN)).problem(answer())
+    assert planned(CANCEL, answer(*PLAIN)).problem(answer())
 
 
 def mix(seed, n_good=5):
@@ -107,8 +107,8 @@ def test_seed_draws_the_same_requests_again():
         return [(each.kind, each.name, each.patience_s) for each in draws]
 
     assert drawn(1) == drawn(1) != drawn(2)
-    assert {kind for kind, _, _ in drawn(1)} == {GOOD, LONG, BAD, GONE}
-    assert all((patience_s is not None) == (kind == GONE) for kind, _, patience_s in drawn(1))
+    assert {kind for kind, _, _ in drawn(1)} == {GOOD, LONG, BAD, CANCEL}
+    assert all((patience_s is not None) == (kind == CANCEL) for kind, _, patience_s in drawn(1))
 
 
 def test_mix_has_all_refused_cases_and_some_answered_ones():
