@@ -25,6 +25,9 @@ from formats.atomic_file import temporary_path, write_atomically
 from scoring.scores import Score
 
 JOINED = "rttm"
+FAILURE_SCHEMA = "diarization-failure/1"
+SCORES_SCHEMA = "diarization-scores/1"
+LINES_FORMAT = "json"
 
 
 class Sink:
@@ -131,11 +134,6 @@ class RttmFolder(Sink):
             path.unlink(missing_ok=True)
         except OSError as error:
             raise OutputError(f"cannot remove the earlier {path}: {error.strerror}") from error
-
-
-FAILURE_SCHEMA = "diarization-failure/1"
-SCORES_SCHEMA = "diarization-scores/1"
-LINES_FORMAT = "json"
 
 
 class StandardOutput(Sink):

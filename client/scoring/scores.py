@@ -16,6 +16,8 @@ from pathlib import Path
 
 from formats.rttm import RttmError, is_turn, read_rttm
 
+COLLARS_S = (0.25, 0.0)
+_CHANNEL_COLUMN = 2
 _HERE = Path(__file__).resolve().parent
 _IN_THIS_PROJECT = _HERE.parents[1] / "external_tools/SCTK-2.4.12/src/md-eval/md-eval.pl"
 _IN_DEBIAN = Path("/usr/lib/sctk/bin/md-eval.pl")
@@ -125,10 +127,6 @@ def _seconds(report: str, name: str) -> float:
     if not found:
         raise ScoringError(f"md-eval.pl printed no {name} TIME")
     return float(found[-1])  # the summary over all recordings comes last
-
-
-COLLARS_S = (0.25, 0.0)
-_CHANNEL_COLUMN = 2
 
 
 def read_reference(path: Path) -> dict[str, list[str]]:
