@@ -155,7 +155,7 @@ def speakers_of_windows(windows: Values, turns: Sequence[Turn]) -> Labels:
 class Spectrum:
     """What the graph of some windows shows.
 
-    Attributes
+    Parameters
     ----------
     values
         Smallest eigenvalues of the Laplacian D - A, ascending.

@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from measure.kit import ROOT
 
 PACKAGES = (
@@ -32,7 +34,6 @@ def provenance(md_eval: Path | None = None) -> dict[str, Any]:
     md_eval
         The scorer, where one is used.
     """
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     scorer = {"md-eval": md_eval_version(md_eval)} if md_eval else {}
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -42,7 +43,7 @@ def provenance(md_eval: Path | None = None) -> dict[str, Any]:
             "n_cores": len(os.sched_getaffinity(0)),
             "load_before": round(os.getloadavg()[0], 2),
             "system": platform.platform(),
-            "memory_gb": round(memory / GIGA, 1),
+            "memory_gb": round(psutil.virtual_memory().total / GIGA, 1),
         },
         "versions": {
             "python": platform.python_version(),
