@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from console.options import parse_options
 from console.run_report import log, log_problems, set_up_logging
-from formats.output import OutputError, stop_printing
+from formats.atomic_file import OutputError
+from formats.output import stop_printing
 from sending.in_flight import BACKOFF, Backoff
 from sending.preparing import CANNOT_START, dry_run, prepare_run
 from sending.run import diarize_and_score

@@ -20,8 +20,7 @@ from tqdm import tqdm
 
 from formats import RTTM
 from formats.answer_texts import RTTM_PREFIX, file_name
-from formats.atomic_file import OutputError as OutputError
-from formats.atomic_file import temporary_path, write_atomically
+from formats.atomic_file import OutputError, temporary_path, write_atomically
 from scoring.scores import Score
 
 JOINED = "rttm"

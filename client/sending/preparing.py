@@ -12,10 +12,10 @@ from console.progress import Progress
 from console.run_report import RunReport, is_interactive, log
 from console.text import EXPECTED_IN_IDS, hours
 from formats.answer_texts import REPORT, refuse_file_names
+from formats.atomic_file import OutputError
 from formats.output import (
     LINES_FORMAT,
     JsonLines,
-    OutputError,
     RttmFolder,
     Sink,
     StandardOutput,

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from console.options import request_parameters
 from console.run_report import RunReport, log
 from formats.answer_texts import needed_outputs, texts_of
-from formats.output import OutputError, Sink, print_scores_line
+from formats.atomic_file import OutputError
+from formats.output import Sink, print_scores_line
 from formats.result import FormatError
 from inputs.audio_files import Stopped, encoded_bytes, needs_channels
 from inputs.recordings import Recording

@@ -2,7 +2,8 @@ import resource
 
 import pytest
 
-from formats.output import OutputError, RttmFolder
+from formats.atomic_file import OutputError
+from formats.output import RttmFolder
 from inputs.recordings import MAX_ID_BYTES
 
 
