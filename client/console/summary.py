@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from console.text import hours, shown
-from formats.result import FormatError, Turn
+from formats.result import FormatError, Turn, talk_ms
 from formats.rttm import turns_in_rttm
 from sending.outcome import Answer
 
@@ -40,9 +40,9 @@ def recording_summary(answer: Answer, screen: Screen) -> list[str]:
         return [head + took]
     if not turns:
         return [f"{head}no speech, {took}"]
-    talk_ms = _talk_ms(turns)
-    counts = f"{_counted(len(talk_ms), 'speaker')}, {_counted(len(turns), 'turn')}, "
-    return [head + counts + took, *_speaker_lines(turns, talk_ms, screen)]
+    speaker_ms = dict(sorted(talk_ms(turns).items(), key=lambda item: -item[1]))
+    counts = f"{_counted(len(speaker_ms), 'speaker')}, {_counted(len(turns), 'turn')}, "
+    return [head + counts + took, *_speaker_lines(turns, speaker_ms, screen)]
 
 
 def list_summary(
@@ -65,19 +65,12 @@ def list_summary(
     return [f"{name:10}  {text}" for name, text in rows]
 
 
-def _talk_ms(turns: Sequence[Turn]) -> dict[str, int]:
-    talk_ms: dict[str, int] = {}
-    for turn in turns:
-        talk_ms[turn.speaker] = talk_ms.get(turn.speaker, 0) + turn.end_ms - turn.start_ms
-    return dict(sorted(talk_ms.items(), key=lambda item: -item[1]))
-
-
-def _speaker_lines(turns: Sequence[Turn], talk_ms: dict[str, int], screen: Screen) -> list[str]:
-    labels = _padded({name: _cut(shown(name)) for name in talk_ms})
+def _speaker_lines(turns: Sequence[Turn], speaker_ms: dict[str, int], screen: Screen) -> list[str]:
+    labels = _padded({name: _cut(shown(name)) for name in speaker_ms})
     n_turns = Counter(turn.speaker for turn in turns)
-    whole_ms, max_ms = sum(talk_ms.values()) or 1, max(talk_ms.values()) or 1
+    whole_ms, max_ms = sum(speaker_ms.values()) or 1, max(speaker_ms.values()) or 1
     lines = []
-    for number, (name, own_ms) in enumerate(talk_ms.items()):
+    for number, (name, own_ms) in enumerate(speaker_ms.items()):
         text = (
             f"  {labels[name]}  {hours(own_ms / 1000)}  {own_ms / whole_ms:4.0%}  "
             f"{_counted(n_turns[name], 'turn'):>9}  "

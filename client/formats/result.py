@@ -90,6 +90,14 @@ def speakers_of(turns: Iterable[Turn]) -> list[str]:
     return list(dict.fromkeys(turn.speaker for turn in turns))
 
 
+def talk_ms(turns: Iterable[Turn]) -> dict[str, int]:
+    """Sum the lengths of each speaker's turns; the speakers by first appearance."""
+    sums: dict[str, int] = defaultdict(int)
+    for turn in turns:
+        sums[turn.speaker] += turn.end_ms - turn.start_ms
+    return dict(sums)
+
+
 def by_speaker(turns: Iterable[Turn]) -> dict[str, list[Turn]]:
     """Group turns, in their order; the speakers by first appearance."""
     groups: dict[str, list[Turn]] = defaultdict(list)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from html import escape
 
-from formats.result import FormatError, Result, Turn, by_speaker, seconds
+from formats.result import FormatError, Result, Turn, by_speaker, seconds, talk_ms
 
 JSON_SCHEMA = "diarization-turns/1"
 CSV_COLUMNS = ("recording_id", "start_s", "end_s", "speaker", "confidence")
@@ -41,11 +41,8 @@ def write_json(result: Result) -> str:
         "mode": result.mode,
         **(asdict(result.doubt) if result.doubt else {}),
         "speakers": [
-            {
-                "speaker": name,
-                "talk_s": sum(turn.end_ms - turn.start_ms for turn in turns) / 1000,
-            }
-            for name, turns in by_speaker(result.turns).items()
+            {"speaker": name, "talk_s": own_ms / 1000}
+            for name, own_ms in talk_ms(result.turns).items()
         ],
         "turns": [_json_turn(result, turn) for turn in result.turns],
     }

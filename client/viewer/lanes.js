@@ -85,8 +85,8 @@ function errorPieces(errors, kind, label) {
 
 function errorText(error, label) {
   const times = `${clock(error.start_s, 2)} – ${clock(error.end_s, 2)}`;
-  const true_names = error.true.join(" and ") || "nobody";
-  const found_names = error.found.join(" and ") || "nobody";
+  const true_names = error.true.join(" and ") || "no one";
+  const found_names = error.found.join(" and ") || "no one";
   return `${label}, ${times}: ${true_names} talks, found ${found_names}`;
 }
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from console.run_report import log
-from formats.result import seconds
+from formats.result import seconds, talk_ms
 from formats.rttm import turns_in_rttm
 from inputs.audio_files import encoded_bytes
 from inputs.recordings import Recording
@@ -229,8 +229,5 @@ def _comparable(one: Voice, other: Voice) -> bool:
 
 
 def _talk_s(answer: Answer, speakers: Speakers) -> list[float]:
-    turns = turns_in_rttm(answer.rttm.decode())
-    return [
-        sum(turn.end_ms - turn.start_ms for turn in turns if turn.speaker == name) / 1000
-        for name in speakers.names
-    ]
+    own_ms = talk_ms(turns_in_rttm(answer.rttm.decode()))
+    return [own_ms[name] / 1000 for name in speakers.names]

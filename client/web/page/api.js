@@ -1,7 +1,7 @@
 // Calls to the gateway. Its errors are problem details, whose `detail` is a sentence.
 
 const KEY = "diarization-key"; // in sessionStorage, if the service asks for one
-export const AWAY = "The service cannot be reached. Trying again.";
+export const UNREACHABLE = "The service cannot be reached. Trying again.";
 
 /** An error; `status` is that of the response, 0 if there was none. */
 export class Problem extends Error {
@@ -40,7 +40,7 @@ async function call(method, path, { json, keepalive = false } = {}) {
   try {
     answer = await fetch(path, { method, headers, body, keepalive, cache: "no-store" });
   } catch {
-    throw new Problem(0, AWAY);
+    throw new Problem(0, UNREACHABLE);
   }
   if (answer.ok) return answer;
   throw problemOf(answer.status, await answer.text().catch(() => ""), answer.headers.get("Retry-After"));
@@ -109,7 +109,7 @@ export function sendFile(file, fields, onProgress) {
       if (request.status === 202) resolve(JSON.parse(request.responseText));
       else reject(problemOf(request.status, request.responseText, request.getResponseHeader("Retry-After")));
     });
-    request.addEventListener("error", () => reject(new Problem(0, "The upload broke off: the service cannot be reached.")));
+    request.addEventListener("error", () => reject(new Problem(0, "The upload was interrupted: the service cannot be reached.")));
     request.addEventListener("abort", () => reject(new DOMException("cancelled", "AbortError")));
   });
   request.send(form);

@@ -2,7 +2,7 @@
 
 import { element } from "../../viewer/dom.js";
 import { clock } from "../../viewer/format.js";
-import { AWAY, checkHealth, loadJob, loadView, removeJob } from "./api.js";
+import { UNREACHABLE, checkHealth, loadJob, loadView, removeJob } from "./api.js";
 import { announce, backLink, showBanner } from "./frame.js";
 import { estimatedShare, progressText } from "./progress.js";
 import { forget, nameOf, remember } from "./recordings.js";
@@ -101,7 +101,7 @@ export class JobPage {
     this.id = id;
     this.onFacts = onFacts;
     this.polls = 0;
-    this.away = "";
+    this.outage = "";
     onFacts({ name: nameOf(id) ?? "Recording", facts: "" });
     root.replaceChildren(backRow());
     this.#poll();
@@ -113,7 +113,7 @@ export class JobPage {
       if (this.ended) return;
       if (nameOf(this.id) === null) remember(this.id, seen.recording_id); // opened by its address
       this.onFacts({ name: nameOf(this.id) ?? seen.recording_id, facts: "" });
-      showBanner(this.away);
+      showBanner(this.outage);
       if (await this.#show(seen)) return;
       this.timer = setTimeout(() => this.#poll(), POLL_MS);
     } catch (problem) {
@@ -156,9 +156,9 @@ export class JobPage {
   /** Ask now and then whether the diarization server is available. */
   async #askHealth() {
     if (this.polls++ % HEALTH_EVERY) return;
-    this.away = await checkHealth().then(
+    this.outage = await checkHealth().then(
       () => "",
-      () => "The diarization server is away. The recording is sent again as soon as it is back.",
+      () => "The diarization server is unavailable. The recording will be sent again when it is back.",
     );
   }
 
@@ -172,7 +172,7 @@ export class JobPage {
   }
 
   #retry(problem) {
-    showBanner(problem.status ? `${problem.message} Trying again.` : AWAY);
+    showBanner(problem.status ? `${problem.message} Trying again.` : UNREACHABLE);
     this.timer = setTimeout(() => this.#poll(), AGAIN_MS);
   }
 

@@ -2,7 +2,7 @@
 
 import { element } from "../../viewer/dom.js";
 import { longTime } from "../../viewer/format.js";
-import { AWAY, loadJob, loadLimits, removeJob } from "./api.js";
+import { UNREACHABLE, loadJob, loadLimits, removeJob } from "./api.js";
 import { showBanner } from "./frame.js";
 import { progressText } from "./progress.js";
 import { uploadRow } from "./uploads.js";
@@ -93,11 +93,11 @@ export class RecordingList {
     for (const each of asked) {
       try {
         this.known.set(each.id, await loadJob(each.id));
-        if (this.isAway) showBanner("");
-        this.isAway = false;
+        if (this.isUnreachable) showBanner("");
+        this.isUnreachable = false;
       } catch (problem) {
         if (problem.status === GONE) await this.#vanished(each);
-        else this.#away(problem);
+        else this.#unreachable(problem);
       }
       if (this.ended) return;
     }
@@ -105,9 +105,9 @@ export class RecordingList {
     this.timer = setTimeout(() => this.#watch(), POLL_MS);
   }
 
-  #away(problem) {
-    this.isAway = true;
-    showBanner(problem.status ? problem.message : AWAY);
+  #unreachable(problem) {
+    this.isUnreachable = true;
+    showBanner(problem.status ? problem.message : UNREACHABLE);
   }
 
   async #vanished({ id, name }) {

@@ -54,7 +54,7 @@ export class StartPage {
       this.choice.note.textContent = `wav, mp3, flac, ogg, m4a, mp4 or webm, ${longest}; one or several`;
       this.kept.textContent = `A recording and its result are kept for ${longTime(keep_s)} after it is done, and can be seen only in this browser.`;
     } catch {
-      // the banner says that the service is away
+      // the banner says that the service is unavailable
     }
   }
 

@@ -36,7 +36,7 @@ export class TurnPanel {
     this.message.textContent = "";
     this.fields.hidden = !turn;
     this.hint.hidden = Boolean(turn);
-    this.title.textContent = turn ? `Turn ${turns.indexOf(turn) + 1} of ${turns.length}` : `${turns.length} turns`;
+    this.title.textContent = turn ? `Turn ${turns.indexOf(turn) + 1} of ${turns.length}` : `${turns.length} ${turns.length === 1 ? "turn" : "turns"}`;
     if (!turn) return;
     this.speaker.replaceChildren(
       ...speakersOf(turns).map((name) => element("option", { value: name, selected: name === turn.speaker }, name)),

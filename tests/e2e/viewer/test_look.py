@@ -68,7 +68,7 @@ def test_the_button_turns_the_page_dark_and_light(visit, talk):
     assert look() == light
 
 
-def test_nothing_moves_for_who_wants_it_so(visit, talk):
+def test_reduced_motion_is_respected(visit, talk):
     def moves(wish):
         page = opened(visit, talk, reduced_motion=wish).page
         button = page.locator("button").first

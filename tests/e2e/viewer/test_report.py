@@ -72,7 +72,7 @@ def test_lanes_are_those_of_the_rttm(page, turns):
     assert all(0 < turn["confidence"] <= 1 for turn in held)
 
 
-def test_the_reference_lies_below_whom_it_matches(page, sample):
+def test_the_reference_is_below_the_speaker_it_matches(page, sample):
     reference = turns_of(read_rttm(sample.with_suffix(".rttm"), "reference")["sample"])
     found = [lane for lane in lanes(page) if lane["kind"] in ("speaker", "reference")]
 

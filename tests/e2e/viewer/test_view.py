@@ -75,7 +75,7 @@ def page(visit, talk):
     return opened(visit, talk).page
 
 
-def test_what_is_heard_lies_where_the_turns_are(visit, talk):
+def test_sound_and_turns_are_aligned(visit, talk):
     page = opened(visit, talk).page
     starts_s = [0.0, 3.333, 12.5, 7.0]
     page.locator(".wave").click()  # browsers play nothing before somebody does something
@@ -117,7 +117,7 @@ def test_an_hour_opens_within_two_seconds(visit, made, sample, tmp_path):
     assert path.stat().st_size < 60e6
 
 
-def test_an_hour_can_be_walked_through(visit, made):
+def test_an_hour_is_shown_in_parts(visit, made):
     rows = [(2.25 * n, 2.25 * n + 1.9, f"speaker{n % 2}") for n in range(1600)]
     page = opened(visit, made("long", np.zeros(3600 * RATE_HZ, np.int16), rows)).page
 
@@ -131,7 +131,7 @@ def test_an_hour_can_be_walked_through(visit, made):
     assert shown[0][0] < 1800 < shown[-1][1]
 
 
-def test_hostile_names_are_only_shown(visit, made):
+def test_hostile_names_stay_text(visit, made):
     shown = opened(visit, made("talk", noise(20 * RATE_HZ), [(0, 5, NAMED)], [(0, 4, NAMED)]))
 
     assert shown.page.locator("img").count() == 0
@@ -140,7 +140,7 @@ def test_hostile_names_are_only_shown(visit, made):
     assert table_cells(shown.page)[1][0] == NAMED
 
 
-def test_a_name_reorders_nothing_that_stands_around_it(visit, made):
+def test_a_name_does_not_reorder_what_surrounds_it(visit, made):
     name = "Ana\u202egpj"
     page = opened(visit, made("marks", noise(5 * RATE_HZ), [(0, 2, name)], [(0, 2, name)])).page
 
@@ -168,7 +168,7 @@ def test_doubt_about_the_number_of_speakers_is_seen(visit, talk, tmp_path):
     assert opened(visit, talk).page.locator(".doubt").count() == 0
 
 
-def test_nobody_speaks(visit, made):
+def test_a_recording_without_speech(visit, made):
     page = opened(visit, made("talk", noise(RATE_HZ), [])).page
 
     expect(page.get_by_text("No speech found.")).to_be_visible()

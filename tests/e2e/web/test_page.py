@@ -1,4 +1,4 @@
-"""From an mp3 to a named, corrected, exported result, in a browser and on real audio."""
+"""The web page in use: from a file or the microphone to a named, corrected, exported result."""
 
 import re
 
@@ -7,7 +7,8 @@ import pytest
 import soundfile
 from playwright.sync_api import expect
 
-from e2e.report_view import is_playing, lanes, same_times, time_s, value
+from e2e.browser import Visit, launched
+from e2e.report_view import is_playing, lanes, run, same_times, time_s, value
 from e2e.web_page import (
     choose,
     choose_turn,
@@ -29,6 +30,8 @@ from e2e.web_page import (
 from formats.rttm import turns_of
 
 NAME = "Ana María"
+FAKE_DEVICE = "--use-fake-device-for-media-stream"
+GRANTED = "--use-fake-ui-for-media-stream"
 
 pytestmark = pytest.mark.triton
 
@@ -63,7 +66,7 @@ def of_speaker(turns, speaker):
     return [(begin, end) for begin, end, name in turns if name == speaker]
 
 
-def assert_progress_was_told(texts):
+def assert_progress_was_shown(texts):
     """The upload in bytes, exactly; all else as an estimate."""
     percents = [int(found[1]) for text in texts if (found := re.search(r"sent, (\d+) %", text))]
     assert percents == sorted(percents)
@@ -115,7 +118,7 @@ def test_from_an_mp3_to_a_named_corrected_exported_result(visit, gateway, mp3):
     ready(page)
     session.detach()
     job = job_of(page)
-    assert_progress_was_told(watched(page))
+    assert_progress_was_shown(watched(page))
 
     found = rttm_turns(gateway.get(f"{job}/result?format=rttm").text)
     assert shown_turns(page) == found
@@ -166,7 +169,7 @@ def test_the_borders_of_a_turn_are_dragged_and_moved_by_keys(shown, page, gatewa
     assert kept_turns(gateway, job) == shown_turns(page)
 
 
-def test_a_drag_is_given_up_by_escape(page):
+def test_escape_cancels_a_drag(page):
     before = shown_turns(page)
     choose_turn(page, 2)
     box = page.get_by_role("slider", name="End of the turn").bounding_box()
@@ -181,7 +184,7 @@ def test_a_drag_is_given_up_by_escape(page):
     expect(page.get_by_role("button", name="Undo")).to_be_disabled()
 
 
-def test_turns_are_split_added_deleted_and_given_to_others_by_keys(page, gateway, job):
+def test_turns_are_split_added_deleted_and_reassigned(page, gateway, job):
     before = shown_turns(page)
     begin, end, speaker = before[4]
     choose_turn(page, 4)
@@ -212,7 +215,7 @@ def test_turns_are_split_added_deleted_and_given_to_others_by_keys(page, gateway
     assert kept_turns(gateway, job) == shown_turns(page)
 
 
-def test_what_cannot_be_is_refused_with_a_sentence(page):
+def test_invalid_corrections_are_refused_with_a_sentence(page):
     before = shown_turns(page)
     one, other = dict.fromkeys(name for _, _, name in before)
     page.get_by_label(f"Name of {one}").fill(other)
@@ -243,7 +246,7 @@ def test_options_reach_the_job(visit, gateway, sample):
     assert len({name for _, _, name in shown_turns(page)}) == 1
 
 
-def test_a_call_is_dropped_and_its_channels_told_apart(visit, gateway, sample, tmp_path):
+def test_a_call_is_dropped_and_its_channels_are_separate(visit, gateway, sample, tmp_path):
     samples, rate_hz = soundfile.read(sample, dtype="int16")
     call = tmp_path / "Two sides.flac"
     soundfile.write(call, np.stack([samples, samples[::-1]], axis=1), rate_hz)
@@ -270,7 +273,7 @@ def test_a_call_is_dropped_and_its_channels_told_apart(visit, gateway, sample, t
     assert value(page, "new Set(view.turns.map((turn) => turn.channel)).size") == 2
 
 
-def test_several_files_go_one_after_another_and_are_listed(visit, gateway, sample, mp3):
+def test_several_files_are_sent_in_turn_and_listed(visit, gateway, sample, mp3):
     page = visit(gateway.url).page
     choose(page, sample, mp3)
     page.get_by_role("button", name="Start all 2").click()
@@ -281,3 +284,68 @@ def test_several_files_go_one_after_another_and_are_listed(visit, gateway, sampl
     mine.get_by_role("link", name="Our call.mp3").click()
     ready(page)
     expect(page.get_by_role("heading", name="Our call.mp3")).to_be_visible()
+
+
+@pytest.fixture
+def speech(sample, tmp_path):
+    """A part of the sample in which both speak, as the fake microphone takes it."""
+    samples, rate_hz = soundfile.read(sample, dtype="int16")
+    path = tmp_path / "microphone.wav"
+    soundfile.write(path, samples[8 * rate_hz : 24 * rate_hz], rate_hz)
+    return path
+
+
+@pytest.fixture
+def opened(browser, gateway):
+    """A function that opens the page in a browser with these flags."""
+    started = []
+
+    def open_page(*flags):
+        another = launched(browser.browser_type, *flags)
+        started.append(another)
+        seen = Visit(another.new_page())
+        seen.page.goto(gateway.url)
+        return seen
+
+    yield open_page
+    for each in started:
+        each.close()
+
+
+def test_a_recording_becomes_a_result(opened, gateway, speech):
+    seen = opened(FAKE_DEVICE, GRANTED, f"--use-file-for-fake-audio-capture={speech}")
+    page = seen.page
+    page.get_by_role("button", name="Record").click()
+    expect(page.get_by_role("timer")).to_have_text("0:08")
+    assert page.get_by_role("meter").evaluate("each => each.value") >= 0
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("listitem").filter(has_text="recording 2")).to_be_visible()
+
+    page.get_by_role("button", name="Start").click()
+    ready(page)
+
+    assert gateway.get(job_of(page)).json()["audio"]["media_type"] == "audio/webm"
+    assert value(page, "view.view.audio_s") == pytest.approx(8, abs=1.5)
+    assert sum(end - begin for begin, end, _ in shown_turns(page)) > 4
+    # The player can seek in it, though the recorded file has no length.
+    run(page, "view.seek(5)")
+    seen.until(lambda: not value(page, "view.player.audio.seeking"), "the player to get there")
+    assert value(page, "view.time_s") == pytest.approx(5, abs=0.01)
+    assert seen.complaints == []
+
+
+def test_a_denied_microphone_is_reported(opened):
+    page = opened(FAKE_DEVICE).page
+
+    page.get_by_role("button", name="Record").click()
+
+    expect(page.get_by_text("The microphone may not be used")).to_be_visible()
+    expect(page.get_by_role("button", name="Record")).to_be_enabled()
+
+
+def test_a_missing_microphone_is_reported(opened):
+    page = opened(GRANTED).page
+
+    page.get_by_role("button", name="Record").click()
+
+    expect(page.get_by_text("There is no microphone.")).to_be_visible()

@@ -1,9 +1,15 @@
-"""How the web page looks: pictures that are kept, contrast, a phone."""
+"""How the web page looks: pictures that are kept, contrast, a phone, the note on doubt."""
+
+import json
+from dataclasses import replace
 
 import pytest
+from playwright.sync_api import expect
 
 from e2e.browser import PHONE_WIDTH, contrast
 from e2e.web_page import choose, choose_turn, go_to, ready, saved, shown_turns, start
+from gateways import serving
+from integration.client_fake_server import FakeTriton, one_turn
 
 NAME = "Ana María"
 
@@ -52,6 +58,31 @@ def assert_readable(page):
     assert len(pairs) > 10
     for text, background, html in pairs:
         assert contrast(page, text, background) >= 4.5, html
+
+
+def test_doubt_about_the_number_of_speakers_is_a_note(visit, settings, sample):
+    doubt = {"unlike_share": 0.071, "more_speakers_likely": True}
+    info = json.dumps({"audio_s": 30.0, "mode": "full", **doubt})
+    with (
+        FakeTriton(lambda call: {"RTTM": one_turn(call), "INFO": info}) as triton,
+        serving(replace(settings, url=triton.url)) as gateway,
+    ):
+        seen = visit(gateway.url)
+        start(seen.page, sample)
+        ready(seen.page)
+
+        note = seen.page.get_by_role("note", name="Number of speakers")
+        expect(note).to_have_text(
+            "More speakers may be present than were found: 7 % of the speech is like no speaker "
+            "found. If you know their number, ask for it."
+        )
+        expect(note).to_be_in_viewport()
+        assert_readable(seen.page)
+        seen.screenshot("web_doubt")
+        seen.page.get_by_label("Name of SPEAKER_00").fill("Ana")
+        seen.page.keyboard.press("Enter")
+        saved(seen.page)
+        expect(note).to_be_visible()
 
 
 def test_a_phone_shows_all_of_it(visit, gateway, mp3):

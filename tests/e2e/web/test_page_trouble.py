@@ -1,8 +1,10 @@
-"""The web page when things go otherwise: cancelled, away, reloaded, expired, refused."""
+"""The web page in trouble: cancelled, offline, reloaded, expired, refused."""
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import soundfile
 from playwright.sync_api import expect
 
 from e2e.counters import read_counts, wait_for_metrics, wait_until
@@ -41,7 +43,7 @@ def rename_first(page, name):
     page.keyboard.press("Enter")
 
 
-def test_an_upload_is_cancelled_in_its_middle(visit, gateway, sample):
+def test_an_upload_can_be_cancelled(visit, gateway, sample):
     page = visit(gateway.url).page
     slow_down(page)
     start(page, sample)
@@ -69,7 +71,7 @@ def test_a_job_is_cancelled_in_triton_too(visit, server, gateway, long):
     assert remembered(page) == []
 
 
-def test_two_browsers_see_their_own_recordings_alone(visit, gateway, sample, tmp_path):
+def test_two_browsers_see_only_their_own_recordings(visit, gateway, sample, tmp_path):
     seen = []
     for name in ("mine.wav", "yours.wav"):
         path = tmp_path / name
@@ -88,7 +90,7 @@ def test_two_browsers_see_their_own_recordings_alone(visit, gateway, sample, tmp
     assert set(remembered(mine)).isdisjoint(remembered(yours))
 
 
-def test_a_server_killed_in_the_middle_is_told_and_costs_nothing(visit, settings, long, tmp_path):
+def test_a_job_survives_a_killed_server(visit, settings, long, tmp_path):
     with (
         TritonServer(tmp_path / "tritonserver.log") as server,
         serving(replace(settings, url=server.url)) as gateway,
@@ -99,17 +101,19 @@ def test_a_server_killed_in_the_middle_is_told_and_costs_nothing(visit, settings
         expect(page.locator(".progress-text")).to_contain_text("Finding who spoke when")
         wait_until(lambda: gateway.state(job_of(page)) == "running")
         server.kill(drain_s=0)
-        expect(page.get_by_text("The diarization server is away")).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("The diarization server is unavailable")).to_be_visible(
+            timeout=60_000
+        )
         server.start()
 
         ready(page)
 
-        expect(page.get_by_text("The diarization server is away")).to_be_hidden()
+        expect(page.get_by_text("The diarization server is unavailable")).to_be_hidden()
         assert shown_turns(page)[-1][1] > 9 * 30
         forgive(seen)
 
 
-def test_the_page_goes_on_after_a_reload(visit, gateway, long):
+def test_progress_continues_after_a_reload(visit, gateway, long):
     page = visit(gateway.url).page
     start(page, long)
     expect(page.locator(".progress-text")).to_contain_text("Finding who spoke when")
@@ -122,19 +126,19 @@ def test_the_page_goes_on_after_a_reload(visit, gateway, long):
     assert job_of(page) == job
 
 
-def test_an_upload_that_is_faster_than_its_page_leads_to_the_result(visit, gateway, sample):
+def test_an_upload_faster_than_its_page_leads_to_the_result(visit, gateway, sample):
     page = visit(gateway.url).page
     start(page, sample)
     ready(page)
     result = page.url
 
-    page.evaluate("location.hash = 'upload'")  # as where it had arrived before this was followed
+    page.evaluate("location.hash = 'upload'")  # as if it had arrived before the page opened
 
     page.wait_for_url(result)
     ready(page)
 
 
-def test_an_upload_that_a_reload_ended_is_told(visit, gateway, sample):
+def test_an_upload_lost_by_a_reload_is_reported(visit, gateway, sample):
     seen = visit(gateway.url)
     page = seen.page
     asked = []
@@ -155,7 +159,7 @@ def test_an_upload_that_a_reload_ended_is_told(visit, gateway, sample):
     expect(page.get_by_text("The upload of sample.wav")).to_have_count(0)
 
 
-def test_corrections_wait_until_the_service_is_there_again(visit, gateway, sample):
+def test_corrections_are_saved_when_the_service_is_back(visit, gateway, sample):
     seen = visit(gateway.url)
     page = seen.page
     start(page, sample)
@@ -171,7 +175,7 @@ def test_corrections_wait_until_the_service_is_there_again(visit, gateway, sampl
     forgive(seen)
 
 
-def test_corrections_that_could_not_be_saved_outlive_a_reload(visit, gateway, sample):
+def test_unsaved_corrections_survive_a_reload(visit, gateway, sample):
     seen = visit(gateway.url)
     page = seen.page
     page.on("dialog", lambda dialog: dialog.accept())
@@ -191,7 +195,7 @@ def test_corrections_that_could_not_be_saved_outlive_a_reload(visit, gateway, sa
     forgive(seen)
 
 
-def test_an_expired_recording_is_told(visit, server, settings, sample):
+def test_an_expired_recording_is_reported(visit, server, settings, sample):
     clock = Clock()
     with serving(replace(settings, url=server.url), clock) as gateway:
         seen = visit(gateway.url)
@@ -214,13 +218,13 @@ def test_an_expired_recording_is_told(visit, server, settings, sample):
         forgive(seen)
 
 
-def test_a_gateway_that_is_away_is_told_and_asked_again(visit, gateway, sample):
+def test_an_upload_is_retried_when_the_gateway_is_back(visit, gateway, sample):
     seen = visit(gateway.url)
     page = seen.page
     choose(page, sample)
     page.context.set_offline(True)
     page.get_by_role("button", name="Start").click()
-    expect(page.locator(".progress-text")).to_contain_text("The upload broke off")
+    expect(page.locator(".progress-text")).to_contain_text("The upload was interrupted")
 
     page.context.set_offline(False)
 
@@ -228,7 +232,7 @@ def test_a_gateway_that_is_away_is_told_and_asked_again(visit, gateway, sample):
     forgive(seen)
 
 
-def test_a_server_that_is_away_from_the_beginning_is_told(visit, settings, tmp_path):
+def test_a_server_that_is_not_ready_is_reported(visit, settings, tmp_path):
     server = TritonServer(tmp_path / "tritonserver.log")
     with serving(replace(settings, url=server.url)) as gateway:
         seen = visit(gateway.url)
@@ -239,7 +243,7 @@ def test_a_server_that_is_away_from_the_beginning_is_told(visit, settings, tmp_p
         forgive(seen)
 
 
-def test_what_another_window_corrected_is_seen_on_coming_back(visit, gateway, sample):
+def test_corrections_of_another_window_appear_on_return(visit, gateway, sample):
     page = visit(gateway.url).page
     start(page, sample)
     ready(page)
@@ -258,3 +262,69 @@ def test_what_another_window_corrected_is_seen_on_coming_back(visit, gateway, sa
     assert shown_turns(page) == before
     saved(page)
     assert kept_turns(gateway, job_of(page)) == before
+
+
+def test_a_recording_refused_by_the_server_is_reported(visit, gateway, tmp_path):
+    path = tmp_path / "odd.wav"
+    soundfile.write(path, np.full(16_000, np.nan), 16_000, subtype="FLOAT")
+    page = visit(gateway.url).page
+
+    start(page, path)
+
+    expect(page.get_by_role("heading", name="There is no result")).to_be_visible()
+    expect(page.get_by_text("finite")).to_be_visible()
+
+
+def test_a_file_without_audio_is_refused(visit, gateway, tmp_path):
+    path = tmp_path / "letter.wav"
+    path.write_text("Dear all")
+    seen = visit(gateway.url)
+    start(seen.page, path)
+
+    expect(seen.page.locator(".progress-text")).to_contain_text("The file is not readable audio")
+    seen.page.get_by_role("button", name="Dismiss").click()
+    expect(seen.page.get_by_text("Drop a recording here")).to_be_visible()
+    assert gateway.files() == []
+    forgive(seen)
+
+
+def test_a_file_that_is_too_large_is_not_sent(visit, server, settings, sample):
+    with serving(replace(settings, url=server.url, max_upload_bytes=500_000)) as gateway:
+        page = visit(gateway.url).page
+        expect(page.get_by_text("up to 500 kB")).to_be_visible()
+
+        choose(page, sample)
+
+        refusal = "sample.wav has 960 kB, the service takes up to 500 kB."
+        expect(page.get_by_role("alert").filter(has_text=refusal)).to_be_visible()
+        expect(page.get_by_role("button", name="Start")).to_be_disabled()
+
+
+def test_a_result_that_cannot_be_shown_is_not_requested_again(visit, gateway, sample):
+    seen = visit(gateway.url)
+    body = '{"status": 422, "detail": "the recording cannot be played"}'
+    asked = []
+
+    def refuse(route):
+        asked.append(route.request.url)
+        route.fulfill(status=422, content_type="application/problem+json", body=body)
+
+    seen.page.route("**/view", refuse)
+
+    start(seen.page, sample)
+
+    expect(seen.page.get_by_text("The recording cannot be played.")).to_be_visible()
+    assert len(asked) == 1
+    forgive(seen)
+
+
+def test_a_service_with_keys_asks_for_one(visit, server, settings, sample):
+    key = "a-key-of-sixteen-or-more-bytes"
+    with serving(replace(settings, url=server.url, api_keys=(key.encode(),))) as gateway:
+        seen = visit(gateway.url)
+        start(seen.page, sample)
+        expect(seen.page.locator(".progress-text")).to_contain_text("API key")
+        seen.page.get_by_label("API key").fill(key)
+        seen.page.get_by_role("button", name="Use this key").click()
+        ready(seen.page)
+        forgive(seen)

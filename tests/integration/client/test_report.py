@@ -66,7 +66,7 @@ def test_resume_makes_pages_that_are_missing(triton, wav_scp, out):
     assert (out / "b.html").exists()
 
 
-def test_a_recording_that_is_gone_when_its_page_is_made_has_failed(triton, wav, out, capfd):
+def test_a_recording_removed_before_its_report_fails(triton, wav, out, capfd):
     talk = wav("talk.wav")
 
     def reply(call):
