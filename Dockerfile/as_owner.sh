@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the client's container runs: the given command, as the owner of client/. So what it writes into a mounted folder belongs
-# to whoever mounted it, and not to root. Where the container was not started as root it stays who it is.
+# Entry point of the client's container: run the command as the owner of client/, so that files in a mounted folder belong to its
+# owner and not to root. A container that was not started as root keeps its user.
 set -eu
 if [ "$(id -u)" = 0 ]; then
     here=$(cd "$(dirname "$0")/.." && pwd)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the server's container runs: the command it is given; on a terminal without one a shell, as upstream's README has it;
-# else the supervised server, with the flags it is given.
+# Entry point of the server's container: run the given command; without one a shell if there is a terminal, as in upstream's
+# README; else the supervised server, with the given flags.
 #
 #   docker run -it IMAGE                                             a shell, for: tritonserver --model-repository=...
 #   docker run IMAGE [--FLAG...]                                     scripts/server/serve.py on all interfaces of the container

@@ -1,4 +1,4 @@
-"""A wire between the client and a server that a test can cut: what a server's death looks like."""
+"""A TCP relay between client and server that a test can cut, as when a server dies."""
 
 import contextlib
 import socket

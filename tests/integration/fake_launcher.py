@@ -1,4 +1,4 @@
-"""A `tritonserver` for tests of the code that starts and stops it: it does what its flags say.
+"""A fake `tritonserver` for tests of the code that starts and stops it; its flags control it.
 
 --grpc-address=A, --grpc-port=N  the socket on which readiness is answered
 --fake-report=N     every process connects to this port and keeps the connection until it ends

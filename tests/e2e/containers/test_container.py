@@ -1,4 +1,4 @@
-"""The images' own commands, with the real server, in folders laid out by their COPY lines."""
+"""The commands of the images, in folders made by their COPY lines, with the real server."""
 
 import os
 import shutil

@@ -85,7 +85,7 @@ def told(finished, *words):
     assert all(word in finished.stderr for word in words), finished.stderr
 
 
-def test_who_has_certificate_and_key_is_answered(ask, pem, tmp_path):
+def test_a_client_with_certificate_and_key_is_answered(ask, pem, tmp_path):
     (tmp_path / "keys").write_text(f"{KEY_HEADER}: {SECRET}\n")
 
     finished = ask(*ca(pem), *own(pem), "--header", f"@{tmp_path / 'keys'}")
@@ -95,29 +95,29 @@ def test_who_has_certificate_and_key_is_answered(ask, pem, tmp_path):
 
 
 @pytest.mark.parametrize("header", [(), key("wrong")])
-def test_who_lacks_the_key_is_told_its_header(header, ask, pem):
+def test_a_client_without_the_key_learns_its_header(header, ask, pem):
     finished = ask(*ca(pem), *own(pem), *header)
 
     told(finished, f"refuses access: it expects the header '{KEY_HEADER}'", "see --header")
     assert "no Triton server" not in finished.stderr
 
 
-def test_who_does_not_encrypt_is_told(ask):
+def test_a_client_without_tls_gets_an_explanation(ask):
     told(ask(*key()), "no Triton server answers gRPC at", "if it speaks TLS, it expects --ssl")
 
 
-def test_who_brings_no_certificate_is_told(ask, pem):
+def test_a_client_without_a_certificate_gets_an_explanation(ask, pem):
     told(ask(*ca(pem), *key()), "it may expect a certificate of yours, see --ssl_cert")
 
 
-def test_who_brings_a_strangers_certificate_is_told(ask, pem):
+def test_a_client_with_an_unknown_certificate_gets_an_explanation(ask, pem):
     finished = ask(*ca(pem), *own(pem, "stranger"), *key())
 
     told(finished, "it may not trust the certificate in --ssl_cert")
 
 
 @pytest.mark.parametrize("authority", ["unknown_ca", None])
-def test_who_does_not_know_the_servers_authority_is_told(authority, ask, pem):
+def test_a_client_that_does_not_trust_the_server_gets_an_explanation(authority, ask, pem):
     known = ("--ssl_ca", pem[authority]) if authority else ()
 
     told(ask(*known, *own(pem), *key()), "certificate", "of an authority in --ssl_ca")

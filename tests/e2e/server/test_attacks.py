@@ -116,7 +116,7 @@ def answer_to(connection, request):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("service", ["http", "grpc", "metrics"])
-def test_connections_that_say_nothing_are_closed_and_hinder_nobody(server, sample, service):
+def test_silent_connections_are_closed_and_block_no_other(server, sample, service):
     with unharmed(server, sample), ExitStack() as stack:
         silent = [stack.enter_context(connection_to(server, service)) for _ in range(MANY)]
         began_s = time.monotonic()

@@ -1,4 +1,4 @@
-"""What the server refuses to strangers, and that the rest still works."""
+"""Protocols that are locked by default, while the rest works."""
 
 import re
 import urllib.error
@@ -103,7 +103,7 @@ def test_the_key_is_in_no_log(server):
 
 
 @pytest.mark.slow
-def test_groups_of_the_callers_own_stand_beside_ours(tmp_path):
+def test_the_users_restrictions_are_added_to_the_default_ones(tmp_path):
     flags = ["--grpc-restricted-protocol=health,inference,trace:own=secret"]
     own = [("triton-grpc-protocol-own", "secret")]
     index, traces = PB["RepositoryIndexRequest"](), PB["TraceSettingRequest"]()

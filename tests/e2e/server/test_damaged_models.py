@@ -1,4 +1,4 @@
-"""Models that are missing, damaged or set wrongly: serve.sh says which, and how to mend it."""
+"""Missing, damaged or misconfigured models: serve.sh names the model and the remedy."""
 
 import shutil
 
@@ -68,7 +68,7 @@ MEND = "run ./scripts/setup.sh or scripts/setup/prepare_models.py"
         ),
     ],
 )
-def test_what_is_wrong_with_a_model_comes_first(damage, file, beginning, end, tmp_path):
+def test_the_broken_model_is_named_first(damage, file, beginning, end, tmp_path):
     repository = tmp_path / "models"
     shutil.copytree(MODEL_REPOSITORY, repository)
     damage(repository / file)

@@ -1,4 +1,4 @@
-"""Faults of a running server: it comes back by itself, answers as before, and leaves nothing."""
+"""Faults of a running server: it restarts, answers as before, and leaves nothing behind."""
 
 import os
 import re
@@ -146,7 +146,7 @@ def test_under_load_a_killed_tritonserver_is_replaced(tmp_path, recordings):
 
 
 @pytest.mark.slow
-def test_a_fault_while_it_loads_again_is_mended_too(tmp_path, sample):
+def test_a_fault_during_a_restart_is_handled_too(tmp_path, sample):
     with serving(tmp_path / "triton.log") as server:
         server.wait_until_ready()
         expected = diarize(server, sample.read_bytes()).rttm

@@ -1,4 +1,4 @@
-"""Starting and stopping: serve.sh and the bare `tritonserver` command, by their users' hands."""
+"""Starting and stopping serve.sh and the bare `tritonserver` command."""
 
 import os
 import shutil
@@ -75,7 +75,7 @@ def test_serve_says_ready_and_sigterm_stops_every_process(started, ports, tmp_pa
     assert not alive(started_processes)
 
 
-def test_serve_tells_why_the_server_did_not_start(started, ports, tmp_path):
+def test_serve_reports_why_the_server_did_not_start(started, ports, tmp_path):
     repository = tmp_path / "models"
     shutil.copytree(MODEL_REPOSITORY, repository, ignore=shutil.ignore_patterns("model.onnx*"))
     process = started(

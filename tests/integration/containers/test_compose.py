@@ -36,10 +36,10 @@ def test_the_services_are_the_images_of_the_dockerfiles(services):
     }
     for name, path in (("server", SERVER), ("client", CLIENT), ("web", WEB)):
         service = services[name]
-        assert f"-t {service['image']} " in path.read_text()  # the line that its comment tells
+        assert f"-t {service['image']} " in path.read_text()  # as in its comment
 
 
-def test_the_services_are_closed(services):
+def test_the_services_have_no_privileges(services):
     for service in services.values():
         assert service["read_only"] is True
         assert service["tmpfs"] == ["/tmp"]
@@ -62,7 +62,7 @@ def test_the_server_may_finish_its_work(services):
     assert services["server"]["shm_size"] == "1g"
 
 
-def test_the_client_waits_for_the_servers_health_and_is_no_root(services):
+def test_the_client_waits_for_the_servers_health_and_is_not_root(services):
     assert services["client"]["depends_on"] == {"server": {"condition": "service_healthy"}}
     assert SERVING.all("HEALTHCHECK")
     assert services["client"]["user"] == "1000:1000"

@@ -1,4 +1,4 @@
-"""What the images run, tried in folders laid out by the COPY lines, with a fake `tritonserver`."""
+"""The commands of the images, in folders made by their COPY lines, with a fake `tritonserver`."""
 
 import os
 import pty
@@ -253,7 +253,7 @@ def test_root_becomes_the_owner_of_the_client_and_others_stay(client_image):
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
-def test_who_is_not_root_stays_who_it_is():
+def test_another_user_than_root_stays_the_same():
     # Given on standard input: somebody else may not look into the folders of tests.
     script = (ROOT / "Dockerfile" / "as_owner.sh").read_text()
     done = subprocess.run(

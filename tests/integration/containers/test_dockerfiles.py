@@ -1,4 +1,4 @@
-"""The Dockerfiles, as far as they can be checked without Docker: rules, sources, pins, commands."""
+"""What can be checked of the Dockerfiles without Docker: lint, sources, pins, commands."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""`tritonserver` of the virtual environment: what it lays out, what it starts, what it says."""
+"""`tritonserver` of the virtual environment: the files it installs, and the server it becomes."""
 
 import os
 import sys
@@ -97,9 +97,7 @@ def test_the_interpreter_comes_first_on_the_path(launcher, monkeypatch):
     assert started(launcher).variables["PATH"] == "/venv/bin:/usr/bin:/bin"
 
 
-def test_libraries_are_found_and_the_callers_own_come_last(
-    launcher, tmp_path, packages, monkeypatch
-):
+def test_the_users_library_path_comes_last(launcher, tmp_path, packages, monkeypatch):
     monkeypatch.setenv("LD_LIBRARY_PATH", "/opt/lib")
     expected = f"{tmp_path / 'lib'}:{packages / 'nvidia_pytriton.libs'}:/opt/lib"
     assert started(launcher).variables["LD_LIBRARY_PATH"] == expected
@@ -118,7 +116,7 @@ def test_the_rest_of_the_environment_is_kept(launcher, monkeypatch):
     assert started(launcher).variables["OMP_NUM_THREADS"] == "1"
 
 
-def test_the_server_is_told_how_many_threads_its_nets_may_use(launcher, monkeypatch):
+def test_the_server_gets_the_number_of_threads_for_its_nets(launcher, monkeypatch):
     monkeypatch.delenv("DIARIZATION_THREADS", raising=False)
     monkeypatch.setattr(launcher, "available_cores", lambda: 5)
     assert started(launcher).variables["DIARIZATION_THREADS"] == "5"
@@ -135,7 +133,7 @@ def test_an_impossible_number_of_threads_is_refused(launcher, monkeypatch, told)
     assert refusal(launcher) == f"tritonserver: {expected}"
 
 
-def test_memory_is_given_back_unless_the_caller_says_otherwise(launcher, monkeypatch):
+def test_malloc_returns_memory_unless_the_user_sets_it(launcher, monkeypatch):
     monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
     monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "7")
     variables = started(launcher).variables
@@ -182,7 +180,7 @@ def backend_files(launcher):
     return {str(path.relative_to(launcher.BACKENDS)): path.read_text() for path in found}
 
 
-def test_the_backends_are_laid_out_as_triton_wants_them(launcher):
+def test_the_backends_are_installed(launcher):
     started(launcher)
     assert backend_files(launcher) == {
         "python/libtriton_python.so": "library",

@@ -252,7 +252,7 @@ def test_a_request_that_cannot_be_read_fails_alone(backend, folder):
     assert good["embs"].shape == (2, DIM)
 
 
-def test_a_request_of_which_one_slice_fails_fails_as_a_whole_and_alone(backend, folder):
+def test_a_failed_slice_fails_its_whole_request_and_no_other(backend, folder):
     class Picky:
         def __init__(self, session):
             self.session = session
@@ -301,7 +301,7 @@ def test_a_missing_file_is_named_with_its_remedy(backend, folder):
     )
 
 
-def test_a_file_that_is_no_network_is_named(backend, folder):
+def test_a_damaged_file_is_named(backend, folder):
     (folder / "model.onnx").write_bytes(b"half a download")
     with pytest.raises(
         TritonModelException, match=r"^model 'net': model.onnx is damaged or not .*; run "

@@ -1,4 +1,4 @@
-"""The proxy as a process, in front of a Triton that answers as it is asked to."""
+"""The proxy as a process, in front of a fake Triton that each request tells how to answer."""
 
 import os
 import signal
@@ -127,7 +127,7 @@ def refusal(proxy, *args, **fields):
     return refused.value.code(), refused.value.details()
 
 
-def test_requests_and_answers_pass_as_they_are_with_their_headers(proxy, triton):
+def test_requests_and_answers_pass_unchanged_with_their_headers(proxy, triton):
     large = request("mine", raw_input_contents=[bytes(64_000_000)])
     answer = proxy.stub.ModelInfer(large, timeout=WAIT_S, metadata=[("some-key", "secret")])
     assert (answer.id, answer.model_version) == ("mine", "64000000")
@@ -135,7 +135,7 @@ def test_requests_and_answers_pass_as_they_are_with_their_headers(proxy, triton)
 
 
 @pytest.mark.parametrize("code", ["INVALID_ARGUMENT", "UNAVAILABLE", "NOT_FOUND", "INTERNAL"])
-def test_errors_pass_as_they_are(code, proxy, triton):
+def test_errors_pass_unchanged(code, proxy, triton):
     assert refusal(proxy, f"{code} some text") == (grpc.StatusCode[code], "some text")
 
 
@@ -207,7 +207,7 @@ def test_a_client_that_cancels_or_is_out_of_time_cancels_the_work(proxy, triton)
     wait_for(lambda: triton.cancelled == ["WAIT 2", "WAIT 3"], within_s=1)
 
 
-def test_a_server_that_is_away_is_told_without_its_sockets_and_found_again(proxy, sockets):
+def test_a_missing_server_is_reported_without_its_sockets_and_found_again(proxy, sockets):
     assert not_ready(proxy.url) == AWAY
     assert refusal(proxy) == (UNAVAILABLE, AWAY)
     with triton_at(sockets):
@@ -216,7 +216,7 @@ def test_a_server_that_is_away_is_told_without_its_sockets_and_found_again(proxy
     wait_for(lambda: not_ready(proxy.url) == AWAY)
 
 
-def test_a_request_over_which_a_process_died_is_held_off_with_its_kind(proxy, triton):
+def test_a_request_that_kills_a_process_is_refused_for_a_while_with_its_kind(proxy, triton):
     assert refusal(proxy, f"INTERNAL {DEAD}") == (UNAVAILABLE, AWAY)
     began_s = time.monotonic()
     code, text = refusal(proxy, "next")
@@ -227,7 +227,7 @@ def test_a_request_over_which_a_process_died_is_held_off_with_its_kind(proxy, tr
     assert proxy.stub.ModelInfer(request("a"), timeout=WAIT_S).id == "a"
 
 
-def test_what_is_held_off_is_said_on_standard_error(sockets, capfd):
+def test_refused_kinds_are_logged_on_standard_error(sockets, capfd):
     with proxy_of(sockets) as proxy, triton_at(sockets):
         wait_for(lambda: not_ready(proxy.url) == "")
         refusal(proxy, f"INTERNAL {DEAD}")
@@ -301,7 +301,7 @@ def test_metrics_are_passed_on_and_unavailable_while_triton_is_away(proxy, socke
         assert asked.result(WAIT_S) == b"nv_x "
 
 
-def test_it_ends_when_who_started_it_does(proxy):
+def test_it_ends_with_its_parent(proxy):
     proxy.process.stdin.close()
     proxy.process.stdin = None
     assert proxy.process.wait(WAIT_S) == 0

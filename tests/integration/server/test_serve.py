@@ -1,4 +1,4 @@
-"""`serve.py` in a process of its own: it says when it is ready, and leaves nothing behind."""
+"""`serve.py` as a process: it prints when it is ready, restarts, and leaves nothing behind."""
 
 import os
 import signal
@@ -148,7 +148,7 @@ def test_a_server_that_loses_a_process_is_started_again_with_nothing_left_of_it(
     assert "asked to stop" in (tmp_path / "server.log").read_text()
 
 
-def test_restarts_that_fail_count_and_the_last_failure_is_told(serving, tmp_path):
+def test_failed_restarts_count_and_the_last_failure_is_reported(serving, tmp_path):
     once = f"--fake-once={tmp_path / 'started'}"
     with serving(once, "--fake-answers=1", "--restarts=3") as process:
         assert process.stdout.readline().startswith("ready: ")
@@ -226,7 +226,7 @@ def test_a_port_in_use_is_one_sentence(serving):
     assert lines == [f"serve: port {free.grpc} is in use; choose another --grpc-port"]
 
 
-def test_flags_that_are_not_ours_go_to_the_server(serving, tmp_path):
+def test_other_flags_go_to_the_server(serving, tmp_path):
     with serving("--log-verbose=1", "--model-repository=mine") as process:
         assert process.stdout.readline().startswith("ready: ")
     flags = (tmp_path / "server.log").read_text().splitlines()

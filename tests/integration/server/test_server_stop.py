@@ -1,4 +1,4 @@
-"""How a server ends: who works is waited for, others are refused, and nothing is left behind."""
+"""How a server is stopped: requests are drained, and nothing is left behind."""
 
 import subprocess
 import sys
@@ -53,7 +53,7 @@ def test_shared_memory_of_a_server_that_does_not_start_is_removed(flag, log, lef
     assert not gone.exists()
 
 
-def test_a_prefix_of_the_callers_own_wins_and_is_swept_too(log, left_behind):
+def test_the_users_prefix_wins_and_is_swept_too(log, left_behind):
     name = f"test_{new_prefix()}"
     given = f"--backend-config=python,shm-region-prefix-name={name}"
     server = TritonServer(log, flags=[given])
@@ -64,7 +64,7 @@ def test_a_prefix_of_the_callers_own_wins_and_is_swept_too(log, left_behind):
     assert not gone.exists()
 
 
-def test_who_works_on_a_request_is_waited_for_and_others_are_refused(log, monkeypatch):
+def test_stopping_waits_for_requests_under_way_and_refuses_others(log, monkeypatch):
     server = TritonServer(log)
     monkeypatch.setenv("DIARIZATION_DRAIN_LOCK", str(server.drain_lock.path))
     server.start()

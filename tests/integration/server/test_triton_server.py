@@ -1,4 +1,4 @@
-"""Starting, watching and stopping the server, with a program in its place that obeys flags."""
+"""Starting, watching and stopping the server, with a fake `tritonserver`."""
 
 import os
 import signal
@@ -75,7 +75,7 @@ def test_the_server_listens_for_the_proxy_alone(log):
     "flags",
     [["--model-repository=mine"], ["--model-repository", "mine"], ["--model-store=mine"]],
 )
-def test_another_model_repository_takes_the_place_of_ours(flags, log):
+def test_the_users_model_repository_replaces_the_default(flags, log):
     with TritonServer(log, flags=flags) as server:
         text = server.log.read_text()
     assert str(MODEL_REPOSITORY) not in text
@@ -156,7 +156,7 @@ def test_processes_that_do_not_listen_to_sigterm_are_killed(manners, log, seen):
     seen.assert_ended(processes)
 
 
-def test_stopping_what_does_not_run_is_no_error(log):
+def test_stopping_twice_or_before_the_start_does_nothing(log):
     server = TritonServer(log)
     server.stop()
     server.start()
@@ -222,7 +222,7 @@ def test_a_server_that_was_not_started_cannot_be_watched(log):
         wait_for_fault(TritonServer(log))
 
 
-def test_the_log_of_the_run_before_is_kept(log):
+def test_the_log_of_the_previous_run_is_kept(log):
     log.parent.mkdir()
     log.write_text("how it ended\n")
     with TritonServer(log):
@@ -244,7 +244,7 @@ def test_readiness_is_asked_where_the_server_listens(log):
 @pytest.mark.parametrize(
     "flag", ["--allow-http=true", "--allow-grpc=false", "--http-restricted-api=health:a=b"]
 )
-def test_flags_for_what_is_not_served_are_refused_at_once(flag, log):
+def test_unsupported_flags_are_refused_before_the_start(flag, log):
     with pytest.raises(ServerError, match=flag.partition("=")[0]):
         TritonServer(log, flags=[flag]).start()
     assert not log.exists()

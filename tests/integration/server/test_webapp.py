@@ -1,4 +1,4 @@
-"""webapp.sh's program: it starts both, and stops both, whichever ends first."""
+"""webapp.py starts the gateway and the server, and stops both when one ends."""
 
 import signal
 import socket
@@ -74,7 +74,7 @@ def test_a_gateway_that_cannot_serve_ends_the_server_too(tmp_path, seen):
     seen.assert_ended(processes)
 
 
-def test_wrong_usage_is_told_by_the_gateway(tmp_path, seen):
+def test_the_gateway_reports_wrong_usage(tmp_path, seen):
     with running(tmp_path, seen.flag, "--port=many") as process:
         processes = seen.started(1)
         _, errors = process.communicate(timeout=60)
@@ -84,7 +84,7 @@ def test_wrong_usage_is_told_by_the_gateway(tmp_path, seen):
     seen.assert_ended(processes)
 
 
-def test_a_server_that_does_not_start_is_told(tmp_path):
+def test_a_server_that_does_not_start_is_reported(tmp_path):
     with running(tmp_path, "--fake-exit=3") as process:
         _, errors = process.communicate(timeout=60)
 

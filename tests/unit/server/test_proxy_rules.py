@@ -72,13 +72,13 @@ def test_models_that_clients_may_not_call_are_refused_by_name():
     require_allowed(request(model_name="any"), ["*"])
 
 
-def test_what_is_no_request_is_refused():
+def test_a_malformed_request_is_refused():
     assert parse(request().SerializeToString()) == request()
     with pytest.raises(RefusedError, match="expected a ModelInferRequest"):
         parse(b"\xff" * 9)
 
 
-def test_clients_are_told_apart_by_address_and_inputs_and_not_by_port():
+def test_kinds_differ_by_address_and_inputs_but_not_by_port():
     assert kind_of("ipv4:10.0.0.1:4711", request()) == A
     assert kind_of("ipv6:[::1]:4711", pb.ModelInferRequest()) == ("ipv6:[::1]",)
 
@@ -133,7 +133,7 @@ def test_an_answer_takes_one_crash_back(clock):
     assert backoff.wait_s(B) == 0
 
 
-def test_what_is_kept_is_bounded_and_forgotten(clock, monkeypatch):
+def test_remembered_kinds_are_limited_and_expire(clock, monkeypatch):
     monkeypatch.setattr(Backoff, "MAX_KINDS", 2)
     backoff = Backoff(clock)
     kinds = [(f"ipv4:10.0.0.{n}", "input") for n in range(3)]

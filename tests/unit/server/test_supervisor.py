@@ -137,7 +137,7 @@ def clock(monkeypatch):
     return clock
 
 
-def test_what_is_left_is_killed_before_it_is_started_again(clock):
+def test_the_rest_of_a_server_is_killed_before_a_restart(clock):
     server = Server(clock, [1], failing_starts=[0])
     keep_running(server, 1, 120)
     assert server.calls == [("kill", supervisor.DRAIN_S), ("start", 120)]
