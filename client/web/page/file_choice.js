@@ -4,6 +4,13 @@ import { element } from "../../viewer/dom.js";
 import { clock, fileSize, visible } from "../../viewer/format.js";
 import { announce } from "./frame.js";
 
+const TYPES = ["audio/webm;codecs=opus", "audio/webm", "audio/mp4", "audio/ogg;codecs=opus"];
+const PIECE_MS = 1000;
+const REFUSALS = {
+  NotAllowedError: "The microphone may not be used: allow it in the browser's settings of this page.",
+  NotFoundError: "There is no microphone.",
+  NotReadableError: "The microphone is in use by another program.",
+};
 const ACCEPTED = "audio/*,video/mp4,video/webm,.wav,.mp3,.flac,.ogg,.oga,.opus,.m4a,.mp4,.webm,.aac,.aiff";
 
 /** Events: `changed`, when other files are chosen. */
@@ -160,14 +167,6 @@ class RecorderPanel {
     this.recorder?.stop();
   }
 }
-
-const TYPES = ["audio/webm;codecs=opus", "audio/webm", "audio/mp4", "audio/ogg;codecs=opus"];
-const PIECE_MS = 1000;
-const REFUSALS = {
-  NotAllowedError: "The microphone may not be used: allow it in the browser's settings of this page.",
-  NotFoundError: "There is no microphone.",
-  NotReadableError: "The microphone is in use by another program.",
-};
 
 /** Events: `stopped` {file}. */
 class Recorder extends EventTarget {

@@ -7,6 +7,9 @@ import { showBanner } from "./frame.js";
 import { progressText } from "./progress.js";
 import { uploadRow } from "./uploads.js";
 
+const POLL_MS = 1500;
+const GONE = 404;
+const ENDED = ["done", "failed", "cancelled"];
 const PLACE = "diarization-recordings";
 const MOST = 200;
 
@@ -40,10 +43,6 @@ function keep(list) {
   }
 }
 
-const POLL_MS = 1500;
-const GONE = 404;
-const ENDED = ["done", "failed", "cancelled"];
-
 /** The recordings of this browser, and the uploads in progress. */
 export class RecordingList {
   constructor(uploads) {
@@ -75,7 +74,8 @@ export class RecordingList {
   #row({ id, name, at }) {
     const seen = this.known.get(id);
     const open = element("a", { href: `#${id}`, class: "name", "data-of": `open ${id}` }, element("bdi", {}, name));
-    const remove = element("button", { type: "button", "data-of": `remove ${id}`, "aria-label": `${seen && !ENDED.includes(seen.state) ? "Cancel" : "Remove"} ${name}` }, seen && !ENDED.includes(seen.state) ? "Cancel" : "Remove");
+    const verb = seen && !ENDED.includes(seen.state) ? "Cancel" : "Remove";
+    const remove = element("button", { type: "button", "data-of": `remove ${id}`, "aria-label": `${verb} ${name}` }, verb);
     remove.addEventListener("click", () => this.#remove(id));
     const when = new Date(at).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
     const state = element("span", { class: `state ${seen?.state ?? ""}` }, seen ? stateText(seen) : "…");

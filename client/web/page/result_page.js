@@ -12,6 +12,17 @@ import { SpeakersPanel } from "./speakers_panel.js";
 import { TurnHandles, TurnPanel } from "./turn_panel.js";
 import { keyed, unkeyed } from "./turns.js";
 
+const FORMATS = [
+  ["rttm", "RTTM", "for scoring and other tools; names without blanks"],
+  ["json", "JSON", "for programs"],
+  ["srt", "SRT", "subtitles"],
+  ["vtt", "WebVTT", "subtitles in web pages"],
+  ["textgrid", "TextGrid", "Praat"],
+  ["audacity", "Audacity", "label track"],
+  ["csv", "CSV", "table for spreadsheets"],
+  ["uem", "UEM", "the part that was diarized"],
+];
+
 export class ResultPage {
   /** `job` is its document, `shown` the viewer's. */
   constructor(root, job, shown) {
@@ -126,17 +137,6 @@ export class ResultPage {
     this.view.destroy();
   }
 }
-
-const FORMATS = [
-  ["rttm", "RTTM", "for scoring and other tools; names without blanks"],
-  ["json", "JSON", "for programs"],
-  ["srt", "SRT", "subtitles"],
-  ["vtt", "WebVTT", "subtitles in web pages"],
-  ["textgrid", "TextGrid", "Praat"],
-  ["audacity", "Audacity", "label track"],
-  ["csv", "CSV", "table for spreadsheets"],
-  ["uem", "UEM", "the part that was diarized"],
-];
 
 /** A menu of links; `ready()` resolves to true when all corrections are saved. */
 function downloadMenu(id, ready) {

@@ -7,6 +7,8 @@ import { FileChoice } from "./file_choice.js";
 import { showBanner } from "./frame.js";
 import { RecordingList } from "./recordings.js";
 
+const MOST_SPEAKERS = 100; // the gateway's limit
+const PLACE = "diarization-options"; // the last choice, in localStorage
 const HEALTH_MS = 5000;
 
 export class StartPage {
@@ -89,9 +91,6 @@ function lostNotice(names) {
   return [element("p", { class: "notice", role: "alert" }, begin, ...which, " ended when the page was left, and nothing was kept. Choose the file again.")];
 }
 
-const MOST_SPEAKERS = 100; // the gateway's limit
-const PLACE = "diarization-options"; // the last choice, in localStorage
-
 /** Number of speakers, mode, channels. */
 class OptionsForm {
   constructor() {
@@ -126,20 +125,23 @@ class OptionsForm {
   }
 
   #changed() {
-    const shown = { automatic: [], exactly: [this.exactly], range: [this.least, this.most] }[this.how.value];
-    this.counts.replaceChildren(...shown.map(({ label }) => label));
-    if (!shown.length) this.counts.append(element("small", {}, "As many as are heard."));
+    this.counts.replaceChildren(...this.numbers.map(({ label }) => label));
+    if (!this.numbers.length) this.counts.append(element("small", {}, "As many as are heard."));
     this.problem.textContent = this.wrong;
     const { how, mode, separate } = this;
     keep({ how: how.value, mode: mode.value, separate: separate.checked });
+  }
+
+  /** The number fields that belong to the choice. */
+  get numbers() {
+    return { automatic: [], exactly: [this.exactly], range: [this.least, this.most] }[this.how.value];
   }
 
   /** What is wrong with the choice, as a sentence; "" if nothing is. */
   get wrong() {
     const value = ({ input }) => Number(input.value);
     const isCount = (each) => Number.isInteger(value(each)) && value(each) >= 1 && value(each) <= MOST_SPEAKERS;
-    const asked = { automatic: [], exactly: [this.exactly], range: [this.least, this.most] }[this.how.value];
-    if (!asked.every(isCount)) return `Speakers: expected whole numbers from 1 to ${MOST_SPEAKERS}.`;
+    if (!this.numbers.every(isCount)) return `Speakers: expected whole numbers from 1 to ${MOST_SPEAKERS}.`;
     const isOrdered = this.how.value !== "range" || value(this.least) <= value(this.most);
     return isOrdered ? "" : "Speakers: expected the first number to be the smaller one.";
   }

@@ -4,8 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from e2e.browser import contrast
-from e2e.report_view import lanes, opened
-from e2e.reports import RATE_HZ, ROWS, TRUE_ROWS, made_report
+from e2e.report_view import RATE_HZ, ROWS, TRUE_ROWS, lanes, make_report, opened
 from made_media import noise
 
 TEXTS = ("h1", "#facts", ".label .name", ".label .note", "kbd", ".keys", "td", "thead th", ".times")
@@ -13,7 +12,7 @@ TEXTS = ("h1", "#facts", ".label .name", ".label .note", "kbd", ".keys", "td", "
 
 @pytest.fixture(scope="module")
 def talk(tmp_path_factory):
-    return made_report(
+    return make_report(
         tmp_path_factory.mktemp("made"), "talk", noise(20 * RATE_HZ), ROWS, TRUE_ROWS
     )
 

@@ -6,8 +6,20 @@ import soundfile
 from playwright.sync_api import expect
 
 from e2e.long_recordings import repeated
-from e2e.report_view import is_playing, lanes, opened, run, same_times, table_cells, time_s, value
-from e2e.reports import RATE_HZ, ROWS, TRUE_ROWS, made_report
+from e2e.report_view import (
+    RATE_HZ,
+    ROWS,
+    TRUE_ROWS,
+    is_playing,
+    lanes,
+    make_report,
+    opened,
+    run,
+    same_times,
+    table_cells,
+    time_s,
+    value,
+)
 from formats.result import Doubt, Result
 from made_media import noise
 from report_cases import HOSTILE, turns
@@ -62,7 +74,7 @@ LISTEN = """
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A function that makes a report of samples and turns, by the command; returns its path."""
-    return lambda *of: made_report(tmp_path_factory.mktemp("made"), *of)
+    return lambda *of: make_report(tmp_path_factory.mktemp("made"), *of)
 
 
 @pytest.fixture(scope="module")
