@@ -201,11 +201,11 @@ def start_proxy(flags: Sequence[str]) -> Process:
     )
 
 
-def stop_proxy(process: Process) -> None:
-    """Stop the proxy and wait until it is gone."""
+def stop(process: Process, timeout_s: float = GONE_WITHIN_S) -> None:
+    """Terminate a child process, kill it if it does not end in time, and wait until it is gone."""
     process.terminate()
     try:
-        process.communicate(timeout=GONE_WITHIN_S)
+        process.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()

@@ -36,7 +36,7 @@ from server.processes import (
     signals_blocked,
     start_proxy,
     start_triton,
-    stop_proxy,
+    stop,
     stubs,
 )
 from server.readiness import http_url, not_ready
@@ -211,7 +211,7 @@ class TritonServer:
     def stop_proxy(self) -> None:
         """Stop the proxy if it runs."""
         if self._proxy is not None:
-            stop_proxy(self._proxy)
+            stop(self._proxy)
         self._proxy = None
 
     def __enter__(self) -> "TritonServer":

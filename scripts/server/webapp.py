@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 
-from server.processes import exit_on_signals, signals_blocked, unblock_signals
+from server.processes import Process, exit_on_signals, signals_blocked, stop, unblock_signals
 from server.server_log import ServerError
 from server.supervisor import MAX_FAILED_STARTS, keep_running
 from server.triton_server import READY_TIMEOUT_S, ROOT, TritonServer
@@ -17,8 +17,6 @@ from server.triton_server import READY_TIMEOUT_S, ROOT, TritonServer
 APP = ROOT / "client" / "web" / "app.py"
 LOG = ROOT / "data" / "log" / "tritonserver-webapp.log"
 STOP_WITHIN_S = 30.0
-
-Gateway = subprocess.Popen[bytes]
 
 
 def main() -> int:
@@ -40,7 +38,7 @@ def names_a_server(flags: list[str]) -> bool:
 
 def serve(server: TritonServer, flags: list[str]) -> int:
     """Start a server on free ports and the gateway in front of it; wait until one of them ends."""
-    gateway: Gateway | None = None
+    gateway: Process | None = None
     stopping = threading.Event()
     try:
         print("starting Triton on free ports ...", flush=True)
@@ -56,11 +54,12 @@ def serve(server: TritonServer, flags: list[str]) -> int:
         return gateway.returncode  # it ended first, and has printed why
     finally:
         stopping.set()
-        stop(gateway)
+        if gateway is not None:
+            stop(gateway, STOP_WITHIN_S)
         server.stop()
 
 
-def exit_with(gateway: Gateway, stopping: threading.Event) -> None:
+def exit_with(gateway: Process, stopping: threading.Event) -> None:
     """Terminate this process when the gateway ends by itself."""
 
     def wait() -> None:
@@ -69,18 +68,6 @@ def exit_with(gateway: Gateway, stopping: threading.Event) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=wait, daemon=True).start()
-
-
-def stop(gateway: Gateway | None) -> None:
-    """Stop the gateway."""
-    if gateway is None:
-        return
-    gateway.terminate()
-    try:
-        gateway.wait(STOP_WITHIN_S)
-    except subprocess.TimeoutExpired:
-        gateway.kill()
-        gateway.wait()
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from tritonclient.grpc.service_pb2_grpc import (
 )
 
 from server.flags import Ports, proxy_flags, sockets_at
-from server.processes import alive, start_proxy, stop_proxy
+from server.processes import alive, start_proxy, stop
 from server.proxy_rules import Backoff
 from server.readiness import not_ready
 
@@ -92,7 +92,7 @@ def proxy_of(sockets):
             stub = GRPCInferenceServiceStub(channel)
             yield SimpleNamespace(ports=ports, process=process, url=url, stub=stub)
     finally:
-        stop_proxy(process)
+        stop(process)
 
 
 @pytest.fixture
