@@ -15,9 +15,10 @@ PYTHONPATH names the library of the model `run`: this program runs its stages it
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +101,7 @@ class LocalModels:
 
 
 def clustered_windows(
-    audio: Iterable[Samples], models: LocalModels, options: Options
+    audio: Callable[[], Iterable[Samples]], models: LocalModels, options: Options
 ) -> tuple[Values, Embeddings]:
     """The windows that the full mode clusters, and their embeddings.
 
@@ -258,7 +259,7 @@ def true_turns(path: Path) -> tuple[Turn, ...]:
 def draw_recording(column: Sequence[Axes], path: Path, models: LocalModels) -> None:
     """Draw and print both rules for a recording; OSError or ValueError if it cannot be used."""
     options, turns = Options(), true_turns(path)
-    audio = decode_blocks(path.read_bytes(), options.sad.block_s)
+    audio = partial(decode_blocks, path.read_bytes(), options.sad.block_s)
     windows, unit = clustered_windows(audio, models, options)
     talker = speakers_of_windows(windows, turns)
     rows = former_and_present(unit, talker, len(speakers_of(turns)), options)

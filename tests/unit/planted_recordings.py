@@ -106,7 +106,7 @@ class PlantedNetworks:
 def found_in(audio, options, mode, speakers=ANY, models=None, exclusive=False):
     """Diarization of a recording that arrives in one stretch."""
     asked = RequestOptions("recording", speakers, mode, exclusive)
-    return diarize(iter([audio]), models or PlantedNetworks(), options, asked)
+    return diarize(lambda: [audio], models or PlantedNetworks(), options, asked)
 
 
 def turn_rows(found):

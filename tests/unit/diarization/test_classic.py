@@ -107,10 +107,12 @@ def test_audio_is_read_only_as_far_as_the_next_batch_needs():
         for block, windows in windows_by_block(audio, SMALL_BLOCKS)
         for begin in windows[:, 0].tolist()
     ]
-    n_read = 0
+    n_read, passes = 0, []
 
     def read():
         nonlocal n_read
+        passes.append(n_read)
+        n_read = 0
         for stretch in in_stretches(audio):
             n_read += len(stretch)
             yield stretch
@@ -125,7 +127,8 @@ def test_audio_is_read_only_as_far_as_the_next_batch_needs():
                 yield vectors
 
     models = SlowModels()
-    found = diarize(read(), models, SMALL_BLOCKS, RequestOptions("recording", ANY, "classic"))
+    found = diarize(read, models, SMALL_BLOCKS, RequestOptions("recording", ANY, "classic"))
+    assert passes == [0, len(audio)], "one pass for the level, then one for the rest"
     assert n_read == len(audio)
     assert len(models.window_batches) >= 5
     assert found.n_windows == len(begins)
@@ -135,7 +138,7 @@ def test_the_chain_alone_gives_the_same():
     audio = recording(TALK, 21)
     models = PlantedNetworks()
     asked = RequestOptions("recording", ANY, "classic")
-    alone = diarize_classic(iter([audio]), models, SMALL_BLOCKS, asked, lambda _: nullcontext())
+    alone = diarize_classic(lambda: [audio], models, SMALL_BLOCKS, asked, lambda _: nullcontext())
 
     found = classic(audio)
     assert alone == found

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarization.spectral import descent, fill_empty, k_means, means_of, spread_centres
+from diarization.spectral import fill_empty, k_means
 from unit.planted_speakers import same_partition
 from unit.seeded import seeded
 
@@ -97,42 +97,3 @@ def test_filled_labels_use_every_number_and_move_no_more_than_needed(data):
 
     assert set(filled.tolist()) == set(range(k))
     assert (filled != labels).sum() == k - len(set(labels.tolist()))
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_centres_are_spread_over_all_spots_before_any_is_taken_twice(seed):
-    points = np.repeat([[0.0], [0.001], [5.0], [90.0]], [100, 1, 30, 1], axis=0)
-    centres = spread_centres(points, 4, np.random.default_rng(seed))
-
-    assert sorted(centres.ravel().tolist()) == [0, 0.001, 5, 90]
-    assert spread_centres(points, 6, np.random.default_rng(seed)).shape == (6, 1)
-
-
-def test_a_descent_by_hand():
-    points = np.array([[0.0], [2.0], [10.0], [12.0]])
-    labels, centres, left = descent(points, np.array([[0.0], [2.0]]), 0)
-
-    # {0}, {2, 10, 12}: means 0, 8; {0, 2}, {10, 12}: means 1, 11; every point is 1 from its own
-    assert labels.tolist() == [0, 0, 1, 1]
-    assert labels.dtype == np.int64
-    assert centres.ravel().tolist() == [1, 11]
-    assert left == pytest.approx(4)
-
-
-def test_a_descent_ends_where_a_step_gains_too_little():
-    points = np.array([[0.0], [2.0], [10.0], [12.0]])
-
-    # inertia 0 + 0 + 64 + 100, then 0 + 4 + 4 + 16: a gain of 85 %
-    labels, centres, left = descent(points, np.array([[0.0], [2.0]]), 0.9)
-    assert labels.tolist() == [0, 0, 1, 1]
-    assert centres.ravel().tolist() == [0, 8]
-    assert left == pytest.approx(24)
-
-
-def test_a_centre_without_points_stays():
-    points = np.array([[0.0, 1.0], [2.0, 3.0], [7.0, 7.0]])
-    centres = np.array([[0.0, 0.0], [50.0, 60.0], [8.0, 8.0]])
-    means = means_of(points, np.array([0, 0, 2]), centres)
-
-    assert means.tolist() == [[1, 2], [50, 60], [7, 7]]
-    assert centres[0].tolist() == [0, 0], "the argument stays as it was"

@@ -5,18 +5,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarization import sad as level
-from diarization.options import Options
-from diarization.sad import at_one_level, loudness
-from unit.planted_recordings import PlantedNetworks, found_in, furthest_s, recording, turn_rows
+from diarization import sad
+from diarization.options import Options, SadOptions
+from diarization.sad import FRAME_SAMPLES, leveled_blocks, loudness
+from unit.planted_recordings import (
+    PlantedNetworks,
+    found_in,
+    furthest_s,
+    in_stretches,
+    recording,
+    turn_rows,
+)
 from unit.seeded import seeded
 
+MINUTE = 60 * 16_000 // FRAME_SAMPLES * FRAME_SAMPLES
 TALK = [(0, 1.0, 3.8), (1, 4.9, 7.2), (0, 8.3, 12.0), (1, 13.1, 13.9), (1, 15.0, 19.5)]
 
 
 def leveled(samples):
-    """The samples as the detector hears them when nothing came before."""
-    return level.leveled(samples, loudness(samples))
+    """The samples as the detector hears them in a recording of nothing else."""
+    return sad.leveled(samples, loudness([samples]))
 
 
 def stretch(rest, *others):
@@ -26,8 +34,8 @@ def stretch(rest, *others):
     return samples
 
 
-def voice(seed=0, peak=0.5):
-    return peak * np.random.default_rng(seed).uniform(-1, 1, 5_000).astype(np.float32)
+def voice(seed=0, peak=0.5, n=5_000):
+    return peak * np.random.default_rng(seed).uniform(-1, 1, n).astype(np.float32)
 
 
 @pytest.mark.parametrize("loud", [0.003, 0.1, 0.3, 0.9, 30.0])
@@ -35,19 +43,19 @@ def test_loud_samples_come_out_at_the_same_magnitude(loud):
     samples = stretch(loud) * np.where(np.arange(1001) % 2, 1, -1).astype(np.float32)
     found = leveled(samples)
 
-    assert found == pytest.approx(np.sign(samples) * 0.3, rel=1e-6)
+    assert found == pytest.approx(np.sign(samples) * 0.3, rel=3e-4)
     assert found.dtype == np.float32
 
 
 def test_faint_samples_keep_their_share_of_the_loud_ones():
     assert leveled(stretch(0.1, 0.05, -0.01, 0.0))[99:104] == pytest.approx(
-        [0.3, 0.15, -0.03, 0.0, 0.3]
+        [0.3, 0.15, -0.03, 0.0, 0.3], rel=3e-4
     )
 
 
 @pytest.mark.parametrize("gain", [0.1, 0.01, 3.0])
 def test_a_recording_20_or_40_db_fainter_is_heard_the_same(gain):
-    assert leveled(voice() * np.float32(gain)) == pytest.approx(leveled(voice()), rel=1e-5)
+    assert leveled(voice() * np.float32(gain)) == pytest.approx(leveled(voice()), rel=6e-4)
 
 
 @seeded()
@@ -60,7 +68,7 @@ def test_half_as_loud_is_heard_the_same_to_the_bit(halvings, seed):
 
 @pytest.mark.parametrize(("loud", "heard"), [(0.003, 0.3), (0.0015, 0.15), (1e-6, 1e-4)])
 def test_nothing_is_amplified_more_than_a_hundredfold(loud, heard):
-    assert leveled(stretch(loud)) == pytest.approx(stretch(heard), rel=1e-5)
+    assert leveled(stretch(loud)) == pytest.approx(stretch(heard), rel=3e-4)
 
 
 def test_silence_stays_silence():
@@ -74,18 +82,20 @@ def test_no_samples_are_no_samples():
 
 
 def test_one_sample_decides_for_itself():
-    assert leveled(np.array([-0.1], np.float32)) == pytest.approx([-0.3])
+    assert leveled(np.array([-0.1], np.float32)) == pytest.approx([-0.3], rel=3e-4)
 
 
 def test_a_single_click_does_not_decide():
-    assert leveled(stretch(0.1, 1.0))[99:102] == pytest.approx([0.3, 3.0, 0.3])
-    assert leveled(stretch(0.1, 1.0, -1.0))[99:103] == pytest.approx([0.03, 0.3, -0.3, 0.03])
+    assert leveled(stretch(0.1, 1.0))[99:102] == pytest.approx([0.3, 3.0, 0.3], rel=3e-4)
+    assert leveled(stretch(0.1, 1.0, -1.0))[99:103] == pytest.approx(
+        [0.03, 0.3, -0.3, 0.03], rel=3e-4
+    )
 
 
 def test_speech_decides_even_if_it_is_a_hundredth_of_the_stretch():
     found = leveled(stretch(0.001, *[0.1] * 10))
 
-    assert found[99:111] == pytest.approx([0.003, *[0.3] * 10, 0.003])
+    assert found[99:111] == pytest.approx([0.003, *[0.3] * 10, 0.003], rel=3e-4)
 
 
 def test_the_samples_are_left_as_they_were():
@@ -96,24 +106,34 @@ def test_the_samples_are_left_as_they_were():
     assert samples.tobytes() == before.tobytes()
 
 
-def test_the_detector_hears_every_stretch_at_the_level_of_the_loudest_so_far():
-    heard = []
+class Detector:
+    """Hears the magnitude of each frame as the probability of speech; keeps what it was sent."""
 
-    def detect(samples, state):
-        heard.append((samples, state))
-        return np.full(2, 0.7, np.float32), np.full(1, len(heard), np.float32)
+    def __init__(self):
+        self.heard = np.empty(0, np.float32)
 
-    listen = at_one_level(detect)
-    probs, state = listen(stretch(0.1), None)
-    again, last = listen(stretch(0.01), state)
-    assert [samples.tobytes() for samples, _ in heard] == [
-        leveled(stretch(0.1)).tobytes(),
-        level.leveled(stretch(0.01), 0.1).tobytes(),
-    ]
-    assert heard[0][1] is None
-    assert heard[1][1] is state
-    assert (probs.tolist(), again.tolist()) == ([pytest.approx(0.7)] * 2,) * 2
-    assert last.tolist() == [2]
+    def __call__(self, samples, state):
+        self.heard = np.append(self.heard, samples)
+        return np.abs(samples.reshape(-1, FRAME_SAMPLES)).mean(axis=1), state
+
+
+def quiet_then_loud():
+    """Three minutes: noise 40 dB below the voice that follows after two of them."""
+    loud = voice(n=3 * MINUTE)
+    loud[: 2 * MINUTE] *= np.float32(0.01)
+    return loud
+
+
+@pytest.mark.parametrize("block_s", [20.48, 61.44, 122.88])
+@pytest.mark.parametrize("length", [10_000, MINUTE, 3 * MINUTE])
+def test_the_level_of_the_whole_recording_holds_from_its_start(block_s, length):
+    audio, detector = quiet_then_loud(), Detector()
+    options = SadOptions(block_s=block_s, cut_search_s=10)
+    blocks = list(leveled_blocks(lambda: in_stretches(audio, length), detector, options))
+
+    assert detector.heard.tobytes() == leveled(audio).tobytes()
+    assert np.concatenate([block.samples for block in blocks]).tobytes() == audio.tobytes()
+    assert np.concatenate([block.probs for block in blocks])[: 2 * MINUTE // 512].max() < 0.01
 
 
 @pytest.mark.parametrize("mode", ["classic", "full"])

@@ -78,7 +78,7 @@ def test_a_short_recording_full_of_speech_is_one_turn(mode, n_samples, speakers)
 
 
 def test_no_audio_gives_no_turns(mode):
-    assert diarize(iter([]), PlantedNetworks(), Options(), asked(mode)).turns == []
+    assert diarize(list, PlantedNetworks(), Options(), asked(mode)).turns == []
 
 
 @pytest.mark.parametrize("num_speakers", [1, 2, 3])
@@ -102,7 +102,7 @@ def test_num_speakers_is_met_exactly_in_a_monologue(mode, num_speakers):
 def test_turns_do_not_depend_on_how_the_audio_arrives(mode, length):
     audio = recording(TALK, 21)
     models = PlantedNetworks()
-    found = diarize(iter(in_stretches(audio, length)), models, SMALL_BLOCKS, asked(mode))
+    found = diarize(lambda: in_stretches(audio, length), models, SMALL_BLOCKS, asked(mode))
 
     assert turn_rows(found) == turn_rows(found_in(audio, SMALL_BLOCKS, mode))
 
@@ -143,8 +143,7 @@ def test_sad_is_asked_for_whole_blocks_not_for_frames(mode):
     found_in(audio, SMALL_BLOCKS, mode, models=models)
 
     assert models.n_sad_calls == 5  # 42 s in stretches of 10.24 s
-    loud = loudness(audio[:163_840])  # the first stretch is as loud as the others
-    assert models.heard.tobytes() == leveled(audio, loud).tobytes()
+    assert models.heard.tobytes() == leveled(audio, loudness([audio])).tobytes()
 
 
 def test_stages_are_timed_and_never_inside_one_another(mode):
@@ -170,8 +169,8 @@ def test_stages_are_timed_and_never_inside_one_another(mode):
                 assert inside == []
                 yield answer
 
-    audio = iter([recording(TALK, 21)])
-    diarize(audio, Watched(), Options(), asked(mode), stopwatch)
+    audio = recording(TALK, 21)
+    diarize(lambda: [audio], Watched(), Options(), asked(mode), stopwatch)
     last = {"classic": ["cluster"], "full": ["cluster", "assign"]}[mode]
     first = {"classic": {"fbank"}, "full": {"segment", "fbank"}}[mode]
     assert set(entered) == {*first, *last}
@@ -195,7 +194,7 @@ def test_speech_is_detected_one_block_ahead_of_the_other_nets(mode):
                 yield answer
 
     audio = recording([(0, 0, 60)], 60)
-    diarize(iter(in_stretches(audio)), Watched(), SMALL_BLOCKS, asked(mode))
+    diarize(lambda: in_stretches(audio), Watched(), SMALL_BLOCKS, asked(mode))
     assert ahead.is_set()
 
 

@@ -1,9 +1,10 @@
 """Embeddings -> labels: which windows belong to one speaker."""
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import linkage
-from scipy.spatial.distance import squareform
+from sklearn.cluster import AgglomerativeClustering
 
 from .arrays import Embeddings, Evidence, Labels, Shares
 from .joining import USUAL_COSINE, greatest_likeness, join, little_lost, mean_cosine, voice_likeness
@@ -221,32 +222,12 @@ def agglomerative_labels(unit: Embeddings, bounds: SpeakerBounds, max_distance: 
         Clusters are joined up to this average distance.
     """
     distances = np.clip(1.0 - unit @ unit.T, 0.0, 2.0).astype(np.float64)
-    merges = linkage(squareform(distances, checks=False), method="average")
-    n_apart = 1 + np.count_nonzero(merges[:, 2] > max_distance)
-    n_speakers = bounds.clip(n_apart, len(unit))
-    return labels_after(merges[: len(unit) - n_speakers], len(unit))
-
-
-def labels_after(merges: NDArray[np.float64], n: int) -> Labels:
-    """Clusters of n points after some merges, numbered from 0.
-
-    Parameters
-    ----------
-    merges
-        shape=(m < n, 4), first rows of scipy's linkage matrix: row i joins the clusters named in
-        its first two columns to cluster n + i; 0 ... n-1 are the points.
-
-    Returns
-    -------
-    Labels
-        n - m different ones, also where distances are equal: there `fcluster` gives fewer, and
-        `cut_tree` does not keep the order of the merges.
-    """
-    clusters = np.arange(n)
-    for joined, (one, other) in enumerate(merges[:, :2], start=n):
-        clusters[(clusters == one) | (clusters == other)] = joined
-    _, labels = np.unique(clusters, return_inverse=True)
-    return labels
+    average_linkage = partial(AgglomerativeClustering, metric="precomputed", linkage="average")
+    found = average_linkage(n_clusters=None, distance_threshold=max_distance).fit(distances)
+    n_speakers = bounds.clip(found.n_clusters_, len(unit))
+    if n_speakers != found.n_clusters_:
+        found = average_linkage(n_clusters=n_speakers).fit(distances)
+    return found.labels_.astype(np.int64)
 
 
 def unlike_share(unit: Embeddings, known: Embeddings, solo: Shares, least: float) -> float:
@@ -255,7 +236,7 @@ def unlike_share(unit: Embeddings, known: Embeddings, solo: Shares, least: float
     Parameters
     ----------
     unit, known, solo
-        As of `missed_speakers`.
+        As in `full.speakers.missed_speakers`.
     least
         Cosine to a speaker from which a window is like the speaker's.
 

@@ -7,8 +7,9 @@ embeddings (`clustering`). `diarize_classic` labels each window with its likelie
 the folder `full`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -70,14 +71,14 @@ def diarize_recording(
     Separate channels are processed one after another, so memory is that of one channel.
     """
     found = [
-        diarize(recording.blocks(selection), models, options, asked, stopwatch)
+        diarize(partial(recording.blocks, selection), models, options, asked, stopwatch)
         for selection in selections(asked.channels, recording.n_channels)
     ]
     return joined(found) if asked.channels == SEPARATE else found[0]
 
 
 def diarize(
-    audio: Iterable[Samples],
+    audio: Callable[[], Iterable[Samples]],
     models: Models,
     options: Options,
     asked: RequestOptions,
@@ -85,13 +86,15 @@ def diarize(
 ) -> Diarization:
     """Find out who spoke when in one signal.
 
-    Audio is processed block by block. Of the whole recording only windows, their embeddings and,
+    Audio is processed block by block, in two passes: one for its level, one for the rest. Of the
+    whole recording only windows, their embeddings and,
     in the full mode, the segmentation's posteriors are kept.
 
     Parameters
     ----------
     audio
-        The recording in stretches of any length, 16 kHz mono.
+        Goes through the recording from its start, at each call: stretches of any length, 16 kHz
+        mono.
     models
         The neural networks.
     asked
@@ -104,7 +107,7 @@ def diarize(
 
 
 def diarize_classic(
-    audio: Iterable[Samples],
+    audio: Callable[[], Iterable[Samples]],
     models: Models,
     options: Options,
     asked: RequestOptions,
@@ -138,7 +141,7 @@ def diarize_classic(
 
 
 def diarize_full(
-    audio: Iterable[Samples],
+    audio: Callable[[], Iterable[Samples]],
     models: Models,
     options: Options,
     asked: RequestOptions,

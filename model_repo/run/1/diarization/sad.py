@@ -17,10 +17,12 @@ from .options import SadOptions
 
 FRAME_SAMPLES = 512  # silero's frame at 16 kHz: 32 ms
 QUIET_S = 0.5  # a block is cut where this much audio around the cut is least like speech
-SpeechDetector = Callable[[Samples, SadState], tuple[SpeechProbs, SadState]]
-LOUD_PERCENTILE = 99.9  # of the magnitudes: speech decides even if rare, a click does not
+LOUD_QUANTILE = 0.999  # of the magnitudes: speech decides even if rare, a click does not
+DROPPED_BITS = 12  # of the 32 of a float, when magnitudes are counted
 LOUD_LEVEL = 0.3
 MOST_GAIN = 100.0  # 40 dB: what is fainter is noise
+
+SpeechDetector = Callable[[Samples, SadState], tuple[SpeechProbs, SadState]]
 T = TypeVar("T")
 
 
@@ -167,9 +169,41 @@ def join_close(segments: Segments, min_gap: int) -> Segments:
     return np.stack([begins, ends], axis=1)
 
 
-def loudness(samples: Samples) -> float:
-    """Magnitude that all but the loudest thousandth of the samples stay below; 0 for none."""
-    return float(np.percentile(np.abs(samples), LOUD_PERCENTILE)) if len(samples) else 0.0
+def leveled_blocks(
+    audio: Callable[[], Iterable[Samples]], detect: SpeechDetector, options: SadOptions
+) -> Iterator[SpeechBlock]:
+    """Blocks of a recording with their speech, each prepared while the one before is in use.
+
+    Silero hears less speech in faint recordings, and none in very faint ones. So it gets all
+    recordings at one level; the blocks keep their samples as they are. A first pass over the whole
+    recording measures its level: with the level of its start, or of a block, a quiet opening would
+    be amplified like speech, and the result would depend on where blocks end.
+
+    Parameters
+    ----------
+    audio
+        Goes through the recording from its start, at each call.
+    detect, options
+        As in `speech_blocks`.
+    """
+    loud = loudness(audio())
+
+    def detect_leveled(samples: Samples, state: SadState) -> tuple[SpeechProbs, SadState]:
+        return detect(leveled(samples, loud), state)
+
+    return one_ahead(speech_blocks(audio(), detect_leveled, options))
+
+
+def loudness(audio: Iterable[Samples]) -> float:
+    """Magnitude that all but the loudest thousandth of the samples stay below, within 0.03 %."""
+    counts = np.zeros(1 << (31 - DROPPED_BITS), np.int64)
+    for samples in audio:
+        # The bits of positive floats are in the order of their values.
+        bins = np.abs(samples).view(np.uint32) >> DROPPED_BITS
+        counts += np.bincount(bins, minlength=len(counts))
+    loud_bin = np.searchsorted(np.cumsum(counts), LOUD_QUANTILE * counts.sum())
+    middle = np.uint32((loud_bin << DROPPED_BITS) + (1 << (DROPPED_BITS - 1)))
+    return float(middle.view(np.float32))
 
 
 def leveled(samples: Samples, loud: float) -> Samples:
@@ -178,40 +212,17 @@ def leveled(samples: Samples, loud: float) -> Samples:
     return scaled
 
 
-def leveled_blocks(
-    audio: Iterable[Samples], detect: SpeechDetector, options: SadOptions
-) -> Iterator[SpeechBlock]:
-    """Blocks of a recording with their speech, heard at one level, each made one ahead of its use.
-
-    Parameters as of `speech_blocks`.
-    """
-    return one_ahead(speech_blocks(audio, at_one_level(detect), options))
-
-
-def at_one_level(detect: SpeechDetector) -> SpeechDetector:
-    """A detector for one recording that hears it at one level, that of its loudest stretch so far.
-
-    So a stretch in which nobody talks is not amplified to the level of speech.
-    """
-    loudest = 0.0
-
-    def detect_leveled(samples: Samples, state: SadState) -> tuple[SpeechProbs, SadState]:
-        nonlocal loudest
-        loudest = max(loudest, loudness(samples))
-        return detect(leveled(samples, loudest), state)
-
-    return detect_leveled
-
-
 def one_ahead(items: Iterable[T]) -> Iterator[T]:
     """The same items in order, each made in another thread while the one before is in use.
 
-    What making an item raises is raised where the item would have come.
+    An error while an item is made is raised in the place of the item.
     """
     end: Any = object()
     iterator = iter(items)
     with ThreadPoolExecutor(1) as thread:
-        coming = [thread.submit(next, iterator, end)]  # emptied first, so an error holds no future
+        coming = [
+            thread.submit(next, iterator, end)
+        ]  # popped first, so that an error's traceback keeps no future alive
         while (item := coming.pop().result()) is not end:
             coming.append(thread.submit(next, iterator, end))
             yield item

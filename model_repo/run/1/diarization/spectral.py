@@ -4,19 +4,18 @@ Source: von Luxburg, "A Tutorial on Spectral Clustering" (2007), with the unnorm
 the number of clusters by the largest eigengap.
 """
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.vq import vq
 from scipy.linalg import eigh
-from scipy.sparse import csr_array
-from scipy.spatial.distance import cdist
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 
 from .arrays import Embeddings, Labels
 from .options import ClusterOptions
 
 K_MEANS_STARTS = 10
-K_MEANS_STEPS = 300  # at most, of one start
-TRIAL_GAIN = 1e-3  # a start is judged when a step lowers its inertia by no more than this share
 
 Vectors = NDArray[np.float64]
 
@@ -72,68 +71,13 @@ def count_by_eigengap(values: NDArray[np.float64]) -> int:
 
 
 def k_means(points: Vectors, k: int, seed: int) -> Labels:
-    """Labels of exactly `k` clusters, also where points (shape=(n >= k, dims)) coincide.
-
-    Of several starts the best is followed to its end. Memory is linear in n.
-    """
+    """Labels of exactly `k` clusters, also where points (shape=(n >= k, dims)) coincide."""
     if k == 1:
         return np.zeros(len(points), np.int64)
-    rng = np.random.default_rng(seed)
-    starts = [spread_centres(points, k, rng) for _ in range(K_MEANS_STARTS)]
-    trials = [descent(points, start, TRIAL_GAIN) for start in starts]
-    _, centres, _ = min(trials, key=lambda trial: trial[2])
-    return fill_empty(descent(points, centres, 0)[0], k)
-
-
-def spread_centres(points: Vectors, k: int, rng: np.random.Generator) -> Vectors:
-    """`k` of the points, far from each other.
-
-    A point is drawn the likelier the farther (squared) it is from all centres so far; the best of
-    several draws is taken. Source: Arthur and Vassilvitskii, "k-means++" (2007).
-    """
-    n_draws = 2 + int(np.log(k))
-    centres = points[rng.integers(len(points), size=1)]
-    nearest = cdist(centres, points, "sqeuclidean")[0]
-    for _ in range(1, k):
-        summed = np.cumsum(nearest)
-        drawn = points[np.searchsorted(summed, summed[-1] * rng.random(n_draws))]
-        left = np.minimum(nearest, cdist(drawn, points, "sqeuclidean"))
-        best = np.argmin(left.sum(axis=1))
-        centres, nearest = np.vstack([centres, drawn[best]]), left[best]
-    return centres
-
-
-def descent(points: Vectors, centres: Vectors, least_gain: float) -> tuple[Labels, Vectors, float]:
-    """Lloyd's algorithm: points to the nearest centre, centres to the mean of their points.
-
-    Parameters
-    ----------
-    points, centres
-        shape=(n, dims) and (k, dims).
-    least_gain
-        A step that lowers the inertia by no more than this share is the last.
-
-    Returns
-    -------
-    labels, centres, inertia
-        The inertia is the sum of the squared distances to the nearest centre.
-    """
-    inertia = np.inf
-    for _ in range(K_MEANS_STEPS):
-        labels, distances = vq(points, centres)
-        before, inertia = inertia, float(distances @ distances)
-        if inertia >= (1 - least_gain) * before:
-            break
-        centres = means_of(points, labels, centres)
-    return labels.astype(np.int64), centres, inertia
-
-
-def means_of(points: Vectors, labels: Labels, centres: Vectors) -> Vectors:
-    """Mean of the points of each label; one without points keeps its centre."""
-    n, k = len(points), len(centres)
-    member = csr_array((np.ones(n), labels, np.arange(n + 1)), shape=(n, k))
-    sizes = np.bincount(labels, minlength=k)[:, None]
-    return np.where(sizes > 0, member.T @ points / np.maximum(sizes, 1), centres)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different points than clusters
+        labels = KMeans(k, n_init=K_MEANS_STARTS, random_state=seed).fit_predict(points)
+    return fill_empty(labels.astype(np.int64), k)
 
 
 def fill_empty(labels: Labels, k: int) -> Labels:
