@@ -1,4 +1,4 @@
-"""Blocks of the full chain before anybody is known: speech, and the windows to listen to."""
+"""Blocks: speech by frame, and the windows to embed."""
 
 from dataclasses import replace
 

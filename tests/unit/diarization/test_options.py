@@ -1,4 +1,4 @@
-"""Options as `config.pbtxt` gives them: text by key."""
+"""Options of the service: defaults, checks, and parameters of config.pbtxt."""
 
 from dataclasses import FrozenInstanceError, asdict
 
