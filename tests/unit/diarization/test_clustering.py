@@ -16,7 +16,7 @@ from diarization.clustering import (
     cluster,
     cut_once_more,
     odd_windows,
-    parted,
+    split_mixed,
     unit_length,
     voices,
     without_small,
@@ -266,14 +266,14 @@ def test_a_group_of_several_voices_is_cut_until_each_is_one(n_voices, n_groups):
     embeddings, truth = planted(n_voices, 20 * n_voices, noise=1.2)
     labels = np.minimum(truth, n_groups - 1)
 
-    assert same_partition(parted(unit_length(embeddings), labels, OPTIONS), truth)
+    assert same_partition(split_mixed(unit_length(embeddings), labels, OPTIONS), truth)
 
 
 @pytest.mark.parametrize(("n_other", "n_found"), [(2, 1), (3, 2)])
 def test_no_voice_of_fewer_windows_than_a_part_needs_is_cut_off(n_other, n_found):
     embeddings, truth = planted(2, 60, noise=1.2)
     some = np.concatenate([np.flatnonzero(truth == 0), np.flatnonzero(truth == 1)[:n_other]])
-    found = parted(unit_length(embeddings)[some], np.zeros(len(some), np.int64), OPTIONS)
+    found = split_mixed(unit_length(embeddings)[some], np.zeros(len(some), np.int64), OPTIONS)
 
     assert len(set(found.tolist())) == n_found
 

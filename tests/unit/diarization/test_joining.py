@@ -12,8 +12,8 @@ from diarization.joining import (
     Groups,
     greatest_likeness,
     join,
-    little_lost,
     mean_cosine,
+    minus_ward_loss,
     voice_likeness,
 )
 from unit.planted_speakers import planted, same_partition
@@ -54,7 +54,9 @@ def test_likeness_is_that_of_all_pairs_of_windows(n, k, seed):
             assert mean_cosine(groups, ALL)[a, b] == pytest.approx(mean, abs=1e-5)
             assert voice_likeness(groups, a)[b] == pytest.approx(voice, abs=1e-4)
             weight = sizes[0] * sizes[1] / sum(sizes)
-            assert little_lost(groups, ALL)[a, b] == pytest.approx(weight * (voice - 1), abs=1e-3)
+            assert minus_ward_loss(groups, ALL)[a, b] == pytest.approx(
+                weight * (voice - 1), abs=1e-3
+            )
 
 
 @seeded(25)
@@ -113,7 +115,7 @@ def test_least_is_lost_by_joining_a_small_group():
     labels = np.repeat([0, 1, 2], [20, 20, 2])
 
     assert same_partition(join(unit, labels, mean_cosine, -2, fewest=2), np.minimum(labels // 2, 1))
-    kept = join(unit, labels, little_lost, -np.inf, fewest=2)
+    kept = join(unit, labels, minus_ward_loss, -np.inf, fewest=2)
     assert same_partition(kept, np.array([0] * 20 + [1] * 22))
 
 

@@ -25,8 +25,8 @@ from .options import LimitOptions
 
 DEFAULT_LIMITS = LimitOptions()
 BYTES_PER_MB = 1e6
-# Digital silence makes 340 samples of a byte of FLAC or Opus; a file that promises far more is made
-# to keep the server busy.
+# Digital silence gives 340 samples per byte of FLAC or Opus; a file that declares far more is an
+# attack on the server's time.
 MOST_SAMPLES_PER_BYTE = 2000
 RATES_HZ = range(1000, 768_001)  # outside is no recording of speech, and resampling would blow up
 DECODED_AT_ONCE = 1 << 22  # samples of all channels together: 16 MiB
@@ -35,14 +35,14 @@ EXPECTED_FORMATS = "wav, flac, ogg or mp3"
 CHANNEL_AXIS = 1  # of blocks as soundfile reads them
 STANDARD_ERROR = 2
 NO_SUCH_FILE = 7  # libsndfile's error for an mp3 without a frame that can be read
-_one_decoder = Lock()  # of those that would put standard error aside
+_one_decoder = Lock()  # at a time may redirect standard error
 CHUNK_HEADER_BYTES = 8  # four characters, size as uint32
 FIRST_CHUNK = 12  # after "RIFF", its size, and "WAVE"
 TO_THE_END = b"\xff\xff\xff\xff"
 
 
 def require_size(tensor: str, n_bytes: int, limits: LimitOptions) -> None:
-    """Raise OverLimitError if an input holds more bytes than one may upload."""
+    """Raise OverLimitError if an input holds more bytes than allowed."""
     most_bytes = round(limits.upload_mb * BYTES_PER_MB)
     if n_bytes > most_bytes:
         raise OverLimitError(f"{tensor}: got {n_bytes} bytes, expected at most {most_bytes}")
@@ -51,9 +51,9 @@ def require_size(tensor: str, n_bytes: int, limits: LimitOptions) -> None:
 def require_length(
     tensor: str, n_samples: int, rate_hz: int, limits: LimitOptions, n_passes: int = 1
 ) -> None:
-    """Raise OverLimitError if so many samples of one channel last longer than a recording may.
+    """Raise OverLimitError if this many samples of one channel last longer than allowed.
 
-    Of channels that are listened to one by one, in `n_passes`, the lengths add up.
+    Lengths of separate channels, read in `n_passes`, add up.
     """
     if n_samples * n_passes > limits.audio_s * rate_hz:
         channels = f"{n_passes} separate channels of " if n_passes > 1 else ""
@@ -72,7 +72,7 @@ def require_plausible_length(
     Raises
     ------
     InvalidAudioError
-        If no honest encoder packs so many samples into the bytes.
+        If no real encoder packs this many samples into the bytes.
     """
     require_length("AUDIO", n_samples, rate_hz, limits, n_passes)
     if n_samples > MOST_SAMPLES_PER_BYTE * n_bytes:
@@ -83,7 +83,7 @@ def require_plausible_length(
 
 
 class Content(io.BytesIO):
-    """Bytes of a file; a damaged one may send its decoder to before their start: that is the start.
+    """Bytes of a file; seeking before their start, as damaged files make decoders do, goes there.
 
     An error would not reach the decoder, only the server's log, a page for every seek.
     """
@@ -113,7 +113,7 @@ def decode_blocks(
     limits: LimitOptions = DEFAULT_LIMITS,
     selection: Selection = MIX,
 ) -> Iterator[Samples]:
-    """Decode and resample, block by block, what is listened to of an encoded file.
+    """Decode and resample the selected channels of an encoded file, block by block.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def decode_blocks(
     block_s
         Length of the blocks to decode at a time, seconds.
     limits
-        The largest and the longest file that is decoded.
+        The largest and the longest accepted file.
     selection
         The channel; or the mean of all.
 
@@ -137,8 +137,8 @@ def decode_blocks(
     InvalidAudioError
         If the bytes are no audio file, or hold values that are not finite or huge.
     OverLimitError
-        If the file is too large, or too long: as it declares before anything is decoded, or as it
-        turns out to be.
+        If the file is too large, or too long: by its header, before anything is decoded, or when
+        decoding exceeds the limit.
     """
     require_size("AUDIO", len(encoded), limits)
     with _opened(encoded) as file:
@@ -191,7 +191,7 @@ def _decoder_silenced() -> Iterator[None]:
 
 
 def _readable(encoded: bytes) -> Content:
-    """The file for reading; a wav file that calls itself empty and is not is put right."""
+    """The file for reading; a wav file that wrongly declares itself empty is corrected."""
     file = Content(encoded)
     place = empty_size_place(encoded)
     if place is not None:

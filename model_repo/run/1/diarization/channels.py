@@ -1,4 +1,4 @@
-"""What of a recording's channels is listened to, and one answer of those that were heard apart."""
+"""Selection of a recording's channels, and one answer for channels that are diarized separately."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,22 +13,22 @@ from .turns import NOBODY, Diarization, Turn, diarization_of
 
 SEPARATE = "separate"
 CHANNEL_CHOICES = ("mix", "first", SEPARATE)
-# Each of them takes a pass in which all are decoded: a file of 1024 would keep the server busy with
-# that alone. No call or meeting comes near it.
+# Each takes a pass that decodes all of them, which takes very long for a file of 1024. No call
+# or meeting comes near the limit.
 MOST_SEPARATE = 64
-LARGEST_MAGNITUDE = 2.0**31  # of 32-bit integers that nobody scaled; squares stay finite
+LARGEST_MAGNITUDE = 2.0**31  # of unscaled 32-bit integers; squares stay finite
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What of the channels one pass through a recording listens to.
+    """Channels that one pass through a recording reads.
 
     Attributes
     ----------
     channel
         Number from 0; None: the mean of all.
     n_passes
-        How many such passes there are. Each counts towards the longest recording.
+        Number of such passes. Each counts towards the longest recording.
     """
 
     channel: int | None = None
@@ -41,7 +41,7 @@ MIX = Selection()
 def selections(choice: str, n_channels: int) -> list[Selection]:
     """The passes that one of `CHANNEL_CHOICES` means for a recording of `n_channels`.
 
-    There is at least one pass, so that a recording without channels is looked at too.
+    There is at least one pass, so that a recording without channels is checked too.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def selections(choice: str, n_channels: int) -> list[Selection]:
 
 
 def listened(channels: NDArray[Any], axis: int, selection: Selection) -> Samples:
-    """What is selected of the channels.
+    """Samples of the selected channel, or the mean of all.
 
     Parameters
     ----------
@@ -72,8 +72,7 @@ def listened(channels: NDArray[Any], axis: int, selection: Selection) -> Samples
     Raises
     ------
     InvalidAudioError
-        If a value is not finite or too large to work with. Channels that are not listened to are
-        not looked at.
+        If a value is not finite or too large to work with. Other channels are not checked.
     """
     if selection.channel is not None:
         mono: Samples = channels.take(selection.channel, axis=axis).astype(np.float32, copy=False)
@@ -96,20 +95,20 @@ def _require_workable(mono: Samples) -> None:
 
 
 def joined(found: Sequence[Diarization]) -> Diarization:
-    """One answer of those for all channels, each of which was listened to apart.
+    """Join the answers for separate channels to one.
 
     Parameters
     ----------
     found
-        That for each channel, in their order.
+        One answer per channel, in order.
 
     Returns
     -------
     Diarization
-        Turns in order of begin, then end, then channel; labels by first appearance among them all,
-        so a label's row of `embeddings` is found as in any other answer. Nobody has two channels:
-        a voice in both is a speaker in each. Names tell channel and number there: CH2_SPEAKER_00.
-        Its `unlike_share` is the largest of all channels.
+        Turns in order of begin, then end, then channel; labels by first appearance in all channels,
+        as rows of `embeddings`. Speakers are not matched across channels: a voice in two is one
+        speaker in each. Names hold channel and number: CH2_SPEAKER_00. `unlike_share` is the
+        largest of all channels.
     """
     turns: list[Turn] = []
     n_before = 0

@@ -7,16 +7,23 @@ from numpy.typing import NDArray
 from sklearn.cluster import AgglomerativeClustering
 
 from .arrays import Embeddings, Evidence, Labels, Shares
-from .joining import USUAL_COSINE, greatest_likeness, join, little_lost, mean_cosine, voice_likeness
+from .joining import (
+    USUAL_COSINE,
+    greatest_likeness,
+    join,
+    mean_cosine,
+    minus_ward_loss,
+    voice_likeness,
+)
 from .options import MAX_SPEAKERS_CEILING, ClusterOptions, SpeakerBounds
 from .spectral import affinity_graph, smallest_eigenpairs, spectral_labels
 
-PAIR = 2  # voices, which share so many windows that they are cut ...
-PAIR_ALIKE = 0.8  # ... while they are less alike than this; halves of one voice are from 0.88 on
-LEAST_PART = 3  # windows; a cut that leaves fewer on one side parts odd windows, not voices
+PAIR = 2  # if two voices are wanted where one was found, it is cut ...
+PAIR_ALIKE = 0.8  # ... if the halves are less alike than this; halves of one voice: 0.88 and more
+LEAST_PART = 3  # windows; a cut that leaves fewer on one side separates odd windows, not voices
 LEAST_GROUP = 5  # windows, in recordings of more than one stretch
-SOLO_SHARE = 0.8  # of a window, from which it counts as one speaker's; a mixed one is like nobody
-LEAST_WINDOWS = 2  # one odd window can be a cough
+SOLO_SHARE = 0.8  # of a window, from which it counts as one speaker's; mixed windows are unlike all
+LEAST_WINDOWS = 2  # a single odd window may be a cough
 PARTS_AT_ONCE = 32  # whose groups are joined together: time and memory grow with their square
 
 
@@ -42,7 +49,7 @@ def cluster(embeddings: Embeddings, bounds: SpeakerBounds, options: ClusterOptio
     unit = unit_length(embeddings)
     if n_windows < options.few_windows:
         return agglomerative_labels(unit, bounds, options.join_distance)
-    labels = join(unit, voices(unit, options), little_lost, -np.inf, fewest=most)
+    labels = join(unit, voices(unit, options), minus_ward_loss, -np.inf, fewest=most)
     n_found, fewest = int(labels.max()) + 1, bounds.clip(1, n_windows)
     if n_found >= fewest:
         return labels
@@ -56,9 +63,9 @@ def cluster(embeddings: Embeddings, bounds: SpeakerBounds, options: ClusterOptio
 def voices(unit: Embeddings, options: ClusterOptions) -> Labels:
     """Group windows by voice, stretch by stretch, and join the groups of one voice.
 
-    A graph of a whole recording finds a speaker the worse the longer the recording is, since it
-    holds ever more windows of others that are as near by chance. In a stretch of a minute or two
-    nobody is drowned, and what is alike is found again across the stretches by its mean.
+    In the graph of a whole recording speakers are harder to find the longer it is, since more and
+    more windows of others are as near by chance. In a stretch of a minute or two they are not, and
+    groups of one voice are matched across the stretches by their means.
 
     Parameters
     ----------
@@ -69,26 +76,26 @@ def voices(unit: Embeddings, options: ClusterOptions) -> Labels:
     if n_stretches == 1:
         labels = spectral_labels(unit, options)
         labels = join(unit, labels, mean_cosine, 1 - options.join_distance)
-        return parted(unit, labels, options)
+        return split_mixed(unit, labels, options)
     parts: list[Labels] = []
     for part in np.array_split(unit, min(n_stretches, PARTS_AT_ONCE)):
         first = parts[-1].max() + 1 if parts else 0
         parts.append(voices(part, options) + first)
     labels = join(unit, np.concatenate(parts), voice_likeness, options.same_voice)
     labels = without_small(unit, labels)
-    return join(unit, labels, little_lost, -np.inf, fewest=MAX_SPEAKERS_CEILING)
+    return join(unit, labels, minus_ward_loss, -np.inf, fewest=MAX_SPEAKERS_CEILING)
 
 
 def stretches_of(n_windows: int, options: ClusterOptions) -> int:
-    """Number of stretches that so many windows are clustered in."""
+    """Number of stretches into which this many windows are split."""
     return max(1, round(n_windows / options.stretch_windows))
 
 
-def parted(unit: Embeddings, labels: Labels, options: ClusterOptions) -> Labels:
-    """Cut groups in two, again and again, while that parts two voices.
+def split_mixed(unit: Embeddings, labels: Labels, options: ClusterOptions) -> Labels:
+    """Split groups in two, repeatedly, as long as the halves are different voices.
 
-    Two who both talk briefly in a stretch are easily one group; they are unlike once they are cut.
-    A group is cut where the second eigenvector of its own graph has the widest gap.
+    Two speakers who talk briefly in a stretch often form one group, whose halves are unlike. A
+    group is split where the second eigenvector of its own graph has the widest gap.
     """
     whole = [np.flatnonzero(labels == label) for label in range(int(labels.max()) + 1)]
     found: list[NDArray[np.int64]] = []
@@ -113,10 +120,9 @@ def parted(unit: Embeddings, labels: Labels, options: ClusterOptions) -> Labels:
 
 
 def without_small(unit: Embeddings, labels: Labels) -> Labels:
-    """Give windows of small groups to the large ones they are most like.
+    """Move windows of small groups to the most similar large groups.
 
-    A few odd windows can be a cough or two who talk at once, and the longer a recording is, the
-    more of them it has.
+    A few odd windows may be a cough or overlapping speech, and long recordings have more of them.
     """
     is_large = np.bincount(labels) >= LEAST_GROUP
     if is_large.all() or not is_large.any():
@@ -128,10 +134,10 @@ def without_small(unit: Embeddings, labels: Labels) -> Labels:
 
 
 def cut_once_more(unit: Embeddings, n_voices: int, options: ClusterOptions) -> Labels | None:
-    """Group windows by voice where more are known to talk than were found.
+    """Group windows by voice where more speakers are known than were found.
 
-    A graph that is cut once more tends to cut a voice in two, which is worse than one voice less.
-    Where one voice was found and two talk, the second is in it, and they are cut more readily.
+    One more cut of the graph tends to split a voice, which is worse than one voice less. If one
+    voice was found of two, it must hold the second, so a weaker difference is enough to cut it.
 
     Parameters
     ----------
@@ -141,8 +147,8 @@ def cut_once_more(unit: Embeddings, n_voices: int, options: ClusterOptions) -> L
     Returns
     -------
     Labels or None
-        Of exactly `n_voices`; None if they would not be different voices, or for more windows than
-        one graph has.
+        Of exactly `n_voices`; None if these are not different voices, or if there are more windows
+        than fit one graph.
     """
     if len(unit) < options.few_windows:
         exactly = SpeakerBounds(n_voices, n_voices)
@@ -155,23 +161,23 @@ def cut_once_more(unit: Embeddings, n_voices: int, options: ClusterOptions) -> L
 
 
 def odd_windows(unit: Embeddings, labels: Labels, alike: Shares, n: int) -> list[int]:
-    """Windows to make a speaker of each, where speakers are known to be missing.
+    """Choose windows that become a speaker each, where speakers are known to be missing.
 
     Parameters
     ----------
     unit
         shape=(n_windows, dim), rows of length one.
     labels
-        shape=(n_windows,), groups; none gives its last window.
+        shape=(n_windows,), groups; each keeps at least one window.
     alike
         shape=(n_windows,), cosine of each window to the speaker found that it is most like.
     n
-        Fewer than windows that can be given.
+        Number of windows; fewer than the groups can spare.
 
     Returns
     -------
     list of int
-        Rows of those least like any speaker found and like each other, the oddest first.
+        Rows of the windows least like any speaker found and each other, the oddest first.
     """
     sizes = np.bincount(labels)
     taken: list[int] = []
@@ -181,7 +187,7 @@ def odd_windows(unit: Embeddings, labels: Labels, alike: Shares, n: int) -> list
         odd = int(np.argmin(oddness))
         taken.append(odd)
         sizes[labels[odd]] -= 1
-        # A window is less like another of its voice than like the voice's mean, by this root.
+        # Two windows of a voice are less alike than a window and the voice's mean, by this root.
         alike = np.maximum(alike, unit @ unit[odd] / np.sqrt(USUAL_COSINE))
     return taken
 
@@ -212,14 +218,14 @@ def closeness(unit: Embeddings, centroids: Embeddings, sharpness: float) -> Evid
 
 
 def agglomerative_labels(unit: Embeddings, bounds: SpeakerBounds, max_distance: float) -> Labels:
-    """Average-linkage clustering by cosine distance, as far as `bounds` allow.
+    """Average-linkage clustering by cosine distance, within `bounds`.
 
     Parameters
     ----------
     unit
         shape=(n >= 2, dim), rows of length one.
     max_distance
-        Clusters are joined up to this average distance.
+        Clusters are joined while their average distance is less.
     """
     distances = np.clip(1.0 - unit @ unit.T, 0.0, 2.0).astype(np.float64)
     average_linkage = partial(AgglomerativeClustering, metric="precomputed", linkage="average")
@@ -231,20 +237,20 @@ def agglomerative_labels(unit: Embeddings, bounds: SpeakerBounds, max_distance: 
 
 
 def unlike_share(unit: Embeddings, known: Embeddings, solo: Shares, least: float) -> float:
-    """Share of the windows of one voice each that are like none of the speakers found.
+    """Share of the windows with a single voice that are unlike every speaker found.
 
     Parameters
     ----------
     unit, known, solo
         As in `full.speakers.missed_speakers`.
     least
-        Cosine to a speaker from which a window is like the speaker's.
+        Cosine below which a window is unlike a speaker.
 
     Returns
     -------
     float
         0 to 1, to four digits; a single window does not count.
     """
-    heard = unit[solo >= SOLO_SHARE]
-    n_unlike = np.count_nonzero((heard @ known.T).max(axis=1, initial=-1) < least)
-    return round(n_unlike / len(heard), 4) if n_unlike >= LEAST_WINDOWS else 0.0
+    single = unit[solo >= SOLO_SHARE]
+    n_unlike = np.count_nonzero((single @ known.T).max(axis=1, initial=-1) < least)
+    return round(n_unlike / len(single), 4) if n_unlike >= LEAST_WINDOWS else 0.0

@@ -39,7 +39,7 @@ class InvalidParameterError(InvalidRequestError):
 
 
 class InvalidInputError(InvalidRequestError):
-    """Not exactly one of the inputs is there, or it has another shape."""
+    """Not exactly one input is given, or its shape is wrong."""
 
     reason = "invalid_input"
 
@@ -63,7 +63,7 @@ class ModelCallError(DiarizationError):
 
 
 class StoppingError(DiarizationError):
-    """The server lets nobody in any more."""
+    """The server is draining and accepts no more requests."""
 
     reason = "stopping"
 

@@ -1,4 +1,4 @@
-"""Joining groups of windows that are one speaker's, the most alike first."""
+"""Joining groups of windows of one speaker, the most alike first."""
 
 from collections.abc import Callable
 
@@ -8,14 +8,14 @@ from scipy.sparse import csr_array
 
 from .arrays import Embeddings, Labels
 
-USUAL_COSINE = 0.4  # of two windows of one voice; where a group is too small to tell its own
-LEAST_COSINE = 0.1  # of a group's own windows; one of noise would be like everything else
+USUAL_COSINE = 0.4  # of two windows of one voice; for groups too small to measure their own
+LEAST_COSINE = 0.1  # of a group's own windows; a group of noise would be like everything
 
 Array = NDArray[np.float64]
 
 
 class Groups:
-    """Groups of windows, and what the likeness of any two of them follows from.
+    """Groups of windows, and the sums from which the likeness of any two follows.
 
     Parameters
     ----------
@@ -45,14 +45,14 @@ class Groups:
         self._n_beside = np.bincount(labels[beside], minlength=k)
 
     def absorb(self, kept: int, gone: int) -> None:
-        """Add a group's windows to another; what is left of it means nothing."""
+        """Add group `gone` to group `kept`; the entries of `gone` become meaningless."""
         self.products[kept] += self.products[gone]
         self.products[:, kept] += self.products[:, gone]
         for counts in (self.sizes, self._beside, self._n_beside):
             counts[kept] += counts[gone]
 
     def own_cosines(self) -> Array:
-        """Mean cosine of two windows of each group, shape=(k,), not counting windows that touch."""
+        """Mean cosine of two windows of each group, shape=(k,), without adjacent windows."""
         n_pairs = self.sizes * (self.sizes - 1) - 2 * self._n_beside
         total = np.diag(self.products) - self.sizes - 2 * self._beside
         means = np.where(n_pairs > 0, total / np.maximum(n_pairs, 1), USUAL_COSINE)
@@ -69,21 +69,21 @@ def mean_cosine(groups: Groups, rows: int | slice) -> Array:
 
 
 def voice_likeness(groups: Groups, rows: int | slice) -> Array:
-    """How like the voices of these groups are to those of all groups: about 1 for the same one.
+    """Likeness of the voices of these groups to those of all groups: about 1 for one voice.
 
-    The mean cosine of two groups' windows, divided by what it would be if all were one group's: the
-    geometric mean of their own. So neither the length of the windows nor noise nor the sizes of
-    the groups matter, as they do for the cosine of two means. It is Spearman's correction of a
-    correlation for attenuation, "The proof and measurement of association" (1904).
+    The mean cosine of two groups' windows, divided by the geometric mean of the cosines within
+    each. So length of windows, noise and sizes of groups do not matter, as they do for the cosine
+    of two means. It is Spearman's correction of a correlation for attenuation, "The proof and
+    measurement of association" (1904).
     """
     own = groups.own_cosines()
     return mean_cosine(groups, rows) / np.sqrt(np.multiply.outer(own[rows], own))
 
 
-def little_lost(groups: Groups, rows: int | slice) -> Array:
-    """Minus what is lost by joining these groups and others, as in Ward's method.
+def minus_ward_loss(groups: Groups, rows: int | slice) -> Array:
+    """Minus the loss of joining these groups and others, weighted by size as in Ward's method.
 
-    The fewer windows one of them has, and the more alike the voices are, the less is lost.
+    The loss is small if one group has few windows, or if the voices are alike.
     """
     sizes = groups.sizes
     weights = np.multiply.outer(sizes[rows], sizes) / np.add.outer(sizes[rows], sizes)

@@ -45,9 +45,9 @@ class SadOptions:
     pad_s
         Added to both ends of what remains.
     block_s
-        Audio worked on at a time; bounds the memory of long recordings.
+        Audio processed at a time; bounds the memory of long recordings.
     cut_search_s
-        How far back from a block's end a quiet place for the cut is looked for.
+        How far back from a block's end to look for a quiet place to cut.
     """
 
     onset: float = 0.3
@@ -124,18 +124,18 @@ class ClusterOptions:
     join_distance
         Average cosine distance up to which two groups of windows are one speaker.
     stretch_windows
-        A recording is clustered in stretches of about so many windows, and then their groups are
-        joined: so nobody is the harder to find the longer the recording is.
+        A recording is clustered in stretches of about this many windows, whose groups are then
+        joined, so that speakers are found as well in long recordings as in short ones.
     same_voice
-        Likeness from which groups are one speaker's, see `joining.voice_likeness`.
+        Likeness from which groups are one speaker, see `joining.voice_likeness`.
     other_voice
-        Likeness below which the halves of a group are two speakers'.
+        Likeness below which the halves of a group are two speakers.
     neighbours
         Edges kept per window.
     windows_per_speaker
-        The eigengap looks for at most one speaker per so many windows.
+        The eigengap looks for at most one speaker per this many windows.
     stranger_similarity
-        A window less alike to every speaker found (cosine) than this is none of theirs.
+        A window with a lower cosine to every speaker found belongs to none of them.
     seed
         Of k-means' starting points.
     sharpness
@@ -185,7 +185,7 @@ class ClusterOptions:
 
 @dataclass(frozen=True)
 class FrameOptions:
-    """The full mode, which decides frame by frame who talks.
+    """The full mode, which assigns speakers frame by frame.
 
     Attributes
     ----------
@@ -198,20 +198,20 @@ class FrameOptions:
     window_s, window_hop_s
         Length of a window and distance of two starts.
     cluster_share, evidence_share
-        Share of speech from which a window is clustered, and from which it is listened to at all.
+        Share of speech from which a window is clustered, and from which it is embedded at all.
     join_distance
         As `cluster.join_distance`; greater, since shorter windows are less alike.
     stranger_similarity
-        As `cluster.stranger_similarity`; such windows can also be a speaker's of their own, see
-        `missed_speakers`.
+        As `cluster.stranger_similarity`; such windows may also become a speaker of their own, see
+        `full.speakers.missed_speakers`.
     reach_s
-        A window speaks for the frames less than this from its middle.
+        A window is evidence for the frames less than this from its middle.
     window_weight
         Weight of the windows' evidence against that of the chunks.
     least_active_s
-        A chunk's local speaker who talks for less is not listened to.
+        A chunk's local speaker who talks for less is ignored.
     least_turn_s
-        Stretches of a speaker shorter than this go to whoever talks beside them.
+        Shorter stretches of a speaker go to the neighbouring speaker.
     turn_fill_s
         Shorter pauses of a speaker are filled.
     """
@@ -279,7 +279,7 @@ class SpeakerBounds:
 
 @dataclass(frozen=True)
 class RequestDefaults:
-    """What a request gets that does not ask.
+    """Values for requests that do not set them.
 
     Attributes
     ----------
@@ -307,7 +307,7 @@ class CallOptions:
     chunks
         Chunks per call to the segmentation model; at most its `max_batch_size`.
     in_flight
-        Calls to one model that one recording may have under way.
+        Concurrent calls to one model per recording.
     """
 
     windows: int = 64
@@ -323,7 +323,7 @@ class CallOptions:
 
 @dataclass(frozen=True)
 class LimitOptions:
-    """The largest request that is worked on.
+    """The largest accepted request.
 
     Attributes
     ----------
@@ -361,7 +361,7 @@ def parse_options(parameters: Mapping[str, str]) -> Options:
     Parameters
     ----------
     parameters
-        "section.name" -> value as text; what is not named keeps its default.
+        "section.name" -> value as text; missing keys keep their defaults.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A recording as it was sent: how many channels it has, and blocks of what is listened to."""
+"""A recording as it was sent: number of channels, and blocks of the selected ones."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -18,15 +18,15 @@ MOST_CHANNELS = 1024  # libsndfile's limit; more are samples in the wrong axis
 
 
 class Recording(NamedTuple):
-    """What was sent.
+    """A recording as it was sent.
 
     Attributes
     ----------
     n_channels
         Number of its channels.
     blocks
-        Goes through all of it for one selection, 16 kHz mono, consecutive stretches; decodes anew
-        each time, since a recording is never held decoded as a whole.
+        Blocks of the whole recording for one selection, 16 kHz mono, consecutive. Every call
+        decodes again, since a recording is never held decoded as a whole.
     """
 
     n_channels: int
@@ -55,7 +55,7 @@ def waveform_blocks(
     limits: LimitOptions = DEFAULT_LIMITS,
     selection: Selection = MIX,
 ) -> Iterator[Samples]:
-    """Cut samples into blocks of what is listened to.
+    """Cut samples into blocks of the selected channels.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def waveform_blocks(
     block_s
         Length of the blocks, seconds.
     limits
-        The largest and the longest recording that is taken.
+        The largest and the longest accepted recording.
     selection
         The channel; or the mean of all.
 
@@ -87,7 +87,7 @@ def waveform_blocks(
 
 
 def require_channels_and_samples(waveform: NDArray[Any]) -> None:
-    """Raise InvalidInputError unless there are channels, each of so many samples."""
+    """Raise InvalidInputError unless there are channels, all with the same number of samples."""
     wrong_axes = waveform.ndim != N_AXES or waveform.shape[0] > MOST_CHANNELS
     if wrong_axes or (waveform.shape[0] == 0 and waveform.shape[1] > 0):
         raise InvalidInputError(

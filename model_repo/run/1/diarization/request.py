@@ -1,4 +1,4 @@
-"""What a client may ask for with a request: parameters, checked one by one."""
+"""Parameters of a request, checked one by one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,13 +34,13 @@ class RequestOptions:
     recording_id
         File id in RTTM.
     speakers
-        How many there may be; in each channel, where channels are listened to apart.
+        Allowed number of speakers; per channel if channels are separate.
     mode
         "full" or "classic".
     exclusive
-        At most one speaker at a time; in each channel, where channels are listened to apart.
+        At most one speaker at a time; per channel if channels are separate.
     channels
-        "mix": their mean; "first": the first one alone; "separate": every one apart.
+        "mix": their mean; "first": the first one; "separate": each on its own.
     """
 
     recording_id: str
@@ -58,7 +58,7 @@ def parse_request(parameters: Parameters, options: Options) -> RequestOptions:
     parameters
         Name -> value as the client sent them.
     options
-        What holds where the request names nothing.
+        Defaults for parameters that are not set.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def _speaker_bounds(parameters: Parameters, default: SpeakerBounds) -> SpeakerBo
 
 
 def _count(parameters: Parameters, name: str) -> int | None:
-    """A number of speakers, or None where the request does not give it."""
+    """A number of speakers, or None if it is not set."""
     if name not in parameters:
         return None
     value = parameters[name]

@@ -26,11 +26,11 @@ class Turn:
     label
         Number of the speaker.
     confidence
-        How sure it is that it is this speaker, of those found in the recording; 0 to 1.
+        That it is this speaker, of those found in the recording; 0 to 1.
     channel
-        Number, from 1, of the channel in which it was heard; 1 where they were not told apart.
+        Number, from 1, of its channel; 1 unless channels are separate.
     name
-        The speaker's, where it is another than SPEAKER_ and the label.
+        Name of the speaker if it is not SPEAKER_ and the label.
     """
 
     start_s: float
@@ -59,8 +59,8 @@ class Diarization:
     n_windows
         Number of windows that were embedded.
     unlike_share
-        Share of them, 0 to 1, that are like none of the speakers; of those of one voice, as far as
-        that is known.
+        Share of them, 0 to 1, that are unlike every speaker; of windows with a single voice, where
+        the mode knows these.
     """
 
     turns: list[Turn]
