@@ -10,9 +10,10 @@
 import argparse
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -24,7 +25,7 @@ from console.text import NOT_IN_IDS
 from formats.result import Turn, speakers_of
 from formats.rttm import rttm_text, turns_of
 from inputs.recordings import ListError
-from measure.kit.corpus import folder_sets, folders_below
+from measure.kit.corpus import sets_below
 from measure.kit.turns import alone_ms, merged, moved
 from scoring.scores import ScoringError
 
@@ -45,17 +46,12 @@ Wave = NDArray[np.float32]
 Generator = np.random.Generator
 
 
-@dataclass(frozen=True)
-class Talk:
+class Talk(NamedTuple):
     """A recording with its turns, whose speakers have the same name only if they are the same."""
 
     path: Path
+    length_ms: int
     turns: list[Turn]
-
-    @property
-    def length_ms(self) -> int:
-        """Length of the audio."""
-        return round(1000 * soundfile.info(self.path).duration)
 
     def wave(self, start_ms: int = 0, end_ms: int | None = None) -> Wave:
         """Read a part, all channels mixed."""
@@ -86,49 +82,102 @@ def talks_below(root: Path, shared_names: Sequence[str]) -> list[Talk]:
 
     Parameters
     ----------
-    root
-        Folder of sets.
     shared_names
         Sets in which a name is the same person in all recordings.
 
     Raises
     ------
     ListError, ScoringError
-        If the sets or their references cannot be used, hold no speech, or a set is not there.
+        If the sets or their references cannot be used, hold no speech, or a set is missing.
     """
-    sets = folder_sets(folders_below(root), None)
+    sets = sets_below(root)
     if unknown := set(shared_names) - {each.name for each in sets}:
         raise ListError([f"there is no set {name!r} in {root}" for name in sorted(unknown)])
     talks = []
     for each in sets:
-        for recording_id, path in ((one.recording_id, one.path) for one in each.recordings):
+        for recording in each.recordings:
+            recording_id, path = recording.recording_id, recording.path
             where = each.name if each.name in shared_names else f"{each.name}-{recording_id}"
             prefix = NOT_IN_IDS.sub("_", where)
             length_ms = round(1000 * soundfile.info(path).duration)
             turns = moved(turns_of(each.reference[recording_id]), 0, length_ms)
-            renamed = (Turn(t.start_ms, t.end_ms, f"{prefix}-{t.speaker}") for t in turns)
-            talks.append(Talk(path, merged(renamed)))
-    talks = [talk for talk in talks if talk.turns]
+            renamed = (replace(turn, speaker=f"{prefix}-{turn.speaker}") for turn in turns)
+            if turns:
+                talks.append(Talk(path, length_ms, merged(renamed)))
     if not talks:
         raise ListError([f"no recording below {root} has turns"])
     return talks
 
 
-def drawn(talks: Sequence[Talk], length_ms: int, rng: Generator, *, new: bool) -> Iterator[Talk]:
-    """Draw talks until they are as long as asked, or, if `new`, no new speaker is left."""
+def joined(
+    talks: Sequence[Talk], length_ms: int, rng: Generator, *, new: bool
+) -> tuple[Wave, list[Turn]]:
+    """Join talks up to this length, or, if `new`, until no new speaker is left."""
+    waves, turns = list[Wave](), list[Turn]()
+    n_samples = 0
     heard: set[str] = set()
     rest: list[int] = []
-    while length_ms > 0:
-        if not rest:
-            if heard and new:
-                return
-            rest = list(rng.permutation(len(talks)))
+    while length_ms > 0 and (rest or not (new and heard)):
+        rest = rest or list(rng.permutation(len(talks)))
         talk = talks[rest.pop()]
         names = speakers_of(talk.turns)
-        if not (new and heard.intersection(names)):
-            heard.update(names)
-            length_ms -= talk.length_ms
-            yield talk
+        if new and heard.intersection(names):
+            continue
+        heard.update(names)
+        length_ms -= talk.length_ms
+        waves.append(talk.wave())
+        turns += moved(talk.turns, round(n_samples / PER_MS))
+        n_samples += len(waves[-1])
+    return np.concatenate(waves), turns
+
+
+def spoken(
+    talks: Sequence[Talk], set_name: str, minutes: int, rng: Generator
+) -> tuple[Wave, list[Turn]]:
+    """Put a `meeting`, `monologue` or `crowd` together from what each speaker says alone.
+
+    Raises
+    ------
+    ListError
+        If no speaker talks alone for long enough, or no talk has as few speakers as a meeting.
+    """
+    alone: dict[str, list[tuple[Talk, int, int]]] = defaultdict(list)
+    for talk in talks:
+        for name in speakers_of(talk.turns):
+            spans = alone_ms(talk.turns, name)
+            alone[name] += [(talk, b, e) for b, e in spans if e - b >= STRETCH_MS]
+    total_ms = {name: sum(end - begin for _, begin, end in own) for name, own in alone.items()}
+    names = sorted((n for n in total_ms if total_ms[n] >= VOICE_MS), key=lambda n: -total_ms[n])
+    if not names:
+        raise ListError([f"no speaker talks alone for {VOICE_MS / 1000:g} s"])
+    turns = planned(talks, set_name, minutes, names, rng)
+    voices = {
+        name: Voice([talk.wave(*stretch) for talk, *stretch in alone[name]], rng)
+        for name in speakers_of(turns)
+    }
+    return speech(turns, voices, minutes * MINUTE_MS, rng), turns
+
+
+def planned(
+    talks: Sequence[Talk], set_name: str, minutes: int, names: list[str], rng: Generator
+) -> list[Turn]:
+    """Plan the turns of a recording; `names` by talk time, longest first."""
+    length_ms = minutes * MINUTE_MS
+    singles = [[turn] for talk in talks for turn in talk.turns]
+    if set_name == "crowd":
+        others = rng.permutation(np.array(names[N_MAIN:], dtype=object)).tolist()
+        chosen = [*names[:N_MAIN], *others][: CROWDS[minutes]]
+        if len(chosen) < CROWDS[minutes]:
+            print(f"{set_name}: expected {CROWDS[minutes]} speakers, the source has {len(chosen)}")
+        lengths_ms = [turn.end_ms - turn.start_ms for (turn,) in singles]
+        return crowd_turns(chosen, lengths_ms, length_ms, rng)
+    n_voices = 1 if set_name == "monologue" else N_IN_MEETING
+    voices = rng.permutation(names[:N_MAIN])[:n_voices].tolist()
+    timings = singles if n_voices == 1 else [talk.turns for talk in talks]
+    fitting = [timing for timing in timings if len(speakers_of(timing)) <= len(voices)]
+    if not fitting:
+        raise ListError([f"no recording has {len(voices)} speakers or fewer"])
+    return meeting_turns(fitting, voices, length_ms, rng)
 
 
 def meeting_turns(
@@ -209,91 +258,27 @@ def unclipped(wave: Wave) -> Wave:
     return wave / max(1.0, np.abs(wave).max(initial=0.0))
 
 
-class Writer:
-    """Writes sets below `target`; a recording depends on the talks, the seed and its own name."""
-
-    def __init__(self, talks: Sequence[Talk], target: Path, seed: int) -> None:
-        self._talks, self._target, self._seed = talks, target, seed
-
-    def join(self, minutes: Sequence[int], *, new: bool) -> None:
-        """Write recordings one after another; if `new`, as long as there are new voices."""
-        set_name = "joined_new" if new else "joined"
-        for each in sorted(minutes):
-            file, rng = self._begin(set_name, each)
-            turns: list[Turn] = []
-            n_samples = 0
-            with soundfile.SoundFile(file, "w", RATE_HZ, 1, "PCM_16") as audio:
-                for talk in drawn(self._talks, each * MINUTE_MS, rng, new=new):
-                    wave = talk.wave()
-                    turns += moved(talk.turns, round(n_samples / PER_MS))
-                    n_samples += len(wave)
-                    audio.write(wave)
-            write_reference(file, n_samples, turns)
-            if n_samples < each * MINUTE_MS * PER_MS:
-                print(f"{file.stem}: shorter than asked, as no new voices are left")
-                break
-
-    def speak(self, sets: Sequence[str]) -> None:
-        """Write those of `meeting`, `monologue` and `crowd` that are asked for.
-
-        Raises
-        ------
-        ListError
-            If no speaker talks alone for long enough, or no talk has as few speakers as a meeting.
-        """
-        alone: dict[str, list[tuple[Talk, int, int]]] = defaultdict(list)
-        for talk in self._talks:
-            for name in speakers_of(talk.turns):
-                spans = alone_ms(talk.turns, name)
-                alone[name] += [(talk, b, e) for b, e in spans if e - b >= STRETCH_MS]
-        total_ms = {name: sum(end - begin for _, begin, end in own) for name, own in alone.items()}
-        names = sorted((n for n in total_ms if total_ms[n] >= VOICE_MS), key=lambda n: -total_ms[n])
-        if not names:
-            raise ListError([f"no speaker talks alone for {VOICE_MS / 1000:g} s"])
-        for set_name in sets:
-            for minutes in SPOKEN_MINUTES[set_name]:
-                file, rng = self._begin(set_name, minutes)
-                turns = self._plan(file.stem, minutes, names, rng)
-                voices = {
-                    name: Voice([talk.wave(*stretch) for talk, *stretch in alone[name]], rng)
-                    for name in speakers_of(turns)
-                }
-                wave = speech(turns, voices, minutes * MINUTE_MS, rng)
-                soundfile.write(file, wave, RATE_HZ, subtype="PCM_16")
-                write_reference(file, len(wave), turns)
-
-    def _plan(self, stem: str, minutes: int, names: list[str], rng: Generator) -> list[Turn]:
-        """Plan the turns of a recording; `names` by talk time, longest first."""
-        length_ms = minutes * MINUTE_MS
-        singles = [[turn] for talk in self._talks for turn in talk.turns]
-        if stem.startswith("crowd"):
-            others = rng.permutation(np.array(names[N_MAIN:], dtype=object)).tolist()
-            chosen = [*names[:N_MAIN], *others][: CROWDS[minutes]]
-            if len(chosen) < CROWDS[minutes]:
-                print(f"{stem}: expected {CROWDS[minutes]} speakers, the source has {len(chosen)}")
-            lengths_ms = [turn.end_ms - turn.start_ms for (turn,) in singles]
-            return crowd_turns(chosen, lengths_ms, length_ms, rng)
-        n_voices = 1 if stem.startswith("monologue") else N_IN_MEETING
-        voices = rng.permutation(names[:N_MAIN])[:n_voices].tolist()
-        timings = singles if n_voices == 1 else [talk.turns for talk in self._talks]
-        fitting = [timing for timing in timings if len(speakers_of(timing)) <= len(voices)]
-        if not fitting:
-            raise ListError([f"no recording has {len(voices)} speakers or fewer"])
-        return meeting_turns(fitting, voices, length_ms, rng)
-
-    def _begin(self, set_name: str, minutes: int) -> tuple[Path, Generator]:
-        """Return the audio file of a recording, and its random numbers."""
-        file = self._target / set_name / f"{set_name}_{minutes:03d}.flac"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        return file, np.random.default_rng([self._seed, *file.stem.encode()])
-
-
-def write_reference(file: Path, n_samples: int, turns: Sequence[Turn]) -> None:
-    """Write the reference beside a recording, and print what was made."""
-    text = rttm_text(file.stem, merged(turns))
-    file.with_suffix(".rttm").write_text(text, encoding="utf-8")
-    minutes = n_samples / PER_MS / MINUTE_MS
-    print(f"{file.stem}: {minutes:.1f} minutes, {len(speakers_of(turns))} speakers")
+def write_set(
+    talks: Sequence[Talk], folder: Path, lengths_minutes: Iterable[int], seed: int
+) -> None:
+    """Write the set named as `folder`; a recording depends on the talks, the seed and its name."""
+    for minutes in sorted(lengths_minutes):
+        name = f"{folder.name}_{minutes:03d}"
+        rng = np.random.default_rng([seed, *name.encode()])
+        if folder.name in SPOKEN_MINUTES:
+            wave, turns = spoken(talks, folder.name, minutes, rng)
+        else:
+            new = folder.name == "joined_new"
+            wave, turns = joined(talks, minutes * MINUTE_MS, rng, new=new)
+        folder.mkdir(parents=True, exist_ok=True)
+        soundfile.write(folder / f"{name}.flac", wave, RATE_HZ, subtype="PCM_16")
+        reference = rttm_text(name, merged(turns))
+        (folder / f"{name}.rttm").write_text(reference, encoding="utf-8")
+        made_minutes = len(wave) / PER_MS / MINUTE_MS
+        print(f"{name}: {made_minutes:.1f} minutes, {len(speakers_of(turns))} speakers")
+        if folder.name == "joined_new" and made_minutes < minutes:
+            print(f"{name}: shorter than asked, as no new voices are left")
+            return
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -314,12 +299,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"{options.target} exists already")
     try:
         talks = talks_below(options.source, options.shared_names)
-        writer = Writer(talks, options.target, options.seed)
-        for name in ("joined", "joined_new"):
-            if name in options.sets:
-                writer.join(options.minutes, new=name == "joined_new")
-        if asked := [name for name in SPOKEN_MINUTES if name in options.sets]:
-            writer.speak(asked)
+        for name in options.sets:
+            minutes = SPOKEN_MINUTES.get(name, options.minutes)
+            write_set(talks, options.target / name, minutes, options.seed)
     except (ListError, ScoringError, OSError, soundfile.SoundFileError) as error:
         print(f"lengthen: {error}", file=sys.stderr)
         return 1

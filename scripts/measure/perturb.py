@@ -1,6 +1,6 @@
 """Copy evaluation sets with every recording made fainter, noisier or shorter at its start.
 
-A system that is tuned to a few recordings falls apart on such copies; evaluate.py scores them:
+A system that is tuned to a few recordings does worse on such copies; evaluate.py scores them:
 
     python scripts/measure/perturb.py sets sets-faint --gain_db=-40
     python scripts/measure/evaluate.py --root sets-faint
@@ -9,7 +9,6 @@ A system that is tuned to a few recordings falls apart on such copies; evaluate.
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,53 +25,33 @@ SEED = 0
 Wave = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Perturbation:
-    """What is done to a recording.
-
-    Parameters
-    ----------
-    gain_db
-        Change of level; samples are rounded to 16 bits afterwards.
-    snr_db
-        White noise is added at this distance below the recording's mean power; None for none.
-    cut_s
-        Seconds cut off at the start.
-    """
-
-    gain_db: float = 0.0
-    snr_db: float | None = None
-    cut_s: float = 0.0
-
-    def wave(self, samples: Wave, rate_hz: int) -> Wave:
-        """Perturb audio, shape=(n_samples,) or (n_samples, n_channels)."""
-        changed = samples[round(self.cut_s * rate_hz) :] * 10 ** (self.gain_db / 20)
-        if self.snr_db is not None:
-            noise = np.random.default_rng(SEED).standard_normal(changed.shape)
-            power = np.mean(changed**2) * 10 ** (-self.snr_db / 10)
-            changed = changed + np.sqrt(power) * noise
-        return changed.astype(np.float32)
-
-    def rttm(self, path: Path) -> str:
-        """Read an RTTM file, and return it in the time of the perturbed recording."""
-        lines = [line for own in read_rttm(path).values() for line in own]
-        turns = moved(turns_of(lines), -round(1000 * self.cut_s))
-        return rttm_text(single_recording(str(path)).recording_id, turns)
+def perturbed(wave: Wave, gain_db: float, snr_db: float | None) -> Wave:
+    """Change the level, then add white noise `snr_db` below the mean power, if not None."""
+    changed = wave * 10 ** (gain_db / 20)
+    if snr_db is not None:
+        noise = np.random.default_rng(SEED).standard_normal(changed.shape)
+        changed = changed + noise * np.sqrt(np.mean(changed**2) * 10 ** (-snr_db / 10))
+    return changed.astype(np.float32)
 
 
-def perturb_sets(source: Path, target: Path, perturbation: Perturbation) -> int:
-    """Write perturbed copies of all sets below `source`; returns the number of recordings."""
+def perturb_sets(options: argparse.Namespace) -> int:
+    """Write perturbed copies of all sets; returns the number of recordings."""
     n_written = 0
-    for folder in folders_below(source):
-        copy = target / folder.name
-        copy.mkdir(parents=True, exist_ok=True)
+    for folder in folders_below(options.source):
+        copy = options.target / folder.name
+        copy.mkdir(parents=True)
         for path in audio_files(folder):
-            samples, rate_hz = soundfile.read(path, dtype="float32")
-            wave = perturbation.wave(samples, rate_hz)
+            wave, rate_hz = soundfile.read(path, dtype="float32")
+            wave = perturbed(
+                wave[round(options.cut_s * rate_hz) :], options.gain_db, options.snr_db
+            )
             soundfile.write(copy / f"{path.stem}.flac", wave, rate_hz, subtype="PCM_16")
             n_written += 1
         for path in folder.glob("*.rttm"):
-            (copy / path.name).write_text(perturbation.rttm(path), encoding="utf-8")
+            turns = turns_of(line for lines in read_rttm(path).values() for line in lines)
+            recording_id = single_recording(str(path)).recording_id
+            text = rttm_text(recording_id, moved(turns, -round(1000 * options.cut_s)))
+            (copy / path.name).write_text(text, encoding="utf-8")
     return n_written
 
 
@@ -89,9 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.target.exists():
         parser.error(f"{options.target} exists already")
-    perturbation = Perturbation(options.gain_db, options.snr_db, options.cut_s)
     try:
-        n_written = perturb_sets(options.source, options.target, perturbation)
+        n_written = perturb_sets(options)
     except (ListError, RttmError, OSError, soundfile.SoundFileError) as error:
         print(f"perturb: {error}", file=sys.stderr)
         return 1

@@ -5,9 +5,9 @@
 
 A column per recording, with the windows that the full mode clusters. Above, the former rule: all of
 them in one graph, each joined to the 2 % that are most like it, 7 at least and 100 at most. Below,
-the present rule: a graph per stretch; numbers are sums over the stretches. With <id>.rttm beside
-<id>.flac the panels hold the true numbers too, and how many speakers have fewer windows than a
-window has edges: these are tied to others whatever they sound like.
+the present rule: a graph per stretch; numbers are sums over the stretches. The true speakers are
+those of <id>.rttm beside <id>.flac. A speaker with fewer windows than a window has edges is tied to
+others whatever the voice; these are counted too.
 
 PYTHONPATH names the library of the model `run`: this program runs its stages itself. It needs
 `./scripts/setup.sh --dev`; 94 minutes of audio took 8 minutes and 2.8 GB on 2 cores.
@@ -17,16 +17,14 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from diarization.arrays import (
     SAMPLE_RATE_HZ,
@@ -41,7 +39,7 @@ from diarization.arrays import (
     samples_of,
 )
 from diarization.audio import decode_blocks
-from diarization.clustering import stretches_of
+from diarization.clustering import stretches_of, unit_length
 from diarization.full.blocks import FrameBlock, frame_block
 from diarization.full.segmentation import segmented_blocks
 from diarization.options import Options
@@ -56,7 +54,6 @@ FORMER_SHARE, FORMER_LEAST, FORMER_MOST = 0.02, 7, 100  # edges per window
 MOST_SPEAKERS = 100  # that the eigengap looks for
 N_DRAWN = 65  # eigenvalues
 NO_SPEAKER = -1
-MINUTE_S = 60.0
 PANEL_INCH = (2.75, 3.2)
 LINE, GAP, TRUTH = "#1f77b4", "#d62728", "#555555"
 
@@ -103,17 +100,12 @@ class LocalModels:
 def clustered_windows(
     audio: Callable[[], Iterable[Samples]], models: LocalModels, options: Options
 ) -> tuple[Values, Embeddings]:
-    """The windows that the full mode clusters, and their embeddings.
-
-    Returns
-    -------
-    windows, unit
-        shape=(n, 2), seconds; shape=(n, dim), rows of length one.
+    """Return the windows that the full mode clusters, in seconds, and their unit embeddings.
 
     Raises
     ------
     ValueError
-        If there are too few windows for a graph, or the audio cannot be decoded.
+        If they are too few for a graph, or the audio cannot be decoded.
     """
     frames, blocks = options.frames, list[FrameBlock]()
     plan = WindowPlan(frames.window_s, options.window.analysis, options.calls.windows)
@@ -137,8 +129,7 @@ def clustered_windows(
             f"got {chosen.sum()} windows with speech, expected {options.cluster.few_windows}"
         )
     windows = np.concatenate([block.windows + block.offset for block in blocks])[chosen]
-    heard = np.concatenate(embeddings)[chosen]
-    return windows / SAMPLE_RATE_HZ, heard / np.linalg.norm(heard, axis=1, keepdims=True)
+    return windows / SAMPLE_RATE_HZ, unit_length(np.concatenate(embeddings)[chosen])
 
 
 def speakers_of_windows(windows: Values, turns: Sequence[Turn]) -> Labels:
@@ -152,26 +143,12 @@ def speakers_of_windows(windows: Values, turns: Sequence[Turn]) -> Labels:
     return talk.argmax(axis=0) - 1
 
 
-@dataclass(frozen=True)
-class Spectrum:
-    """What the graph of some windows shows.
+class Spectrum(NamedTuple):
+    """What a graph of some windows shows."""
 
-    Parameters
-    ----------
-    values
-        Smallest eigenvalues of the Laplacian D - A, ascending.
-    n_edges
-        Per window.
-    n_components
-        Connected ones.
-    talkers
-        shape=(n_speakers,), windows of each true speaker; empty where these are not known.
-    """
-
-    values: Values
-    n_edges: int
-    n_components: int
-    talkers: Labels
+    values: Values  # smallest eigenvalues of the Laplacian D - A, ascending
+    n_edges: int  # per window
+    talkers: Labels  # windows of each true speaker
 
     @property
     def n_found(self) -> int:
@@ -179,56 +156,36 @@ class Spectrum:
         return count_by_eigengap(self.values)
 
 
-def spectrum(unit: Embeddings, n_edges: int, talkers: Labels) -> Spectrum:
-    """Spectrum of the graph that joins each window to the `n_edges` others most like it.
-
-    Parameters
-    ----------
-    unit
-        shape=(n > n_edges, dim), rows of length one. Time grows with the cube of n.
-    """
-    graph = affinity_graph(unit, n_edges)
-    n_components, _ = connected_components(csr_array(graph), directed=False)
+def spectrum(unit: Embeddings, n_edges: int, talker: Labels) -> Spectrum:
+    """Join each window to the `n_edges` others most like it; `talker` numbers its true speaker."""
     n_searched = max(2, len(unit) // Options().cluster.windows_per_speaker)
-    values, _ = smallest_eigenpairs(graph, min(len(unit), n_searched + 1, MOST_SPEAKERS + 1))
-    return Spectrum(values, n_edges, n_components, talkers)
+    n_values = min(len(unit), n_searched + 1, MOST_SPEAKERS + 1)
+    values, _ = smallest_eigenpairs(affinity_graph(unit, n_edges), n_values)
+    _, talkers = np.unique(talker[talker != NO_SPEAKER], return_counts=True)
+    return Spectrum(values, n_edges, talkers)
 
 
 def former_and_present(
-    unit: Embeddings, talker: Labels, n_speakers: int, options: Options
+    unit: Embeddings, talker: Labels, options: Options
 ) -> tuple[list[Spectrum], list[Spectrum]]:
-    """Return the spectrum of one graph for all, and those of the stretches.
-
-    Parameters
-    ----------
-    unit
-        shape=(n, dim), rows of length one, in order of time.
-    talker
-        shape=(n,), number of each window's true speaker, or -1.
-    """
+    """Return the spectrum of one graph for all windows, and those of the stretches."""
     n, rules = len(unit), options.cluster
     n_edges = min(max(round(FORMER_SHARE * n), FORMER_LEAST), FORMER_MOST)
-    talkers = np.bincount(talker[talker != NO_SPEAKER], minlength=n_speakers)
-    stretches = []
-    for part in np.array_split(np.arange(n), stretches_of(n, rules)):
-        _, present = np.unique(talker[part][talker[part] != NO_SPEAKER], return_counts=True)
-        stretches.append(spectrum(unit[part], rules.neighbours, present))
-    return [spectrum(unit, n_edges, talkers)], stretches
+    parts = np.array_split(np.arange(n), stretches_of(n, rules))
+    stretches = [spectrum(unit[part], rules.neighbours, talker[part]) for part in parts]
+    return [spectrum(unit, n_edges, talker)], stretches
 
 
 def panel_text(spectra: Sequence[Spectrum]) -> str:
     """Sum up the graphs of a panel."""
     n_edges = spectra[0].n_edges
-    n_components = sum(each.n_components for each in spectra)
-    gap = "gap" if len(spectra) == 1 else "gaps"
-    speakers = f"speakers: {sum(each.n_found for each in spectra)} by the {gap}"
-    lines = [f"graphs: {len(spectra)}, components: {n_components}", f"edges per window: {n_edges}"]
+    n_found = sum(each.n_found for each in spectra)
     talkers = np.concatenate([each.talkers for each in spectra])
-    if len(talkers) == 0:
-        return "\n".join([*lines, speakers])
-    n_few = np.count_nonzero(talkers < n_edges)
-    few = f"true with under {n_edges} windows: {n_few}"
-    return "\n".join([*lines, f"{speakers}, {len(talkers)} true", few])
+    return (
+        f"graphs: {len(spectra)}, edges per window: {n_edges}\n"
+        f"speakers: {n_found} by the gaps, {len(talkers)} true\n"
+        f"true with under {n_edges} windows: {np.count_nonzero(talkers < n_edges)}"
+    )
 
 
 def draw_panel(axes: Axes, spectra: Sequence[Spectrum]) -> None:
@@ -238,35 +195,28 @@ def draw_panel(axes: Axes, spectra: Sequence[Spectrum]) -> None:
     for each in spectra:
         drawn = each.values[:N_DRAWN]
         axes.plot(np.arange(1, len(drawn) + 1), drawn, color=LINE, linewidth=line_width)
-    for each in spectra:
         ends = [each.n_found, each.n_found + 1]
-        values = each.values[each.n_found - 1 : each.n_found + 1]
-        axes.plot(ends, values, "o-", color=GAP, linewidth=gap_width, markersize=dot_size)
-    if is_one and len(spectra[0].talkers):
+        gap = each.values[each.n_found - 1 : each.n_found + 1]
+        axes.plot(ends, gap, "o-", color=GAP, linewidth=gap_width, markersize=dot_size, zorder=3)
+    if is_one:
         axes.axvline(len(spectra[0].talkers), color=TRUTH, linestyle="--", zorder=0)
     axes.set_title(panel_text(spectra), loc="left", fontsize=9)
     axes.set_ylim(bottom=0)
     axes.grid(linewidth=0.3)
 
 
-def true_turns(path: Path) -> tuple[Turn, ...]:
-    """Read the turns in <id>.rttm beside <id>.flac; none where it is missing."""
-    reference = path.with_suffix(".rttm")
-    lines = read_rttm(reference) if reference.exists() else {}
-    return turns_of(line for own in lines.values() for line in own)
-
-
 def draw_recording(column: Sequence[Axes], path: Path, models: LocalModels) -> None:
     """Draw and print both rules for a recording; OSError or ValueError if it cannot be used."""
-    options, turns = Options(), true_turns(path)
+    options = Options()
+    reference = read_rttm(path.with_suffix(".rttm"))
+    turns = turns_of(line for lines in reference.values() for line in lines)
     audio = partial(decode_blocks, path.read_bytes(), options.sad.block_s)
     windows, unit = clustered_windows(audio, models, options)
-    talker = speakers_of_windows(windows, turns)
-    rows = former_and_present(unit, talker, len(speakers_of(turns)), options)
+    rows = former_and_present(unit, speakers_of_windows(windows, turns), options)
     for axes, spectra in zip(column, rows, strict=True):
         draw_panel(axes, spectra)
         print(f"{path.name}: {panel_text(spectra)}".replace("\n", ", "), flush=True)
-    title = f"{windows[-1, 1] / MINUTE_S:.0f} minutes, {len(unit)} windows"
+    title = f"{windows[-1, 1] / 60:.0f} minutes, {len(unit)} windows"
     column[0].set_title(f"{title}\n{column[0].get_title(loc='left')}", loc="left", fontsize=9)
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from formats.result import Turn
 from inputs.recordings import Recording
 from measure.evaluation.results import RecordingResult, SetResult
-from measure.evaluation.running import SetRun
 from measure.kit.corpus import EvaluationSet
 from scoring.scores import Score
 from sending.outcome import Answer, Failure
@@ -37,10 +36,6 @@ def answered(name, *turns, audio_s=100.0, elapsed_s=2.0, **info):
 
 def failed(name, reason="no answer"):
     return Failure(recording(name), reason)
-
-
-def run_of(*outcomes, wall_s=5.0):
-    return SetRun({each.recording.recording_id: each for each in outcomes}, wall_s)
 
 
 def score(der, collar_s=0.25):

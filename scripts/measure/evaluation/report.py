@@ -16,9 +16,8 @@ from measure.evaluation.results import (
     mean_scores,
     worst_recordings,
 )
-from measure.evaluation.running import SetRun
 from measure.kit.report import output_errors, write_json
-from sending.outcome import Answer
+from sending.outcome import Answer, Outcome
 
 JSON_NAME, MARKDOWN_NAME = "evaluation.json", "evaluation.md"
 RTTM_FOLDER, PICTURE_FOLDER, LENGTHS_NAME = "rttm", "timelines", "lengths.png"
@@ -39,16 +38,13 @@ def report_of(
 
 
 def _set(result: SetResult) -> dict[str, Any]:
-    counts = result.counts
     return {
         "name": result.name,
         "scores": _scores(result.scores),
         "false_speech_percent": _rounded(result.false_speech_percent),
         "speaker_counts": {
-            "n": counts.n,
-            "exact": counts.exact,
-            "within_one": counts.within_one,
-            "found_by_true": counts.confusion(),
+            "exact": result.n_within(0),
+            "within_one": result.n_within(1),
         },
         "audio_s": _rounded(result.audio_s),
         "wall_s": _rounded(result.wall_s),
@@ -96,12 +92,12 @@ class ReportFolder:
         RttmFolder(directory)  # fails at once if nothing can be written there
         self.directory = directory
 
-    def write_rttm(self, set_name: str, run: SetRun) -> None:
+    def write_rttm(self, set_name: str, outcomes: Mapping[str, Outcome]) -> None:
         """Write the answers of a set as the client would."""
         folder = RttmFolder(self.directory / RTTM_FOLDER / set_name)
         folder.begin()
         rttms = {}
-        for recording_id, outcome in run.outcomes.items():
+        for recording_id, outcome in outcomes.items():
             if isinstance(outcome, Answer):
                 rttms[recording_id] = outcome.rttm
                 folder.put(recording_id, {RTTM: outcome.rttm})

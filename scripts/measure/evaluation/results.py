@@ -51,11 +51,6 @@ class RecordingResult:
         return {name: float(value) for name, value in stages if isinstance(value, int | float)}
 
     @property
-    def has_speech(self) -> bool:
-        """Whether it is scored by error rate; else any turn in it is a false alarm."""
-        return bool(self.reference)
-
-    @property
     def n_speakers(self) -> tuple[int, int | None]:
         """True and found number of speakers; the second None where it failed."""
         true, found = ({turn.speaker for turn in turns} for turns in (self.reference, self.found))
@@ -64,7 +59,7 @@ class RecordingResult:
     @property
     def false_speech_s(self) -> float | None:
         """Seconds with a turn where there is no speech at all; None where there is, or failed."""
-        if self.has_speech or self.failure:
+        if self.reference or self.failure:
             return None
         return covered_ms(self.found) / 1000
 
@@ -92,23 +87,15 @@ class SetResult:
     @property
     def by_length(self) -> list[RecordingResult]:
         """The answered recordings with speech, shortest first; none if all are about as long."""
-        known = [
-            (each.audio_s, each) for each in self.recordings if each.audio_s and each.has_speech
-        ]
-        known.sort(key=lambda pair: pair[0])
-        differ = known and known[-1][0] > LENGTH_FACTOR * known[0][0]
-        return [each for _, each in known] if differ else []
+        known = [each for each in self.recordings if each.audio_s and each.reference]
+        known.sort(key=lambda each: each.audio_s or 0.0)
+        lengths_s = [each.audio_s or 0.0 for each in known]
+        return known if known and lengths_s[-1] > LENGTH_FACTOR * lengths_s[0] else []
 
-    @property
-    def counts(self) -> "SpeakerCounts":
-        """True against found numbers of speakers of the recordings that were answered."""
-        return SpeakerCounts(
-            Counter(
-                (true, found)
-                for true, found in (each.n_speakers for each in self.recordings)
-                if found is not None
-            )
-        )
+    def n_within(self, limit: int) -> int:
+        """Count the recordings with at most `limit` speakers too many or too few."""
+        counts = [each.n_speakers for each in self.recordings]
+        return sum(found is not None and abs(true - found) <= limit for true, found in counts)
 
     @property
     def false_speech_percent(self) -> float | None:
@@ -122,38 +109,6 @@ class SetResult:
         for each in self.recordings:
             total.update(each.stage_s)
         return dict(total)
-
-
-@dataclass(frozen=True)
-class SpeakerCounts:
-    """Number of recordings for each pair (true, found) of numbers of speakers."""
-
-    n_by_pair: Counter[tuple[int, int]]
-
-    @property
-    def n(self) -> int:
-        """Number of recordings."""
-        return self.n_by_pair.total()
-
-    @property
-    def exact(self) -> int:
-        """Number of recordings whose speakers were counted right."""
-        return self._n_off_by(0)
-
-    @property
-    def within_one(self) -> int:
-        """Number of recordings with at most one speaker too many or too few."""
-        return self._n_off_by(1)
-
-    def confusion(self) -> dict[int, dict[int, int]]:
-        """Return the number of recordings by true, then by found number, ascending; no zeros."""
-        table: dict[int, dict[int, int]] = {}
-        for (true, found), n in sorted(self.n_by_pair.items()):
-            table.setdefault(true, {})[found] = n
-        return table
-
-    def _n_off_by(self, limit: int) -> int:
-        return sum(n for (true, found), n in self.n_by_pair.items() if abs(true - found) <= limit)
 
 
 def mean_scores(sets: Iterable[SetResult]) -> Scores:

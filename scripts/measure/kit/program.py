@@ -2,7 +2,6 @@
 
 import argparse
 import importlib.util
-import os
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -73,10 +72,17 @@ def reported_options(options: argparse.Namespace, without: Collection[str]) -> d
     return {name: _plain(value) for name, value in vars(options).items() if name not in without}
 
 
-def root_in(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the default of --root."""
+def add_root(parser: argparse.ArgumentParser, environment: Mapping[str, str]) -> None:
+    """Add --root, the folder of sets; it must be given where the environment does not name one."""
     root = environment.get(ROOT_VARIABLE)
-    return Path(root) if root else None
+    parser.add_argument(
+        "--root",
+        metavar="DIR",
+        type=Path,
+        default=Path(root) if root else None,
+        required=not root,
+        help=f"folder of sets (default: the environment variable {ROOT_VARIABLE})",
+    )
 
 
 def add_connection(parser: argparse.ArgumentParser) -> None:

@@ -1,8 +1,9 @@
 """Pieces of recordings: whole or half for the search, one person alone for enrolment."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -16,23 +17,18 @@ from measure.kit.turns import alone_ms, moved
 
 Samples = NDArray[np.float32]
 WHOLE, FIRST, SECOND = "whole", "first", "second"
+ENROL_S = (4.0, 8.0, 16.0, 30.0)  # of one person alone
 
 
-@dataclass(frozen=True)
-class Person:
+class Person(NamedTuple):
     """A speaker of a reference; equal ones are one person.
 
-    Parameters
-    ----------
-    name
-        As in the reference.
-    recording_id, set_name
-        Where names are valid within one recording only; else empty.
+    `set_name` and `recording_id` are empty unless names are valid within one recording only.
     """
 
     name: str
-    recording_id: str = ""
     set_name: str = ""
+    recording_id: str = ""
 
     def known_apart(self, other: "Person") -> bool:
         """Whether two people are certainly two.
@@ -77,22 +73,14 @@ class Excerpt:
 
     def person(self, name: str) -> Person:
         """Return the person of this name in the reference."""
-        set_name, recording_id = self.place
-        return Person(name, recording_id, set_name) if self.local_names else Person(name)
+        return Person(name, *self.place) if self.local_names else Person(name)
 
 
-def cut(
-    each: EvaluationSet, folder: Path, enrol_s: Sequence[float], local_names: bool
-) -> Iterator[Excerpt]:
+def cut(each: EvaluationSet, folder: Path, local_names: bool) -> Iterator[Excerpt]:
     """Cut a set's recordings into `folder`; those without speech are left out.
 
-    Parameters
-    ----------
-    enrol_s
-        Seconds of one person alone, without overlap: cut for every person and length for which the
-        whole recording, or its first half, has enough.
-    local_names
-        Whether names are valid within one recording only.
+    People alone are cut out for every length of ENROL_S for which the whole recording, or its first
+    half, has enough without overlap.
     """
     for recording in each.recordings:
         turns = turns_of(each.reference[recording.recording_id])
@@ -116,28 +104,26 @@ def cut(
             )
             yield excerpt
             if part != SECOND:
-                yield from _people_alone(excerpt, audio, rate_hz, speakers_of(turns), enrol_s)
+                for number, name in enumerate(speakers_of(turns)):
+                    yield from _alone(excerpt, audio, rate_hz, number, name)
 
 
-def _people_alone(
-    whole: Excerpt, audio: Samples, rate_hz: int, names: Sequence[str], enrol_s: Sequence[float]
+def _alone(
+    whole: Excerpt, audio: Samples, rate_hz: int, number: int, name: str
 ) -> Iterator[Excerpt]:
-    """Cut what each person says alone out of an excerpt."""
+    """Cut what a person says alone out of an excerpt."""
+    spans = [
+        audio[round(begin * rate_hz / 1000) : round(end * rate_hz / 1000)]
+        for begin, end in alone_ms(whole.turns, name)
+    ]
+    own = np.concatenate([audio[:0], *spans])
     path = whole.recording.path
-    for number, name in enumerate(names):
-        spans = [
-            audio[round(begin * rate_hz / 1000) : round(end * rate_hz / 1000)]
-            for begin, end in alone_ms(whole.turns, name)
-        ]
-        own = np.concatenate([audio[:0], *spans])
-        for length_s in enrol_s:
-            if len(own) >= length_s * rate_hz:
-                file = _write(
-                    path.with_stem(f"{path.stem}-{number}-{length_s:g}"),
-                    own[: round(length_s * rate_hz)],
-                    rate_hz,
-                )
-                yield Excerpt(file, whole.place, whole.part, (), whole.person(name), length_s)
+    for length_s in ENROL_S:
+        n_samples = round(length_s * rate_hz)
+        if len(own) >= n_samples:
+            file = path.with_stem(f"{path.stem}-{number}-{length_s:g}")
+            recording = _write(file, own[:n_samples], rate_hz)
+            yield Excerpt(recording, whole.place, whole.part, (), whole.person(name), length_s)
 
 
 def _write(path: Path, samples: Samples, rate_hz: int) -> Recording:

@@ -19,25 +19,12 @@ from voices.enrolling import other_people_s
 from voices.speakers import NEEDED_OUTPUTS, Speakers, read_speakers
 
 
-@dataclass(frozen=True)
-class HeardVoice:
-    """A voice in an answer of the service.
-
-    Parameters
-    ----------
-    person
-        Whose it is.
-    excerpt
-        Where it was heard.
-    centroid
-        shape=(dim,), of length one.
-    speech_s
-        Seconds of turns that the service gave it.
-    """
+class HeardVoice(NamedTuple):
+    """A voice in an answer of the service: whose, where, its direction, and seconds of turns."""
 
     person: Person
     excerpt: Excerpt
-    centroid: NDArray[np.float32] = field(compare=False, repr=False)
+    centroid: NDArray[np.float32]
     speech_s: float
 
 
@@ -59,19 +46,16 @@ class Hearing:
         Voices of people alone, and of people found in talks.
     talks
         Whole recordings.
-    n_alone, n_alone_refused
-        Number of people alone, and of those in whose recording enroll.py hears others.
-    n_talks_of_several, n_talks_refused
-        Number of talks of several people, and of those that enroll.py refuses.
+    alone_refused, several_refused
+        For each person alone, and for each talk of several people: whether enroll.py refuses the
+        recording because it hears several people in it.
     """
 
     enrolled: list[HeardVoice] = field(default_factory=list)
     found: list[HeardVoice] = field(default_factory=list)
     talks: list[Talk] = field(default_factory=list)
-    n_alone: int = 0
-    n_alone_refused: int = 0
-    n_talks_of_several: int = 0
-    n_talks_refused: int = 0
+    alone_refused: list[bool] = field(default_factory=list)
+    several_refused: list[bool] = field(default_factory=list)
 
 
 def hear(excerpts: Sequence[Excerpt], connection: Connection, threshold: float) -> Hearing:
@@ -90,12 +74,11 @@ def hear(excerpts: Sequence[Excerpt], connection: Connection, threshold: float) 
         if excerpt.alone is None:
             _add_talk(hearing, excerpt, answer, threshold)
             continue
-        hearing.n_alone += 1
-        if other_people_s(answer, threshold):
-            hearing.n_alone_refused += 1
-        elif answer.n_speakers > 1:
+        refused = bool(other_people_s(answer, threshold))
+        hearing.alone_refused.append(refused)
+        if not refused and answer.n_speakers > 1:
             in_pieces.append(excerpt)
-        else:
+        elif not refused:
             hearing.enrolled += _voices(excerpt, answer, [excerpt.alone])
     if in_pieces:
         for excerpt, answer in _answers(in_pieces, connection, num_speakers=1):
@@ -130,8 +113,7 @@ def _add_talk(hearing: Hearing, excerpt: Excerpt, answer: Answer, threshold: flo
         return
     hearing.talks.append(Talk(excerpt, speakers, people))
     if len(speakers_of(excerpt.turns)) > 1:
-        hearing.n_talks_of_several += 1
-        hearing.n_talks_refused += bool(other_people_s(answer, threshold))
+        hearing.several_refused.append(bool(other_people_s(answer, threshold)))
 
 
 def _voices(

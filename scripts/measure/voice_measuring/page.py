@@ -1,7 +1,6 @@
 """The measured part of docs/voices.md: all tables, between two marks."""
 
 import itertools
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +9,16 @@ from numpy.typing import NDArray
 
 from measure.kit import ROOT
 from measure.kit.report import markdown_table
-from measure.voice_measuring.hearing import HeardVoice, Hearing
+from measure.voice_measuring.excerpts import ENROL_S
+from measure.voice_measuring.hearing import Hearing
 from measure.voice_measuring.trials import (
     MISSED,
     OTHER_HALF,
     OTHER_RECORDING,
     RIGHT,
-    SCORINGS,
     UNKNOWN_LEFT,
     UNKNOWN_NAMED,
     WRONG,
-    Trials,
     links,
     name_counts,
     several_recordings,
@@ -30,6 +28,7 @@ from measure.voice_measuring.trials import (
 PAGE = ROOT / "docs" / "voices.md"
 BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
 CONDITIONS = (OTHER_RECORDING, OTHER_HALF)
+SHOWN_S = ENROL_S[1]  # length of enrolment of most tables
 THRESHOLDS = (0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.65, 0.70)
 NAMED_AT = (0.35, 0.45, 0.55, 0.65)
 FOUND_BORDERS_S = (0.0, 5.0, 15.0, np.inf)
@@ -70,11 +69,8 @@ What `enroll.py` refuses:
 {checks}"""
 
 
-def measured_text(
-    hearing: Hearing, enrol_s: Sequence[float], threshold: float, origin: dict[str, Any]
-) -> str:
+def measured_text(hearing: Hearing, threshold: float, origin: dict[str, Any]) -> str:
     """Write the tables and how to read them."""
-    shown = enrol_s[min(1, len(enrol_s) - 1)]
     sets = dict.fromkeys(talk.excerpt.place[0] for talk in hearing.talks)
     machine = origin["machine"]
     return _TEXT.format(
@@ -85,14 +81,14 @@ def measured_text(
         n_recordings=len(hearing.talks),
         n_sets=len(sets),
         sets=", ".join(sets),
-        conditions=condition_table(hearing, enrol_s, threshold),
-        thresholds=threshold_table(hearing, shown),
-        found=found_table(hearing, shown, threshold),
-        names=name_table(hearing, shown),
-        several=several_table(hearing, shown) or "No name has several recordings here.\n",
+        conditions=condition_table(hearing, threshold),
+        thresholds=threshold_table(hearing),
+        found=found_table(hearing, threshold),
+        names=name_table(hearing),
+        several=several_table(hearing) or "No name has several recordings here.\n",
         links=link_table(hearing, threshold),
         checks=check_table(hearing),
-        shown=shown,
+        shown=SHOWN_S,
         threshold=threshold,
     )
 
@@ -106,11 +102,11 @@ def put_into(page: Path, text: str) -> None:
     page.write_text(f"{before}{BEGIN}{text}{END}{after}", encoding="utf-8")
 
 
-def condition_table(hearing: Hearing, enrol_s: Sequence[float], threshold: float) -> str:
+def condition_table(hearing: Hearing, threshold: float) -> str:
     """A row per condition and length of enrolment."""
     rows = []
-    for condition, length_s in itertools.product(CONDITIONS, enrol_s):
-        made = trials(_of_length(hearing, length_s), hearing.found, condition)
+    for condition, length_s in itertools.product(CONDITIONS, ENROL_S):
+        made = trials(hearing, length_s, condition)
         genuine, impostor = made.genuine, made.impostor
         if not (len(genuine) and len(impostor)):
             continue
@@ -137,29 +133,23 @@ def condition_table(hearing: Hearing, enrol_s: Sequence[float], threshold: float
     return markdown_table(head, rows)
 
 
-def threshold_table(hearing: Hearing, enrol_s: float) -> str:
-    """A row per threshold, enrolled with `enrol_s`."""
-    enrolled = _of_length(hearing, enrol_s)
-    head, made = ["threshold"], list[Trials]()
+def threshold_table(hearing: Hearing) -> str:
+    """A row per threshold."""
+    head, columns = ["threshold"], [[f"{each:.2f}" for each in THRESHOLDS]]
     for condition in CONDITIONS:
-        made.append(trials(enrolled, hearing.found, condition))
+        made = trials(hearing, SHOWN_S, condition)
         head += [f"false rejects, {condition}", "false accepts", "of these recorded together"]
-    rows = []
-    for threshold in THRESHOLDS:
-        rows.append([f"{threshold:.2f}"])
-        for each in made:
-            rows[-1] += [
-                _percent(each.false_rejects(threshold)),
-                _percent(each.false_accepts(threshold)),
-                _percent(each.false_accepts(threshold, together=True)),
-            ]
-    return markdown_table(head, rows)
+        columns += [
+            [_percent(made.false_rejects(each)) for each in THRESHOLDS],
+            [_percent(made.false_accepts(each)) for each in THRESHOLDS],
+            [_percent(made.false_accepts(each, together=True)) for each in THRESHOLDS],
+        ]
+    return markdown_table(head, zip(*columns, strict=True))
 
 
-def found_table(hearing: Hearing, enrol_s: float, threshold: float) -> str:
+def found_table(hearing: Hearing, threshold: float) -> str:
     """A row per seconds of speech that the service found of the person, both conditions."""
-    enrolled = _of_length(hearing, enrol_s)
-    made = [trials(enrolled, hearing.found, condition) for condition in CONDITIONS]
+    made = [trials(hearing, SHOWN_S, condition) for condition in CONDITIONS]
     cosines = np.concatenate([each.genuine for each in made])
     found_s = np.concatenate([each.found_s for each in made])
     rows = []
@@ -173,17 +163,17 @@ def found_table(hearing: Hearing, enrol_s: float, threshold: float) -> str:
     return markdown_table(head, rows)
 
 
-def name_table(hearing: Hearing, enrol_s: float) -> str:
+def name_table(hearing: Hearing) -> str:
     """A row per threshold: what speakers are called when everyone enrolled is looked for."""
     results = (RIGHT, WRONG, MISSED, UNKNOWN_NAMED, UNKNOWN_LEFT)
     rows = []
     for threshold in NAMED_AT:
-        counts = name_counts(hearing, enrol_s, threshold)
+        counts = name_counts(hearing, SHOWN_S, threshold)
         rows.append([f"{threshold:.2f}", *(str(counts[each]) for each in results)])
     return markdown_table(["threshold", *results], rows)
 
 
-def several_table(hearing: Hearing, enrol_s: float) -> str:
+def several_table(hearing: Hearing) -> str:
     """A row per way to score a name with several recordings; "" where there are no trials."""
     rows = [
         [
@@ -191,44 +181,32 @@ def several_table(hearing: Hearing, enrol_s: float) -> str:
             f"{len(genuine)}, {min(genuine):.2f}",
             f"{len(impostor)}, {np.quantile(impostor, _HIGH):.2f} / {max(impostor):.2f}",
         ]
-        for scoring, (genuine, impostor) in several_recordings(hearing, enrol_s).items()
+        for scoring, (genuine, impostor) in several_recordings(hearing, SHOWN_S).items()
         if genuine and impostor
     ]
     head = ["score of a name", "genuine trials, lowest", "impostor trials, 99 % / highest"]
-    return markdown_table(head, rows) if len(rows) == len(SCORINGS) else ""
+    return markdown_table(head, rows) if rows else ""
 
 
 def link_table(hearing: Hearing, threshold: float) -> str:
     """A row per set."""
-    rows = [
-        [
-            set_name,
-            str(each.n_recordings),
-            str(each.n_people),
-            str(each.n_voices),
-            f"{each.n_same_linked} of {each.n_same}",
-            f"{each.n_different_linked} of {each.n_different}",
-        ]
-        for set_name, each in links(hearing, threshold).items()
-    ]
-    head = [
-        "set", "recordings", "people", "voices", "pairs of one person linked",
-        "pairs of two people linked",
-    ]  # fmt: skip
+    head = ["set", "recordings", "people", "voices"]
+    head += ["pairs of one person linked", "pairs of two people linked"]
+    rows = []
+    for set_name, (*counts, same, different) in links(hearing, threshold).items():
+        pairs = [f"{sum(linked)} of {len(linked)}" for linked in (same, different)]
+        rows.append([set_name, *map(str, counts), *pairs])
     return markdown_table(head, rows)
 
 
 def check_table(hearing: Hearing) -> str:
     """What enroll.py makes of recordings of one person and of several."""
-    rows = [
-        ["of one person alone", str(hearing.n_alone), str(hearing.n_alone_refused)],
-        ["of several people", str(hearing.n_talks_of_several), str(hearing.n_talks_refused)],
-    ]
+    refused = {
+        "of one person alone": hearing.alone_refused,
+        "of several people": hearing.several_refused,
+    }
+    rows = [[what, str(len(each)), str(sum(each))] for what, each in refused.items()]
     return markdown_table(["recordings", "number", "refused, since several people are heard"], rows)
-
-
-def _of_length(hearing: Hearing, length_s: float) -> list[HeardVoice]:
-    return [each for each in hearing.enrolled if each.excerpt.length_s == length_s]
 
 
 def _cosines(*values: "float | np.floating[Any]") -> str:

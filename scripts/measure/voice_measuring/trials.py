@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,27 +21,18 @@ SCORINGS = ("nearest recording", "mean cosine", "mean direction")
 _NO_ORIGIN = Origin("", "", 0.0, "", "", "")
 
 
-@dataclass(frozen=True)
-class Trials:
-    """Cosines of one condition.
+class Trials(NamedTuple):
+    """Cosines of one condition, of one person's voices (genuine) and of two people's (impostor).
 
-    Parameters
-    ----------
-    genuine, impostor
-        shape=(n,), of one person's voices and of two people's.
-    same_recording
-        Of every impostor trial: whether the two people were recorded together.
-    found_s
-        Of every genuine trial: seconds of speech that the service found.
-    n_people
-        Number of people in genuine trials.
+    `found_s` are the seconds found of each genuine voice; `together` says of each impostor trial
+    whether the two people were recorded together.
     """
 
     genuine: Cosines
-    impostor: Cosines
-    same_recording: NDArray[np.bool_]
     found_s: NDArray[np.float64]
-    n_people: int
+    impostor: Cosines
+    together: NDArray[np.bool_]
+    n_people: int  # in genuine trials
 
     def false_rejects(self, threshold: float) -> float:
         """Share of genuine trials below the threshold; NaN where there is none."""
@@ -49,7 +40,7 @@ class Trials:
 
     def false_accepts(self, threshold: float, together: bool = False) -> float:
         """Share of impostor trials at it or above, of those recorded together alone if asked."""
-        cosines = self.impostor[self.same_recording] if together else self.impostor
+        cosines = self.impostor[self.together] if together else self.impostor
         return float(np.mean(cosines >= threshold)) if len(cosines) else float("nan")
 
     def equal_error(self) -> tuple[float, float]:
@@ -61,38 +52,29 @@ class Trials:
         return float(rejects[best] + accepts[best]) / 2, float(thresholds[best])
 
 
-def trials(enrolled: Sequence[HeardVoice], found: Sequence[HeardVoice], condition: str) -> Trials:
-    """Pair all enrolled with all found voices of a condition.
+def trials(hearing: Hearing, enrol_s: float, condition: str) -> Trials:
+    """Pair all voices enrolled with `enrol_s` with all found ones.
 
-    Parameters
-    ----------
-    enrolled, found
-        Of any parts of recordings; those of the condition are taken.
-    condition
-        OTHER_RECORDING: from a whole recording, looked for in all others. OTHER_HALF: from the
-        first half of one, genuine in its second half.
+    Under OTHER_RECORDING they are enrolled from a whole recording and looked for in all others,
+    under OTHER_HALF from the first half of one, genuine in its second half.
     """
-    parts = (WHOLE, WHOLE) if condition == OTHER_RECORDING else (FIRST, SECOND)
-    genuine, impostor, together, found_s, people = [], [], [], [], set()
-    for one in (each for each in enrolled if each.excerpt.part == parts[0]):
-        for other in (each for each in found if each.excerpt.part == parts[1]):
+    own, searched = (WHOLE, WHOLE) if condition == OTHER_RECORDING else (FIRST, SECOND)
+    found = [each for each in hearing.found if each.excerpt.part == searched]
+    genuine, impostor, people = [], [], set()
+    for one in hearing.enrolled:
+        if one.excerpt.part != own or one.excerpt.length_s != enrol_s:
+            continue
+        for other in found:
             cosine = float(np.float64(one.centroid) @ other.centroid)
-            same_recording = one.excerpt.place == other.excerpt.place
-            if one.person == other.person:
-                if same_recording == (condition == OTHER_HALF):
-                    genuine.append(cosine)
-                    found_s.append(other.speech_s)
-                    people.add(one.person)
-            elif one.person.known_apart(other.person):
-                impostor.append(cosine)
-                together.append(same_recording)
-    return Trials(
-        np.array(genuine),
-        np.array(impostor),
-        np.array(together, bool),
-        np.array(found_s),
-        len(people),
-    )
+            together = one.excerpt.place == other.excerpt.place
+            if one.person.known_apart(other.person):
+                impostor.append((cosine, together))
+            elif one.person == other.person and together == (condition == OTHER_HALF):
+                genuine.append((cosine, other.speech_s))
+                people.add(one.person)
+    cosines, found_s = np.array(genuine, float).reshape(-1, 2).T
+    impostors, recorded_together = np.array(impostor, float).reshape(-1, 2).T
+    return Trials(cosines, found_s, impostors, recorded_together.astype(bool), len(people))
 
 
 def name_counts(hearing: Hearing, enrol_s: float, threshold: float) -> Counter[str]:
@@ -138,25 +120,18 @@ def several_recordings(
     return scores
 
 
-@dataclass
-class Links:
+class Links(NamedTuple):
     """What --link_speakers makes of a set.
 
-    Parameters
-    ----------
-    n_people, n_voices
-        Number of people in the set, and of voices that it makes of them.
-    n_same, n_same_linked, n_different, n_different_linked
-        Pairs, across recordings, of one person and of two; how many of each got one name.
+    `same` and `different` say of each pair across recordings, of one person and of two, whether it
+    got one name.
     """
 
-    n_recordings: int = 0
-    n_people: int = 0
-    n_voices: int = 0
-    n_same: int = 0
-    n_same_linked: int = 0
-    n_different: int = 0
-    n_different_linked: int = 0
+    n_recordings: int
+    n_people: int
+    n_voices: int
+    same: list[bool]
+    different: list[bool]
 
 
 def links(hearing: Hearing, threshold: float) -> dict[str, Links]:
@@ -178,19 +153,15 @@ def _count_links(
         for person, name in zip(own, names.values(), strict=True)
         if person is not None
     ]
-    counts = Links(len(named), len({person for _, person, _ in speakers}))
-    counts.n_voices = len({name for _, _, name in speakers})
+    same, different = list[bool](), list[bool]()
     for number, (place, person, name) in enumerate(speakers):
         for other_place, other, other_name in speakers[:number]:
-            if place == other_place:
-                continue
-            if person == other:
-                counts.n_same += 1
-                counts.n_same_linked += name == other_name
-            elif person.known_apart(other):
-                counts.n_different += 1
-                counts.n_different_linked += name == other_name
-    return counts
+            if place != other_place and person == other:
+                same.append(name == other_name)
+            elif place != other_place and person.known_apart(other):
+                different.append(name == other_name)
+    n_people = len({person for _, person, _ in speakers})
+    return Links(len(named), n_people, len({name for *_, name in speakers}), same, different)
 
 
 def _enrolled_elsewhere(

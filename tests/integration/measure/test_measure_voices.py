@@ -42,9 +42,7 @@ def reply(call):
 
 
 def run(triton, root, *arguments):
-    return measure_voices.main(
-        ["--url", triton.url, "--root", str(root), "--enrol_s", "4", "8", *arguments]
-    )
+    return measure_voices.main(["--url", triton.url, "--root", str(root), *arguments])
 
 
 def test_perfect_voices_give_a_page_without_errors(triton, root, tmp_path, monkeypatch, capsys):
@@ -84,4 +82,4 @@ def test_a_root_is_needed(capsys):
         measure_voices.main([], environment={})
 
     assert caught.value.code == 2
-    assert "expected --root, or the environment variable" in capsys.readouterr().err
+    assert "are required: --root" in capsys.readouterr().err

@@ -17,16 +17,12 @@ def test_the_environment_sets_the_default_root():
 
     assert parsed_options([], environment).root == Path("audio")
     assert parsed_options(["--root", "own"], environment).root == Path("own")
-    assert parsed_options(["--audio_dir", "a", "b"], environment).root is None
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "expected --root, --audio_dir or --wavscp"),
-        (["--wavscp", "x"], "--wavscp needs --reference"),
-        (["--root", "x", "--audio_dir", "y"], "not allowed with"),
-        (["--root", "x", "--data_dir", "y"], "--data_dir is for the paths in --wavscp"),
+        ([], "are required: --root"),
         (["--root", "x", "--jobs", "0"], "at least 1"),
         (["--root", "x", "--option", "frames.speech"], "expected KEY=VALUE, got 'frames.speech'"),
         (["--root", "x", "--option", "a=1", "--url", "y:1"], "--option is for a server started"),

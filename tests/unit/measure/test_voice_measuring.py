@@ -8,7 +8,7 @@ import soundfile
 
 from formats.result import Turn
 from inputs.recordings import Recording
-from measure.kit.corpus import folder_sets
+from measure.kit.corpus import sets_below
 from measure.voice_measuring.excerpts import Excerpt, Person, cut
 from measure.voice_measuring.hearing import HeardVoice, Hearing, Talk
 from measure.voice_measuring.page import condition_table, threshold_table
@@ -47,37 +47,39 @@ def found(who, source, centroid, part="whole", speech_s=10.0):
 
 
 def test_names_of_one_recording_may_be_one_person_in_another():
-    here, there = Person("A", "call-1", "phone"), Person("A", "call-2", "phone")
+    here, there = Person("A", "phone", "call-1"), Person("A", "phone", "call-2")
 
     assert here != there
     assert not here.known_apart(there)
-    assert here.known_apart(Person("B", "call-1", "phone"))
-    assert here.known_apart(Person("A", "talk", "radio"))
+    assert here.known_apart(Person("B", "phone", "call-1"))
+    assert here.known_apart(Person("A", "radio", "talk"))
     assert here.known_apart(ANA)
     assert ANA.known_apart(BEN)
     assert excerpt("other").person("Ana") == ANA
-    assert replace(excerpt("call-1"), local_names=True).person("A") == Person("A", "call-1", "sim")
+    assert replace(excerpt("call-1"), local_names=True).person("A") == Person("A", "sim", "call-1")
 
 
 def test_trials_of_another_recording_exclude_the_same_one():
-    made = trials(
+    hearing = Hearing(
         [enrolled(ANA, "r1", X), enrolled(BEN, "r1", Y), enrolled(BEN, "r1", Y, part="first")],
         [found(ANA, "r1", X), found(ANA, "r2", direction(4, 3, 0)), found(CARA, "r1", Z)],
-        OTHER_RECORDING,
     )
+
+    made = trials(hearing, 8.0, OTHER_RECORDING)
 
     assert made.genuine == pytest.approx([0.8])  # Ana in r2; in r1 she was enrolled herself
     assert sorted(made.impostor) == pytest.approx([0, 0, 0, 0.6])
-    assert made.same_recording.sum() == 3  # Ben with Ana and Cara, Ana with Cara, in r1
+    assert made.together.sum() == 3  # Ben with Ana and Cara, Ana with Cara, in r1
     assert made.n_people == 1
 
 
 def test_trials_of_the_other_half_stay_in_the_recording():
-    made = trials(
+    hearing = Hearing(
         [enrolled(ANA, "r1", X, "first")],
         [found(ANA, "r1", X, "second"), found(ANA, "r2", X, "second"), found(BEN, "r2", Y)],
-        OTHER_HALF,
     )
+
+    made = trials(hearing, 8.0, OTHER_HALF)
 
     assert made.genuine == pytest.approx([1.0])
     assert len(made.impostor) == 0
@@ -85,8 +87,8 @@ def test_trials_of_the_other_half_stay_in_the_recording():
 
 def test_errors_are_counted_at_the_threshold():
     made = Trials(
-        np.array([0.4, 0.5, 0.9]), np.array([0.1, 0.5, 0.6, 0.2]),
-        np.array([False, True, False, False]), np.zeros(3), 2,
+        np.array([0.4, 0.5, 0.9]), np.zeros(3), np.array([0.1, 0.5, 0.6, 0.2]),
+        np.array([False, True, False, False]), 2,
     )  # fmt: skip
 
     assert made.false_rejects(0.5) == pytest.approx(1 / 3)
@@ -145,38 +147,39 @@ def test_links_are_counted_by_pairs(hearing):
     (counts,) = links(hearing, 0.85).values()
 
     assert (counts.n_recordings, counts.n_people, counts.n_voices) == (3, 3, 4)
-    assert (counts.n_same, counts.n_same_linked) == (4, 3)  # three of Ana, one of Ben
-    assert (counts.n_different, counts.n_different_linked) == (8, 0)
+    assert (len(counts.same), sum(counts.same)) == (4, 3)  # three of Ana, one of Ben
+    assert (len(counts.different), sum(counts.different)) == (8, 0)
 
 
 def test_tables_leave_out_conditions_without_trials(hearing):
-    table = condition_table(hearing, [4.0, 8.0], 0.55)
+    table = condition_table(hearing, 0.55)
 
     assert table.count("| another recording |") == 1
     assert "the other half" not in table
-    assert "| 0.55      |" in threshold_table(hearing, 8.0)
+    assert "| 0.55      |" in threshold_table(hearing)
 
 
 def test_excerpts_of_one_person_have_no_overlap(tmp_path):
-    ramp = np.arange(10 * RATE_HZ) / (10 * RATE_HZ)  # the sample's value is its time
+    ramp = np.arange(20 * RATE_HZ) / (20 * RATE_HZ)  # the sample's value is its time
     (tmp_path / "sim").mkdir()
     soundfile.write(tmp_path / "sim" / "r1.wav", ramp, RATE_HZ, subtype="PCM_16")
-    (tmp_path / "sim" / "r1.rttm").write_text(rttm("r1", (0, 4, "a"), (3, 5, "b"), (6, 9, "a")))
-    (sim,) = folder_sets([tmp_path / "sim"], None)
+    talk = rttm("r1", (0, 6, "a"), (4, 11, "b"), (11, 15, "a"))
+    (tmp_path / "sim" / "r1.rttm").write_text(talk)
+    (sim,) = sets_below(tmp_path)
     out = tmp_path / "out"
     out.mkdir()
 
-    pieces = {piece.recording.recording_id: piece for piece in cut(sim, out, [1.0, 6.0], False)}
+    pieces = {piece.recording.recording_id: piece for piece in cut(sim, out, False)}
 
-    # b says one second alone, a three in the first half and six in all.
+    # a says eight seconds alone, four of them in the first half; b says five, and four.
     assert sorted(pieces) == [
-        "sim-r1-first", "sim-r1-first-0-1", "sim-r1-first-1-1", "sim-r1-second", "sim-r1-whole",
-        "sim-r1-whole-0-1", "sim-r1-whole-0-6", "sim-r1-whole-1-1",
+        "sim-r1-first", "sim-r1-first-0-4", "sim-r1-first-1-4", "sim-r1-second", "sim-r1-whole",
+        "sim-r1-whole-0-4", "sim-r1-whole-0-8", "sim-r1-whole-1-4",
     ]  # fmt: skip
-    samples, _ = soundfile.read(out / "sim-r1-whole-0-6.wav")
-    assert len(samples) == 6 * RATE_HZ
-    at_s = samples[[0, 3 * RATE_HZ - 1, 3 * RATE_HZ, -1]] * 10
-    assert at_s == pytest.approx([0, 3, 6, 9], abs=0.001)
-    assert soundfile.read(out / "sim-r1-whole-1-1.wav")[0][0] * 10 == pytest.approx(4, abs=0.001)
-    assert pieces["sim-r1-second"].turns[-1] == Turn(1000, 4000, "a")
-    assert pieces["sim-r1-whole-0-6"].alone == Person("a")
+    samples, _ = soundfile.read(out / "sim-r1-whole-0-8.wav")
+    assert len(samples) == 8 * RATE_HZ
+    at_s = samples[[0, 4 * RATE_HZ - 1, 4 * RATE_HZ, -1]] * 20
+    assert at_s == pytest.approx([0, 4, 11, 15], abs=0.002)
+    assert soundfile.read(out / "sim-r1-whole-1-4.wav")[0][0] * 20 == pytest.approx(6, abs=0.002)
+    assert pieces["sim-r1-second"].turns[-1] == Turn(1000, 5000, "a")
+    assert pieces["sim-r1-whole-0-8"].alone == Person("a")

@@ -5,20 +5,15 @@ import json
 import pytest
 
 from measure.evaluation.compare import (
-    FALSE_SPEECH,
     SPEAKERS_OFF,
     CompareError,
-    Measure,
     changes_text,
     compared,
     differing_options,
-    rate_name,
     read_report,
 )
 from measure.evaluation.report import report_of
 from unit.evaluation_cases import result, set_of
-
-AT_025, AT_0 = rate_name(0.25), rate_name(0.0)
 
 
 def report(*sets, **options):
@@ -31,72 +26,74 @@ def one_set(der, **speakers):
 
 
 def verdicts(old, new):
-    return {key: change.verdict for key, change in compared(old, new).items()}
+    return {change.measure: change.verdict for change in compared(old, new)}
 
 
 @pytest.mark.parametrize(
     ("new_der", "verdict"),
-    [(10.1, ""), (9.9, ""), (10.11, "worse"), (9.89, "better"), (10.0, "")],
+    [(10.1, "same"), (9.9, "same"), (10.11, "worse"), (9.89, "better"), (10.0, "same")],
 )
 def test_a_tenth_of_a_point_is_noise(new_der, verdict):
     found = verdicts(report(one_set(10.0)), report(one_set(new_der)))
 
     assert found == {
-        Measure("mean", "", AT_025): verdict,
-        Measure("mean", "", AT_0): verdict,
-        Measure("s", "", AT_025): verdict,
-        Measure("s", "", AT_0): verdict,
-        Measure("s", "a", AT_025): verdict,
-        Measure("s", "a", AT_0): verdict,
-        Measure("s", "a", SPEAKERS_OFF): "",
+        "mean: DER % at 0.25 s": verdict,
+        "mean: DER % at 0 s": verdict,
+        "s: DER % at 0.25 s": verdict,
+        "s: DER % at 0 s": verdict,
+        "s a: DER % at 0.25 s": verdict,
+        "s a: DER % at 0 s": verdict,
+        f"s a: {SPEAKERS_OFF}": "same",
     }
 
 
 @pytest.mark.parametrize(
     ("old", "new", "verdict"),
-    [("xy", "xyz", "worse"), ("x", "xy", "better"), ("x", "xyz", ""), ("xyz", "xyzw", "worse")],
+    [("xy", "xyz", "worse"), ("x", "xy", "better"), ("x", "xyz", "same"), ("xyz", "xyzw", "worse")],
 )
 def test_a_count_of_speakers_nearer_to_the_true_one_is_better(old, new, verdict):
     before, after = (report(one_set(1.0, true="ab", found=found)) for found in (old, new))
 
-    assert verdicts(before, after)[Measure("s", "a", SPEAKERS_OFF)] == verdict
+    assert verdicts(before, after)[f"s a: {SPEAKERS_OFF}"] == verdict
 
 
 def test_false_speech_is_compared_by_recording_and_by_set():
     before = report(set_of("n", result("a")))
     after = report(set_of("n", result("a", found="x")))  # 1 s of 10 s
 
-    found = compared(before, after)
-
-    assert found[Measure("n", "a", FALSE_SPEECH)].delta == 10
-    assert found[Measure("n", "", FALSE_SPEECH)].verdict == "worse"
+    assert [str(change) for change in compared(before, after)[:2]] == [
+        "n: false speech % 0 -> 10 (+10, worse)",
+        "n a: false speech % 0 -> 10 (+10, worse)",
+    ]
 
 
 def test_only_what_both_runs_measured_is_compared():
     before = report(set_of("s", result("a", 1.0), result("b", 1.0), der=1.0))
     after = report(set_of("s", result("b", 2.0), result("c", 2.0), der=2.0))
 
-    assert {key.recording_id for key in compared(before, after)} == {"", "b"}
+    names = {measure.partition(":")[0] for measure in verdicts(before, after)}
+    assert names == {"mean", "s", "s b"}
 
 
 def test_a_recording_that_failed_has_no_count_to_compare():
     before, after = report(one_set(1.0)), report(set_of("s", result("a", 100.0, failure="no")))
 
-    assert Measure("s", "a", SPEAKERS_OFF) not in compared(before, after)
-    assert verdicts(before, after)[Measure("s", "a", AT_025)] == "worse"
+    found = verdicts(before, after)
+    assert f"s a: {SPEAKERS_OFF}" not in found
+    assert found["s a: DER % at 0.25 s"] == "worse"
 
 
 def test_means_over_other_sets_are_not_compared():
     before = report(one_set(1.0))
     after = report(one_set(1.0), set_of("t", result("a", 9.0), der=9.0))
 
-    assert {key.set_name for key in compared(before, after)} == {"s"}
+    assert all(measure.startswith("s") for measure in verdicts(before, after))
 
 
 def test_a_set_without_speech_does_not_keep_means_from_being_compared():
     before, after = report(one_set(1.0)), report(one_set(1.0), set_of("n", result("a")))
 
-    assert Measure("mean", "", AT_0) in compared(before, after)
+    assert "mean: DER % at 0 s" in verdicts(before, after)
 
 
 def test_options_that_differ_are_named():
@@ -112,7 +109,7 @@ def test_changes_are_listed_worse_ones_first_and_counted():
     )
     old |= {"date": "2026-01-02", "git": {"commit": "abc"}}
 
-    text = changes_text(compared(old, new), old, new)
+    text = changes_text(old, new)
 
     assert text.splitlines() == [
         "## Changes since 2026-01-02, commit abc",

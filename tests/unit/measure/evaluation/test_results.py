@@ -1,18 +1,15 @@
 """Pooling, averaging and false speech, with numbers that are easy to add."""
 
-from collections import Counter
-
 import pytest
 
-from measure.evaluation.results import SpeakerCounts, mean_scores, worst_recordings
-from measure.evaluation.running import set_result, true_speaker_counts
+from measure.evaluation.results import mean_scores, worst_recordings
+from measure.evaluation.running import set_result
 from scoring.scores import ScoringError, find_md_eval
 from unit.evaluation_cases import (
     answered,
     failed,
     known_set,
     result,
-    run_of,
     score,
     set_of,
 )
@@ -23,7 +20,8 @@ def evaluated():
     """A function that scores outcomes of a set by the real md-eval."""
 
     def run(known, *outcomes):
-        return set_result(known, run_of(*outcomes), find_md_eval(None))
+        by_id = {each.recording.recording_id: each for each in outcomes}
+        return set_result(known, by_id, 5.0, find_md_eval(None))
 
     return run
 
@@ -66,7 +64,7 @@ def test_a_failed_recording_counts_as_missed_and_has_a_reason(evaluated):
 
     assert rates(found.scores)[1] == (0.0, 25.0)
     assert [each.failure for each in found.recordings] == ["gone", None]
-    assert found.counts.n == 1
+    assert found.n_within(1) == 1
 
 
 def test_false_speech_is_the_share_of_the_time_in_which_anyone_talks(evaluated):
@@ -146,26 +144,9 @@ def test_the_worst_come_first_and_those_without_a_rate_never():
     assert len(worst_recordings([*sets, silent], 9)) == 3
 
 
-def test_true_counts_are_those_of_recordings_with_speech():
-    known = known_set("s", a=[(0, 1, "x"), (1, 2, "y"), (2, 3, "x")], hush=[])
+def test_counts_within_a_limit_leave_out_recordings_that_failed():
+    pairs = {"a": ("xy", "xy"), "b": ("xyz", "vxyz"), "c": ("vwxyz", "xy")}
+    results = [result(name, 1.0, true=true, found=found) for name, (true, found) in pairs.items()]
+    counted = set_of("s", *results, result("d", 100.0, failure="gone"))
 
-    assert true_speaker_counts(known) == {"a": 2}
-
-
-def test_exact_and_within_one_are_counted():
-    counts = SpeakerCounts(Counter([(2, 2), (2, 2), (3, 4), (4, 3), (5, 2)]))
-
-    assert (counts.n, counts.exact, counts.within_one) == (5, 2, 4)
-
-
-def test_the_confusion_of_counts_is_by_true_then_by_found_number():
-    counts = SpeakerCounts(Counter([(10, 9), (2, 3), (2, 2), (2, 3)]))
-
-    assert counts.confusion() == {2: {2: 1, 3: 2}, 10: {9: 1}}
-    assert list(counts.confusion()) == [2, 10]
-
-
-def test_no_recording_is_an_empty_table():
-    counts = SpeakerCounts(Counter())
-
-    assert (counts.n, counts.exact, counts.within_one, counts.confusion()) == (0, 0, 0, {})
+    assert [counted.n_within(limit) for limit in (0, 1, 9)] == [1, 2, 3]
