@@ -4,14 +4,14 @@
 """
 
 import argparse
-import contextlib
+import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from console.option_values import count, positive_seconds
 from console.run_report import log
@@ -19,38 +19,19 @@ from formats.output import RttmFolder
 from measure.benchmarking.audio import InputError, Samples, load, source_files, write_recording
 from measure.benchmarking.clients import ClientsResult, run_clients
 from measure.benchmarking.floor import NetsAlone, options_with
-from measure.benchmarking.memory import descendants, pss_bytes
-from measure.benchmarking.report import (
-    NAME,
-    Benchmark,
-    TradePoint,
-    report_of,
-    write_page,
-)
-from measure.benchmarking.runs import (
-    HOUR_S,
-    LengthResult,
-    Material,
-    ModeOfService,
-    Peer,
-    run_in_turn,
-)
+from measure.benchmarking.memory import pss_bytes
+from measure.benchmarking.report import NAME, Benchmark, markdown_page, report_of
+from measure.benchmarking.runs import HOUR_S, LengthResult, ModeOfService, Peer, run_in_turn
 from measure.kit import ROOT
 from measure.kit.own_server import own_server
-from measure.kit.program import (
-    FAILED,
-    OK,
-    add_service_options,
-    require_matplotlib,
-    run_program,
-)
+from measure.kit.program import add_service_options, exit_code, require_matplotlib, run_program
 from measure.kit.provenance import provenance
-from measure.kit.report import write_json
+from measure.kit.report import publish, write_json
 from measure.kit.sending import Connection
+from server.processes import children
 from server.triton_server import MODEL_REPOSITORY
 
 MODES = ("classic", "full")
-DOCS = ROOT / "docs"
 MODEL = "run"
 MINUTE_S = 60.0
 LENGTHS_S = (30.0, 10 * MINUTE_S, HOUR_S)
@@ -61,9 +42,8 @@ QUICK_LENGTHS_S, QUICK_CLIENTS, QUICK_REPEATS, QUICK_REQUESTS = LENGTHS_S[:2], (
 TIMEOUT_S = 2 * HOUR_S
 
 EPILOG = f"""\
-The program starts its own server. It takes the modes in turn (classic, full, classic, full, ...),
-and so the peers, since a machine is never equally quiet twice. Recordings of an hour and more are
-sent once each.
+The program starts its own server and takes modes and peers in turn, since a machine is never
+equally quiet twice. Recordings of an hour and more are sent once each.
 
 --output gets benchmark.json, benchmark.md, *.png, and the log of the server. --docs also writes
 docs/benchmark.md and docs/benchmark/*.png, the pages of the project.
@@ -77,30 +57,19 @@ docs/benchmark.md and docs/benchmark/*.png, the pages of the project.
 exit codes:
   0    everything was measured
   1    a recording or a peer failed, or the server cannot be started
-  2    wrong usage, audio or --trade: nothing was measured
+  2    wrong usage or audio: nothing was measured
   130  interrupted by Ctrl-C: nothing was written, the server is stopped
 """
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """A run that is ready to start."""
-
-    options: argparse.Namespace
-    floor_options: dict[str, float]
-    sources: list[Samples]
-    trade: list[TradePoint]
-    origin: dict[str, Any]
-
-    def connection(self, url: str, mode: str) -> Connection:
-        """Where one mode's recordings are sent."""
-        return Connection(url, MODEL, self.options.timeout, 1, {"mode": mode})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     options = parse_options(arguments)
-    return run_program(lambda: _prepare(options), _measure_and_report, InputError)
+    return run_program(
+        lambda: _prepare(options),
+        lambda prepared: _measure_and_report(options, *prepared),
+        InputError,
+    )
 
 
 def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -143,7 +112,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="length of the clients' recordings, seconds (default: %(default)g)")
     add("--audio_dir", metavar="DIR", type=Path,
         help="recordings to join to the lengths (default: the sample recording, varied)")
-    add("--peer", metavar="NAME=COMMAND", type=_peer, action="append", default=[],
+    add("--peer", metavar="NAME=COMMAND", type=Peer.parse, action="append", default=[],
         help="another program to run in turn with the service; may be repeated")
     add("--peer_longest", metavar="S", type=positive_seconds, default=HOUR_S,
         help="longest recording that peers are given, seconds (default: %(default)g)")
@@ -153,89 +122,98 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add("--output", metavar="DIR", type=Path, default=ROOT / "output" / "benchmark",
         help="where files go (default: output/benchmark)")
     add("--docs", action="store_true", help="write docs/benchmark.md and its pictures too")
-    add("--trade", metavar="FILE", type=Path, nargs="+", default=[],
-        help="evaluation.json files of evaluate.py: error rate against time, as a picture")
     # fmt: on
-
-
-def _peer(text: str) -> Peer:
-    try:
-        return Peer.parse(text)
-    except InputError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _listed(numbers: Sequence[float]) -> str:
     return " ".join(f"{number:g}" for number in numbers)
 
 
-def _prepare(options: argparse.Namespace) -> _Plan:
-    """Find everything that can be wrong before anything is measured."""
+def _prepare(
+    options: argparse.Namespace,
+) -> tuple[list[Samples], dict[str, float], dict[str, object]]:
+    """The recordings, the options of the floor, and where the figures come from."""
     require_matplotlib("the pictures")
     floor_options = options_with(options.option)
     sources = [load(path) for path in source_files(options.audio_dir)]
-    trade = [TradePoint.read(path) for path in options.trade]
     RttmFolder(options.output)  # fails at once if it cannot be written to
-    return _Plan(options, floor_options, sources, trade, provenance())
+    return sources, floor_options, provenance()
 
 
-def _measure_and_report(plan: _Plan) -> int:
-    options = plan.options
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as temporary:
-        folder = Path(temporary)
-        started_s = time.monotonic()
-        with own_server(options.option, options.output) as url:
-            ready_s = time.monotonic() - started_s
-            idle_bytes = pss_bytes(descendants())
-            log.info("the server is ready after %.1f s", ready_s)
-            lengths = _measure_lengths(plan, url, folder)
-            clients = _measure_clients(plan, url, folder)
-    benchmark = Benchmark(ready_s, idle_bytes, lengths, clients, plan.trade)
-    report = report_of(benchmark, options, plan.origin)
+def _measure_and_report(
+    options: argparse.Namespace,
+    sources: Sequence[Samples],
+    floor_options: Mapping[str, float],
+    origin: Mapping[str, object],
+) -> int:
+    started_s = time.monotonic()
+    with own_server(options.option, options.output) as url:
+        ready_s = time.monotonic() - started_s
+        idle_bytes = pss_bytes(children(os.getpid()))
+        log.info("the server is ready after %.1f s", ready_s)
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, ExitStack() as stack:
+            nets = NetsAlone(MODEL_REPOSITORY, floor_options)
+            modes = [
+                ModeOfService(
+                    mode, stack.enter_context(_connection(url, mode, options).service()), nets
+                )
+                for mode in MODES
+            ]
+            lengths = _measure_lengths(options, modes, sources, Path(folder))
+        clients = _measure_clients(options, url, sources)
+    benchmark = Benchmark(ready_s, idle_bytes, lengths, clients)
+    report = report_of(benchmark, options, origin)
     write_json(options.output / "benchmark.json", report)
-    print(write_page(options.output, benchmark, report))
-    if options.docs:
-        write_page(DOCS, benchmark, report, pictures=f"{NAME}/")
-    log.info("written: %s", options.output)
-    for failure in benchmark.failures:
-        log.error("%s", failure)
-    return FAILED if benchmark.failures else OK
+    from measure.benchmarking.plots import draw_all  # only this needs matplotlib
+
+    publish(
+        NAME, options, lambda pictures: markdown_page(benchmark, report, pictures),
+        lambda folder: draw_all(benchmark, folder),
+    )  # fmt: skip
+    return exit_code(options.output, benchmark.failures)
 
 
-def _measure_lengths(plan: _Plan, url: str, folder: Path) -> list[LengthResult]:
+def _connection(url: str, mode: str, options: argparse.Namespace) -> Connection:
+    return Connection(url, MODEL, options.timeout, 1, {"mode": mode})
+
+
+def _measure_lengths(
+    options: argparse.Namespace,
+    modes: Sequence[ModeOfService],
+    sources: Sequence[Samples],
+    folder: Path,
+) -> list[LengthResult]:
     """Every subject with every length, shortest first, after a warm-up that does not count."""
-    nets = NetsAlone(MODEL_REPOSITORY, plan.floor_options)
-    options = plan.options
+    peers = [replace(peer, timeout_s=options.timeout) for peer in options.peer]
     results: list[LengthResult] = []
-    with contextlib.ExitStack() as stack:
-        modes = [
-            ModeOfService(mode, stack.enter_context(plan.connection(url, mode).service()), nets)
-            for mode in MODES
-        ]
-        peers = [replace(peer, timeout_s=options.timeout) for peer in options.peer]
-        for length_s in options.lengths:
-            with_peers = bool(peers) and length_s <= options.peer_longest
-            material = Material.write(folder, plan.sources, length_s, with_wav=with_peers)
-            if not results:
-                run_in_turn(modes, material, 1, report=lambda _: None)
-            subjects = [*modes, *(peers if with_peers else [])]
-            results += run_in_turn(subjects, material, options.repeats)
-            material.delete()
+    for length_s in options.lengths:
+        flac = folder / f"audio_{length_s:g}s.flac"
+        write_recording(flac, sources, length_s)
+        subjects: list[ModeOfService | Peer] = [*modes]
+        if peers and length_s <= options.peer_longest:
+            write_recording(flac.with_suffix(".wav"), sources, length_s)
+            subjects += peers
+        if not results:
+            log.info("warming up")
+            run_in_turn(modes, flac, length_s, 1)
+        results += run_in_turn(subjects, flac, length_s, options.repeats)
     return results
 
 
-def _measure_clients(plan: _Plan, url: str, folder: Path) -> list[ClientsResult]:
+def _measure_clients(
+    options: argparse.Namespace, url: str, sources: Sequence[Samples]
+) -> list[ClientsResult]:
     """Every number of clients in every mode; each client has a recording of its own."""
-    options = plan.options
     audio = []
-    for number in range(max(options.clients)):
-        path = folder / f"client_{number}.flac"
-        write_recording(path, plan.sources, options.client_audio_s, first=number)
-        audio.append(path.read_bytes())
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        for number in range(max(options.clients)):
+            path = Path(folder, f"client_{number}.flac")
+            write_recording(path, sources, options.client_audio_s, first=number)
+            audio.append(path.read_bytes())
     results = []
     for n_clients in options.clients:
         for mode in MODES:
-            connection = plan.connection(url, mode)
+            connection = _connection(url, mode, options)
             results.append(
                 run_clients(connection, audio[:n_clients], options.client_audio_s, options.requests)
             )

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,22 +13,21 @@ from console.option_values import count, positive_seconds
 from console.run_report import log
 from formats.output import RttmFolder
 from measure.benchmarking.audio import SAMPLE, InputError
-from measure.benchmarking.memory import descendants
 from measure.kit import ROOT
 from measure.kit.own_server import own_server
-from measure.kit.program import FAILED, OK, add_service_options, run_program
+from measure.kit.program import add_service_options, exit_code, run_program
 from measure.kit.provenance import provenance
-from measure.kit.report import write_json
+from measure.kit.report import publish, write_json
 from measure.soaking.attacks import run_attacks
 from measure.soaking.cases import CASES
-from measure.soaking.checks import CaseRunner, run_cases, run_repeats
+from measure.soaking.checks import CaseResult, CaseRunner, run_repeats
 from measure.soaking.faults import QUICK_VICTIMS, VICTIMS, run_faults
 from measure.soaking.files import Speech, excerpt, load_speech
 from measure.soaking.load import Mix, run_growth, run_load
-from measure.soaking.report import NAME, Soak, report_of, write_page
+from measure.soaking.report import NAME, Soak, markdown_page, report_of
 from measure.soaking.requests import Client, SoakError
+from server.processes import children
 
-DOCS = ROOT / "docs"
 PHASES = ("inputs", "repeats", "growth", "load", "faults", "attacks")
 MINUTE_S = 60.0
 MINUTES, QUICK_MINUTES = 15.0, 1.0
@@ -50,9 +50,8 @@ phases:
            minute a process of a model is stopped; meanwhile 8 clients whose every request has to
            be answered as alone
 
-The program starts its own servers. --output gets soak.json, reliability.md, memory.png and the log
-of the server. --docs also writes docs/reliability.md and docs/reliability/memory.png, the page of
-the project.
+The program starts its own servers. --output gets soak.json, reliability.md and the logs of the
+servers. --docs also writes docs/reliability.md, the page of the project.
 
 --quick: {QUICK_MINUTES:g} minute of load and attacks, {QUICK_REPEATS} repeats, {QUICK_REQUESTS}
 requests in growth, {QUICK_GOOD} different good requests in growth and load; {QUICK_RECORDINGS}
@@ -100,7 +99,7 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="a recording of at least 30 s (default: the sample recording)")
     add("--output", metavar="DIR", type=Path, default=ROOT / "output" / "soak",
         help="where files go (default: output/soak)")
-    add("--docs", action="store_true", help="write docs/reliability.md and its picture too")
+    add("--docs", action="store_true", help="write docs/reliability.md too")
     # fmt: on
     add_service_options(parser)
     options = parser.parse_args(arguments)
@@ -126,25 +125,20 @@ def _soak_and_report(
     soak = Soak()
     if not set(options.phases) <= {"faults", "attacks"}:
         _run_on_one_server(soak, options, recording, speech)
-    duration_s = options.minutes * MINUTE_S
     if "faults" in options.phases:
         victims = QUICK_VICTIMS if options.quick else VICTIMS
         log.info("faults: %d recordings, %d kills", options.recordings, len(victims))
         server_log = options.output / "tritonserver-faults.log"
-        soak.faults = run_faults(recording, options.recordings, victims, server_log, log.info)
+        soak.faults = run_faults(recording, options.recordings, victims, server_log)
     if "attacks" in options.phases:
         log.info("attacks: %g minute(s)", options.minutes)
         server_log = options.output / "tritonserver-attacks.log"
-        soak.attacks = run_attacks(speech, recording, duration_s, server_log, log.info)
+        soak.attacks = run_attacks(speech, recording, options.minutes * MINUTE_S, server_log)
     report = report_of(soak, options, origin)
     write_json(options.output / "soak.json", report)
-    print(write_page(options.output, soak, report))
-    if options.docs:
-        write_page(DOCS, soak, report, pictures=f"{NAME}/")
-    log.info("written: %s", options.output)
-    for problem in soak.problems:
-        log.error("%s", problem)
-    return FAILED if soak.problems else OK
+    page = markdown_page(soak, report)
+    publish(NAME, options, lambda _: page)
+    return exit_code(options.output, soak.problems)
 
 
 def _run_on_one_server(
@@ -152,10 +146,10 @@ def _run_on_one_server(
 ) -> None:
     """All phases during which no process of the server is killed or stopped."""
     with own_server(options.option, options.output) as url, Client(url) as client:
-        pids = frozenset(descendants())
+        pids = children(os.getpid())
         if "inputs" in options.phases:
             log.info("inputs: %d requests, each beside a good one", len(CASES))
-            soak.inputs = run_cases(CaseRunner(client, speech), CASES, log.error)
+            soak.inputs = _run_cases(CaseRunner(client, speech))
         if "repeats" in options.phases:
             log.info("repeats: %d times in every mode", options.repeats)
             soak.repeats = run_repeats(client, speech, options.repeats)
@@ -170,6 +164,16 @@ def _run_on_one_server(
             log.info("load: %d clients, %g minute(s)", options.clients, options.minutes)
             next_request = mix.for_seconds(options.minutes * MINUTE_S)
             soak.load = run_load(url, options.clients, next_request, pids)
+
+
+def _run_cases(runner: CaseRunner) -> list[CaseResult]:
+    """Run all cases, one after another; log problems at once."""
+    results = []
+    for case in CASES:
+        results.append(runner.run(case))
+        for problem in results[-1].problems:
+            log.error("%s, %s: %s", case.kind, case.name, problem)
+    return results
 
 
 if __name__ == "__main__":

@@ -78,18 +78,9 @@ def pieces(sources: Sequence[Samples], first: int = 0) -> Iterator[Samples]:
 def write_recording(
     path: Path, sources: Sequence[Samples], length_s: float, first: int = 0
 ) -> None:
-    """Write a recording of exactly `length_s`, 16 bits, piece by piece.
+    """Write a recording of exactly `length_s`, 16 bits; the suffix of `path` decides the format.
 
-    Parameters
-    ----------
-    path
-        Its suffix, .flac or .wav, decides the format.
-    sources
-        What to join.
-    length_s
-        Length in seconds.
-    first
-        Number of the first piece; recordings of different numbers differ.
+    `first` is the number of the first piece; recordings of different numbers differ.
     """
     n_left = round(length_s * SAMPLE_RATE_HZ)
     with soundfile.SoundFile(path, "w", SAMPLE_RATE_HZ, channels=1, subtype="PCM_16") as file:

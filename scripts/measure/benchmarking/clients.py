@@ -1,6 +1,8 @@
 """Many clients at once, each sending its next recording as soon as it has its last answer."""
 
+import os
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -11,27 +13,14 @@ import numpy as np
 from tritonclient.grpc import InferenceServerClient
 
 from inputs.recordings import Recording
-from measure.benchmarking.memory import PeakMemory, descendants
+from measure.benchmarking.memory import PeakMemory
 from measure.kit.sending import Connection
 from sending.in_flight import Diarizer, defer_interrupt, diarize_all
 from sending.outcome import Failure
+from server.processes import children
 
-
-@dataclass(frozen=True)
-class Counts:
-    """What a model has done since the server started: items, executions, and requests."""
-
-    n_items: int
-    n_runs: int
-    n_requests: int
-
-
-@dataclass(frozen=True)
-class BatchSize:
-    """Averages of a model's executions: items in each, and requests merged into each."""
-
-    items: float
-    requests: float
+Counts = Mapping[str, "Counter[str]"]
+"""By model: `items`, `requests` and `runs` since the server started."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +33,8 @@ class ClientsResult:
     latencies_s: Sequence[Sequence[float]]  # of the answers, by client
     failures: Sequence[str]  # reasons of those that were not
     peak_bytes: int = 0  # highest PSS of the server
-    batches: Mapping[str, BatchSize] = field(default_factory=dict)  # average batch by model
+    # By model, averages of a run: items, and requests merged into it.
+    batches: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def n_clients(self) -> int:
@@ -82,7 +72,7 @@ def run_clients(
     with ExitStack() as stack:
         services = [stack.enter_context(connection.service()) for _ in audio]
         before = model_counts(connection.url)
-        server = descendants()
+        server = children(os.getpid())
         memory = stack.enter_context(PeakMemory(lambda: server))
         interrupted = stack.enter_context(defer_interrupt())
         started_s = time.monotonic()
@@ -101,12 +91,7 @@ def closed_loop(
 ) -> tuple[list[list[float]], list[str]]:
     """Let every diarizer work on its audio `n_requests` times, one after another.
 
-    Returns
-    -------
-    latencies_s
-        Seconds of each diarizer's requests that were answered.
-    failures
-        Reasons of those that were not.
+    Returns the latencies of each diarizer's answers, and the reasons of all failures.
     """
     latencies_s: list[list[float]] = [[] for _ in diarizers]
     failures: list[str] = []
@@ -129,25 +114,25 @@ def closed_loop(
     return latencies_s, failures
 
 
-def model_counts(url: str) -> dict[str, Counts]:
+def model_counts(url: str) -> Counts:
     """Ask the server at gRPC `url` for the counts of all its models."""
     with InferenceServerClient(url, channel_args=[("grpc.enable_http_proxy", 0)]) as client:
         statistics = client.get_inference_statistics().model_stats
     return {
-        each.name: Counts(
-            each.inference_count, each.execution_count, each.inference_stats.success.count
+        each.name: Counter(
+            items=each.inference_count,
+            requests=each.inference_stats.success.count,
+            runs=each.execution_count,
         )
         for each in statistics
     }
 
 
-def batch_sizes(before: Mapping[str, Counts], after: Mapping[str, Counts]) -> dict[str, BatchSize]:
+def batch_sizes(before: Counts, after: Counts) -> dict[str, dict[str, float]]:
     """Average batch of every model that was run in between."""
-    sizes = {}
-    for name, late in after.items():
-        early = before.get(name, Counts(0, 0, 0))
-        n_runs = late.n_runs - early.n_runs
-        if n_runs > 0:
-            items, requests = late.n_items - early.n_items, late.n_requests - early.n_requests
-            sizes[name] = BatchSize(items / n_runs, requests / n_runs)
-    return sizes
+    done = {name: counts - before.get(name, Counter()) for name, counts in after.items()}
+    return {
+        name: {what: counts[what] / counts["runs"] for what in ("items", "requests")}
+        for name, counts in done.items()
+        if counts["runs"]
+    }

@@ -17,7 +17,7 @@ import onnxruntime
 from measure.benchmarking.audio import SAMPLE_RATE_HZ, InputError
 from server.launcher import available_cores
 
-BUDGET_S = 3.0  # of one net, for one recording
+BUDGET_S = 3.0  # after which no further batch of a net is run
 FULL = "full"
 CHUNK_S, N_MELS = 10, 80
 FRAME_SAMPLES, FRAME_SHIFT_SAMPLES = 400, 160
@@ -56,22 +56,10 @@ def options_with(assignments: Sequence[str]) -> dict[str, float]:
 
 
 class NetsAlone:
-    """The two ONNX nets of the service, loaded here.
+    """The two ONNX nets of a model repository, loaded here; `options` are as in `OPTIONS`."""
 
-    Parameters
-    ----------
-    repository
-        The model repository.
-    options
-        See `OPTIONS`.
-    budget_s
-        Seconds after which no further batch of a net is run.
-    """
-
-    def __init__(
-        self, repository: Path, options: Mapping[str, float], budget_s: float = BUDGET_S
-    ) -> None:
-        self._options, self._budget_s = options, budget_s
+    def __init__(self, repository: Path, options: Mapping[str, float]) -> None:
+        self._options = options
         self._speaker = _session(repository / "speaker_model" / "1" / "model.onnx")
         self._segmentation = _session(repository / "segmentation" / "1" / "model.onnx")
 
@@ -83,12 +71,9 @@ class NetsAlone:
         n_chunks = chunk_count(audio_s, options["frames.chunk_hop_s"]) if is_full else 0
         run_windows = _runner(self._speaker, (n_frames, N_MELS))
         run_chunks = _runner(self._segmentation, (1, CHUNK_S * SAMPLE_RATE_HZ))
-        batches = int(options["calls.windows"]), int(options["calls.chunks"])
-        return Floor(
-            n_windows, n_chunks,
-            estimated_s(run_windows, n_windows, batches[0], self._budget_s),
-            estimated_s(run_chunks, n_chunks, batches[1], self._budget_s),
-        )  # fmt: skip
+        speaker_s = estimated_s(run_windows, n_windows, int(options["calls.windows"]))
+        segmentation_s = estimated_s(run_chunks, n_chunks, int(options["calls.chunks"]))
+        return Floor(n_windows, n_chunks, speaker_s, segmentation_s)
 
 
 def frame_count(window_s: float) -> int:
@@ -107,7 +92,7 @@ def estimated_s(
     run: RunBatch,
     n_items: int,
     batch_size: int,
-    budget_s: float,
+    budget_s: float = BUDGET_S,
     clock: Callable[[], float] = time.perf_counter,
 ) -> float:
     """Seconds for `n_items` in batches; after `budget_s` the rest is estimated as equally fast."""
@@ -116,9 +101,9 @@ def estimated_s(
     run(min(n_items, batch_size))  # the first batch of a shape takes longer
     n_done, started_s = 0, clock()
     while n_done < n_items:
-        length = min(batch_size, n_items - n_done)
-        run(length)
-        n_done += length
+        batch = min(batch_size, n_items - n_done)
+        run(batch)
+        n_done += batch
         elapsed_s = clock() - started_s
         if elapsed_s >= budget_s:
             break

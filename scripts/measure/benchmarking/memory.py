@@ -37,14 +37,6 @@ def _memory(pid: int, measure: Callable[[psutil.Process], int]) -> int:
         return 0
 
 
-def descendants(pid: int | None = None) -> set[int]:
-    """Pids of all that a process, by default this one, has started, at any depth."""
-    try:
-        return {child.pid for child in psutil.Process(pid).children(recursive=True)}
-    except psutil.NoSuchProcess:
-        return set()
-
-
 class PeakMemory(contextlib.AbstractContextManager["PeakMemory"]):
     """Measures the memory of processes in a thread while the block runs.
 

@@ -4,23 +4,15 @@ import argparse
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from formats.atomic_file import write_atomically
-from measure.benchmarking.audio import InputError
 from measure.benchmarking.clients import ClientsResult
-from measure.benchmarking.runs import HOUR_S, OTHER, TOTAL, TRANSPORT, LengthResult
-from measure.evaluation.compare import CompareError, read_report
+from measure.benchmarking.runs import OTHER, TOTAL, TRANSPORT, LengthResult
 from measure.kit.program import reported_options
-from measure.kit.report import markdown_table, origin_text, output_errors
+from measure.kit.report import ABSENT, MEGA, markdown_table, megabytes, origin_text, rounded
 
 FORMAT = "diarization-benchmark-1"
 NAME = "benchmark"
-DEFAULT_MODE = "full"  # of the service
-ABSENT = "–"
-MEGA = 1e6
-DECIMALS = 4
 WHOLE_FROM = 100  # seconds: from here on without decimals
 UNITS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
@@ -64,43 +56,6 @@ _BATCHES = """\
 Triton's own statistics over each row above: items (windows of the speaker net, chunks of the
 segmentation net) in an average run of the net, and requests merged into it.
 """
-_TRADE = """\
-Evaluations by `scripts/measure/evaluate.py`: mean DER over its sets, overlap scored, and wall time
-per hour of audio with this number of jobs (recordings in flight).
-"""
-
-
-@dataclass(frozen=True)
-class TradePoint:
-    """What accuracy costs: one evaluation by evaluate.py."""
-
-    label: str  # mode and options
-    ders: Mapping[str, float]  # mean error rate over the sets in percent, by collar in seconds
-    seconds_per_hour: float  # wall time for an hour of audio, all sets together
-    jobs: int  # recordings that were in flight at once
-
-    @classmethod
-    def read(cls, path: Path) -> "TradePoint":
-        """Read an evaluation.json; InputError if it has no error rate or no time."""
-        try:
-            return cls.of(read_report(path))
-        except CompareError as error:
-            raise InputError(str(error)) from error
-        except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-            raise InputError(f"{path} has no error rate or no time to draw") from error
-
-    @classmethod
-    def of(cls, report: Mapping[str, Any]) -> "TradePoint":
-        """Take the point out of a report of evaluate.py."""
-        options = report["options"]
-        tried = [str(each) for each in options.get("option") or []]
-        ders = {f"{score['collar_s']:g}": score["der"] for score in report["mean"]["scores"]}
-        if not ders:
-            raise ValueError("no set has speech")
-        wall_s = sum(each["wall_s"] for each in report["sets"])
-        audio_s = sum(each["audio_s"] for each in report["sets"])
-        label = ", ".join([options["mode"] or DEFAULT_MODE, *tried])
-        return cls(label, ders, HOUR_S * wall_s / audio_s, options["jobs"])
 
 
 @dataclass(frozen=True)
@@ -111,7 +66,6 @@ class Benchmark:
     idle_bytes: int  # PSS of all its processes then
     lengths: Sequence[LengthResult]  # by length, then by subject
     clients: Sequence[ClientsResult]  # by number of clients, then by mode
-    trade: Sequence[TradePoint]  # of the evaluations that were given
 
     @property
     def ours(self) -> list[LengthResult]:
@@ -144,41 +98,9 @@ def report_of(
     benchmark: Benchmark, options: argparse.Namespace, provenance: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Make the JSON document."""
-    shown = reported_options(options, ("output", "docs", "audio_dir", "trade"))
+    shown = reported_options(options, ("output", "docs", "audio_dir"))
     shown["audio_dir"] = options.audio_dir and options.audio_dir.name
-    shown["trade"] = [path.name for path in options.trade]
     return {"format": FORMAT, **provenance, "options": shown, **rounded(asdict(benchmark))}
-
-
-def rounded(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
-    """Round every float in a value, at any depth, to four decimals."""
-    if isinstance(value, float):
-        return round(value, DECIMALS)
-    if isinstance(value, dict):
-        return {name: rounded(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [rounded(each) for each in value]
-    return value
-
-
-def write_page(
-    folder: Path, benchmark: Benchmark, report: Mapping[str, Any], pictures: str = ""
-) -> str:
-    """Write benchmark.md, and its pictures in `pictures` below; return the page.
-
-    Raises
-    ------
-    OutputError
-        If something cannot be written.
-    """
-    from measure.benchmarking.plots import draw_all  # only this needs matplotlib
-
-    page = markdown_page(benchmark, report, pictures)
-    with output_errors(folder):
-        (folder / pictures).mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / f"{NAME}.md", page)
-        draw_all(benchmark, folder / pictures)
-    return page
 
 
 def markdown_page(benchmark: Benchmark, report: Mapping[str, Any], pictures: str) -> str:
@@ -186,13 +108,13 @@ def markdown_page(benchmark: Benchmark, report: Mapping[str, Any], pictures: str
     ours, options = benchmark.ours, report["options"]
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     machine = f"- {report['machine']['memory_gb']:g} GB of memory, {report['machine']['system']}\n"
-    ready = f"The server was ready {benchmark.ready_s:.1f} s after its start, with"
     clients = _CLIENTS.format(
         length=length_text(float(options["client_audio_s"])), requests=options["requests"]
     )
     parts = [
         "# Benchmark\n", _INTRODUCTION, f"{origin_text(report)}{machine}- {versions}\n",
-        f"{ready} {megabytes(benchmark.idle_bytes)} MB.\n",
+        f"The server was ready {benchmark.ready_s:.1f} s after its start, with "
+        f"{megabytes(benchmark.idle_bytes)} MB.\n",
         "## Time against length\n", _TIME, time_table(ours), f"![time]({pictures}time.png)\n",
         "## Memory against length\n", _MEMORY, memory_table(ours, benchmark.idle_bytes),
         f"![memory]({pictures}memory.png)\n",
@@ -204,12 +126,8 @@ def markdown_page(benchmark: Benchmark, report: Mapping[str, Any], pictures: str
         parts += ["## Other programs\n", _PEERS, commands, peers_table(ours, benchmark.peers)]
     parts += [
         "## Many clients\n", clients, clients_table(benchmark.clients),
-        f"![clients]({pictures}clients.png)\n",
         "### Batches\n", _BATCHES, batches_table(benchmark.clients),
     ]  # fmt: skip
-    if benchmark.trade:
-        picture = f"![trade]({pictures}trade.png)\n"
-        parts += ["## Error against time\n", _TRADE, trade_table(benchmark.trade), picture]
     if benchmark.failures:
         parts += ["## Failed\n", "".join(f"- {each}\n" for each in benchmark.failures)]
     return "\n".join(parts)
@@ -221,14 +139,11 @@ def time_table(results: Sequence[LengthResult]) -> str:
               "times real time"]  # fmt: skip
     rows = []
     for each in results:
-        median_s = each.median_s
-        row = [length_text(each.audio_s), each.subject, str(len(each.good))]
-        if median_s is None:
-            rows.append([*row, "failed", *[ABSENT] * 3])
-        else:
-            factor = median_s / each.audio_s
-            row += [seconds(median_s), _range(each), f"{factor:.4f}", f"{1 / factor:.0f}"]
-            rows.append(row)
+        speed = [ABSENT] * 2
+        if each.median_s is not None:
+            factor = each.median_s / each.audio_s
+            speed = [f"{factor:.4f}", f"{1 / factor:.0f}"]
+        rows.append([*_names(each), *_walls(each), *speed])
     return markdown_table(header, rows)
 
 
@@ -237,9 +152,9 @@ def memory_table(results: Sequence[LengthResult], idle_bytes: int) -> str:
     rows = [["idle", ABSENT, ABSENT, megabytes(idle_bytes), ABSENT]]
     for each in results:
         peak = each.peak_bytes
-        above = ABSENT if peak is None else megabytes(peak - idle_bytes)
+        above = None if peak is None else peak - idle_bytes
         upload = f"{each.upload_bytes / MEGA:.1f}"
-        rows.append([length_text(each.audio_s), each.subject, upload, megabytes(peak), above])
+        rows.append([*_names(each), upload, megabytes(peak), megabytes(above)])
     return markdown_table(["audio", "mode", "FLAC MB", "peak MB", "above idle MB"], rows)
 
 
@@ -255,11 +170,10 @@ def stages_table(results: Sequence[LengthResult]) -> str:
     stages = [*stage_names(results), OTHER, TRANSPORT]
     rows = []
     for each in results:
-        if each.middle is not None:
-            spent_s = each.middle.all_stages()
-            cells = [seconds(spent_s.get(stage, 0.0)) for stage in stages]
-            wall = seconds(each.middle.wall_s)
-            rows.append([length_text(each.audio_s), each.subject, *cells, wall])
+        if run := each.middle:
+            spent_s = run.all_stages()
+            times_s = [*(spent_s.get(stage, 0.0) for stage in stages), run.wall_s]
+            rows.append([*_names(each), *map(seconds, times_s)])
     return markdown_table(["audio", "mode", *stages, "wall"], rows)
 
 
@@ -272,8 +186,7 @@ def floor_table(results: Sequence[LengthResult]) -> str:
         if (run := each.middle) and (floor := run.floor):
             counts = [str(floor.n_windows), str(floor.n_chunks or ABSENT)]
             times_s = floor.speaker_s, floor.segmentation_s, floor.total_s, run.wall_s
-            cells = [*counts, *map(seconds, times_s), _times(each.overhead)]
-            rows.append([length_text(each.audio_s), each.subject, *cells])
+            rows.append([*_names(each), *counts, *map(seconds, times_s), _times(each.overhead)])
     return markdown_table(header, rows)
 
 
@@ -281,17 +194,15 @@ def peers_table(ours: Sequence[LengthResult], peers: Sequence[LengthResult]) -> 
     """Other programs, and their time and memory over ours in each mode."""
     modes = list(dict.fromkeys(each.subject for each in ours))
     header = ["audio", "program", "runs", "wall s", "least – most", "peak MB"]
-    header += [f"time / {mode}" for mode in modes] + [f"memory / {mode}" for mode in modes]
+    header += [f"{what} / {mode}" for what in ("time", "memory") for mode in modes]
     by_place = {(each.subject, each.audio_s): each for each in ours}
     rows = []
     for each in peers:
-        median = "failed" if each.median_s is None else seconds(each.median_s)
-        row = [length_text(each.audio_s), each.subject, str(len(each.good))]
-        row += [median, _range(each), megabytes(each.peak_bytes)]
         same = [by_place[mode, each.audio_s] for mode in modes]
-        row += [_times(ratio(each.median_s, other.median_s)) for other in same]
-        row += [_times(ratio(each.peak_bytes, other.peak_bytes)) for other in same]
-        rows.append(row)
+        ratios = [ratio(each.median_s, other.median_s) for other in same]
+        ratios += [ratio(each.peak_bytes, other.peak_bytes) for other in same]
+        peak = megabytes(each.peak_bytes)
+        rows.append([*_names(each), *_walls(each), peak, *map(_times, ratios)])
     return markdown_table(header, rows)
 
 
@@ -300,21 +211,15 @@ def clients_table(results: Sequence[ClientsResult]) -> str:
     header = ["clients", "mode", "requests", "failed", "audio s per s", "of one client", "p50 s",
               "p95 s", "slowest / fastest", "peak MB"]  # fmt: skip
     alone = {each.mode: each.throughput for each in results if each.n_clients == 1}
-    rows = [
-        [
-            str(each.n_clients),
-            each.mode,
-            str(len(each.all_latencies_s) + len(each.failures)),
-            str(len(each.failures)),
-            f"{each.throughput:.1f}",
-            _times(ratio(each.throughput, alone.get(each.mode))),
-            seconds(each.latency_s(50)),
-            seconds(each.latency_s(95)),
-            _times(each.unfairness),
-            megabytes(each.peak_bytes),
-        ]
-        for each in results
-    ]
+    rows = []
+    for each in results:
+        n_failed = len(each.failures)
+        n_sent = len(each.all_latencies_s) + n_failed
+        rows.append([
+            str(each.n_clients), each.mode, str(n_sent), str(n_failed), f"{each.throughput:.1f}",
+            _times(ratio(each.throughput, alone.get(each.mode))), seconds(each.latency_s(50)),
+            seconds(each.latency_s(95)), _times(each.unfairness), megabytes(each.peak_bytes),
+        ])  # fmt: skip
     return markdown_table(header, rows)
 
 
@@ -328,19 +233,8 @@ def batches_table(results: Sequence[ClientsResult]) -> str:
         row = [str(each.n_clients), each.mode]
         for name in models:
             size = each.batches.get(name)
-            row += [f"{size.items:.1f}", f"{size.requests:.2f}"] if size else [ABSENT] * 2
+            row += [f"{size['items']:.1f}", f"{size['requests']:.2f}"] if size else [ABSENT] * 2
         rows.append(row)
-    return markdown_table(header, rows)
-
-
-def trade_table(points: Sequence[TradePoint]) -> str:
-    """Error rate against time."""
-    collars = list(dict.fromkeys(collar for point in points for collar in point.ders))
-    header = ["evaluation", *(f"DER % at {collar} s" for collar in collars), "s per hour", "jobs"]
-    rows = []
-    for point in points:
-        ders = [f"{point.ders[each]:.2f}" if each in point.ders else ABSENT for each in collars]
-        rows.append([point.label, *ders, f"{point.seconds_per_hour:.1f}", str(point.jobs)])
     return markdown_table(header, rows)
 
 
@@ -362,15 +256,18 @@ def seconds(value: float | None) -> str:
     return f"{value:.2f}" if abs(value) < WHOLE_FROM else f"{value:.0f}"
 
 
-def megabytes(n_bytes: int | None) -> str:
-    """Write megabytes (10^6 bytes)."""
-    return ABSENT if n_bytes is None else f"{n_bytes / MEGA:.0f}"
-
-
 def _times(value: float | None) -> str:
     return ABSENT if value is None else f"{value:.2f} x"
 
 
-def _range(result: LengthResult) -> str:
-    walls_s = result.walls_s
-    return f"{seconds(walls_s[0])} – {seconds(walls_s[-1])}" if walls_s else ABSENT
+def _names(result: LengthResult) -> list[str]:
+    return [length_text(result.audio_s), result.subject]
+
+
+def _walls(result: LengthResult) -> list[str]:
+    """Cells of the number of runs, their median and their range."""
+    if not result.good:
+        return ["0", "failed", ABSENT]
+    fastest, slowest = result.good[0], result.good[-1]
+    span = f"{seconds(fastest.wall_s)} – {seconds(slowest.wall_s)}"
+    return [str(len(result.good)), seconds(result.median_s), span]

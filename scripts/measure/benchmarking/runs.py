@@ -1,5 +1,6 @@
 """Recordings diarized one at a time, by the service in each mode and by other programs in turn."""
 
+import argparse
 import contextlib
 import os
 import shlex
@@ -7,50 +8,25 @@ import signal
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
 from console.run_report import log
 from inputs.recordings import Recording
-from measure.benchmarking.audio import InputError, Samples, write_recording
 from measure.benchmarking.floor import Floor, NetsAlone
-from measure.benchmarking.memory import PeakMemory, descendants
+from measure.benchmarking.memory import PeakMemory
 from sending.in_flight import defer_interrupt, diarize_all
 from sending.outcome import Failure
 from sending.service import Service
+from server.processes import children
 
 HOUR_S = 3600.0
 ONCE_FROM_S = HOUR_S  # a recording this long is its own average
 OTHER, TRANSPORT, TOTAL = "other", "transport", "total"
 AUDIO, OUTPUT = "{audio}", "{output}"
 LOG_TAIL = 200  # characters
-
-
-@dataclass(frozen=True)
-class Material:
-    """One recording to measure with."""
-
-    audio_s: float  # its length
-    flac: Path
-    wav: Path  # the same samples; exists only where a peer needs it
-
-    @classmethod
-    def write(
-        cls, folder: Path, sources: Sequence[Samples], audio_s: float, with_wav: bool
-    ) -> "Material":
-        """Write a recording of this length."""
-        stem = folder / f"audio_{audio_s:g}s"
-        material = cls(audio_s, Path(f"{stem}.flac"), Path(f"{stem}.wav"))
-        for path in (material.flac, material.wav) if with_wav else (material.flac,):
-            write_recording(path, sources, audio_s)
-        return material
-
-    def delete(self) -> None:
-        """Delete both files."""
-        for path in (self.flac, self.wav):
-            path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -87,18 +63,14 @@ class LengthResult:
 
     @property
     def good(self) -> list[Run]:
-        """Runs that were answered."""
-        return [run for run in self.runs if run.failure is None]
-
-    @property
-    def walls_s(self) -> list[float]:
-        """Times of the runs that were answered, sorted."""
-        return sorted(run.wall_s for run in self.good)
+        """Runs that were answered, the fastest first."""
+        answered = (run for run in self.runs if run.failure is None)
+        return sorted(answered, key=lambda run: run.wall_s)
 
     @property
     def median_s(self) -> float | None:
         """Median time; None if no run was answered."""
-        return statistics.median(self.walls_s) if self.walls_s else None
+        return statistics.median(run.wall_s for run in self.good) if self.good else None
 
     @property
     def peak_bytes(self) -> int | None:
@@ -108,8 +80,7 @@ class LengthResult:
     @property
     def middle(self) -> Run | None:
         """The run of median time (of two, the faster one); None if none was answered."""
-        ordered = sorted(self.good, key=lambda run: run.wall_s)
-        return ordered[(len(ordered) - 1) // 2] if ordered else None
+        return self.good[(len(self.good) - 1) // 2] if self.good else None
 
     @property
     def overhead(self) -> float | None:
@@ -136,15 +107,12 @@ class ModeOfService:
     is_peer = False
 
     def __init__(self, mode: str, service: Service, nets: NetsAlone) -> None:
-        self.name = mode
-        self._service = service
-        self._nets = nets
+        self.name, self._service, self._nets = mode, service, nets
 
-    def run(self, material: Material) -> Run:
+    def run(self, flac: Path) -> Run:
         """Send a recording and wait for the answer; KeyboardInterrupt soon after Ctrl-C."""
-        audio = material.flac.read_bytes()
-        recording = Recording(material.flac.stem, material.flac)
-        server = descendants()
+        audio, recording = flac.read_bytes(), Recording(flac.stem, flac)
+        server = children(os.getpid())
         with PeakMemory(lambda: server) as memory, defer_interrupt() as interrupted:
             started_s = time.monotonic()
             (outcome,) = diarize_all(self._service, [recording], lambda _: audio, 1, interrupted)
@@ -169,12 +137,14 @@ class Peer:
 
     @classmethod
     def parse(cls, text: str) -> "Peer":
-        """Read NAME=COMMAND; InputError if the command has no place for the audio."""
+        """Read NAME=COMMAND; ArgumentTypeError if the command has no place for the audio."""
         name, _, command = text.partition("=")
         if not name.strip() or not command.strip():
-            raise InputError(f"expected NAME=COMMAND, got {text!r}")
+            raise argparse.ArgumentTypeError(f"expected NAME=COMMAND, got {text!r}")
         if AUDIO not in command:
-            raise InputError(f"expected {AUDIO} in the command of {name!r}, got {command!r}")
+            raise argparse.ArgumentTypeError(
+                f"expected {AUDIO} in the command of {name!r}, got {command!r}"
+            )
         return cls(name.strip(), command)
 
     def line(self, audio: Path, output: Path) -> str:
@@ -182,10 +152,10 @@ class Peer:
         line = self.command.replace(AUDIO, shlex.quote(str(audio)))
         return line.replace(OUTPUT, shlex.quote(str(output)))
 
-    def run(self, material: Material) -> Run:
-        """Run the command from start to end; its output and log go beside the recording."""
-        line = self.line(material.wav, material.wav.with_name("peer_output"))
-        log_file = material.wav.with_name("peer.log")
+    def run(self, flac: Path) -> Run:
+        """Run the command on the wav file beside `flac`; its output and log go there too."""
+        line = self.line(flac.with_suffix(".wav"), flac.with_name("peer_output"))
+        log_file = flac.with_name("peer.log")
         started_s = time.monotonic()
         with log_file.open("wb") as output:
             process = subprocess.Popen(
@@ -193,7 +163,7 @@ class Peer:
                 start_new_session=True,
             )  # fmt: skip
         try:
-            with PeakMemory(lambda: {process.pid, *descendants(process.pid)}) as memory:
+            with PeakMemory(lambda: {process.pid, *children(process.pid)}) as memory:
                 failure = self._wait(process, log_file)
                 wall_s = time.monotonic() - started_s
         finally:
@@ -218,21 +188,18 @@ class Peer:
 
 
 def run_in_turn(
-    subjects: Sequence[ModeOfService | Peer],
-    material: Material,
-    repeats: int,
-    report: Callable[[str], None] = log.info,
+    subjects: Sequence[ModeOfService | Peer], flac: Path, audio_s: float, repeats: int
 ) -> list[LengthResult]:
     """Run all subjects in turn, `repeats` times, on one recording."""
     runs: dict[str, list[Run]] = {subject.name: [] for subject in subjects}
-    for _ in range(repeats if material.audio_s < ONCE_FROM_S else 1):
+    for _ in range(repeats if audio_s < ONCE_FROM_S else 1):
         for subject in subjects:
-            run = subject.run(material)
+            run = subject.run(flac)
             runs[subject.name].append(run)
-            result = f"{run.wall_s:.2f} s" if run.failure is None else run.failure
-            report(f"{material.audio_s:g} s of audio, {subject.name}: {result}")
-    upload_bytes = material.flac.stat().st_size
+            log.info("%g s of audio, %s: %s", audio_s, subject.name,
+                     run.failure or f"{run.wall_s:.2f} s")  # fmt: skip
+    upload_bytes = flac.stat().st_size
     return [
-        LengthResult(each.name, each.is_peer, material.audio_s, upload_bytes, runs[each.name])
+        LengthResult(each.name, each.is_peer, audio_s, upload_bytes, runs[each.name])
         for each in subjects
     ]

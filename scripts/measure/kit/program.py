@@ -2,7 +2,7 @@
 
 import argparse
 import importlib.util
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,6 +56,14 @@ def run_program(
     except KeyboardInterrupt:
         log.error("interrupted: nothing was written")
         return INTERRUPTED
+
+
+def exit_code(output: Path, problems: Sequence[str]) -> int:
+    """Log where the files are and what was wrong; return OK or FAILED."""
+    log.info("written: %s", output)
+    for problem in problems:
+        log.error("%s", problem)
+    return FAILED if problems else OK
 
 
 def require_matplotlib(what: str, instead: str = "") -> None:

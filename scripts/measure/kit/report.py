@@ -1,13 +1,19 @@
 """A report's parts: Markdown tables, the origin of its figures, and files."""
 
+import argparse
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from formats.atomic_file import OutputError, write_atomically
+from measure.kit import ROOT
 
+DOCS = ROOT / "docs"
+MEGA = 1e6
+ABSENT = "–"
+DECIMALS = 4
 Row = Sequence[str]
 _SHORTEST_RULE = 3  # dashes, in Markdown
 
@@ -36,6 +42,54 @@ def origin_text(report: Mapping[str, Any]) -> str:
         f"- {machine['cpu'] or 'unknown processor'}, {machine['n_cores']} cores, "
         f"load {machine['load_before']} before\n- {options}\n"
     )
+
+
+def rounded(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    """Round every float in a value, at any depth, to four decimals."""
+    if isinstance(value, float):
+        return round(value, DECIMALS)
+    if isinstance(value, dict):
+        return {name: rounded(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(each) for each in value]
+    return value
+
+
+def megabytes(n_bytes: int | None) -> str:
+    """Write megabytes (10^6 bytes)."""
+    return ABSENT if n_bytes is None else f"{n_bytes / MEGA:.0f}"
+
+
+def publish(
+    name: str,
+    options: argparse.Namespace,
+    page: Callable[[str], str],
+    draw: Callable[[Path], None] = lambda _: None,
+) -> None:
+    """Print a page and write it to --output; with --docs, write the page of the project too.
+
+    Parameters
+    ----------
+    name
+        Of the Markdown file, and in docs of the folder with its pictures.
+    options
+        `output` and `docs` of the command line.
+    page
+        Makes the text; it is given what precedes the file names of the pictures.
+    draw
+        Writes the pictures into a folder; nothing by default.
+
+    Raises
+    ------
+    OutputError
+        If something cannot be written.
+    """
+    print(page(""))
+    for folder, pictures in ((options.output, ""), *([(DOCS, f"{name}/")] if options.docs else [])):
+        with output_errors(folder):
+            (folder / pictures).mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / f"{name}.md", page(pictures))
+            draw(folder / pictures)
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:

@@ -16,20 +16,21 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+from console.run_report import log
 from measure.kit import ROOT
 from measure.serve_process import ServeProcess, serving
 from measure.soaking.files import Speech, encoded, mov_of_one_chunk
-from measure.soaking.load import GOOD, Mix, Planned, run_clients
+from measure.soaking.load import GOOD, Mix, run_clients
 from measure.soaking.requests import (
+    OK,
     REFUSED,
     TIMEOUT_S,
     UNAVAILABLE,
@@ -50,6 +51,7 @@ PAUSE_S = 1.0  # between two attacks
 STOP_EVERY_S = 60.0  # between two processes that are stopped
 VICTIMS = ("run", "sad", "segmentation", "speaker_model")
 TIMEOUT_GATEWAY_S = 60.0
+TIMEOUT_CONNECTION_S = 120.0
 N_SILENT = 50
 N_SLOW = 15  # uploads of one address under way; beyond 20 the gateway refuses
 BOUNDARY = "soak"
@@ -86,18 +88,15 @@ class Target:
             return client.infer(Request([tensor], texts, model)).status
 
     def ask_gateway(
-        self, path: str, body: bytes | None = None, method: str = "GET", **headers: str
+        self, path: str, body: bytes = b"", method: str = "GET", **headers: str
     ) -> tuple[str, bytes]:
         """Return status and body of a response of the gateway."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        url = f"http://{LOOPBACK}:{self.gateway_port}{path}"
-        request = urllib.request.Request(url, body, named, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_GATEWAY_S) as response:
-                return str(response.status), response.read()
-        except urllib.error.HTTPError as error:
-            with error:
-                return str(error.code), error.read()
+        gateway = HTTPConnection(LOOPBACK, self.gateway_port, timeout=TIMEOUT_GATEWAY_S)
+        with contextlib.closing(gateway):
+            gateway.request(method, path, body, named)
+            response = gateway.getresponse()
+            return str(response.status), response.read()
 
     def upload(self, file: bytes, **headers: str) -> tuple[str, bytes]:
         """Post a form with one file."""
@@ -107,7 +106,7 @@ class Target:
 
     def send_http(self, request: bytes) -> str:
         """Send bytes to the server's HTTP port; return the status."""
-        with _connection(self.server.ports.http, timeout_s=60) as connection:
+        with _connections(self.server.ports.http) as (connection,):
             with contextlib.suppress(OSError):
                 connection.sendall(request)
             with contextlib.suppress(OSError):
@@ -116,8 +115,7 @@ class Target:
 
     def open_silent_connections(self, port: int) -> str:
         """Open connections that send nothing, and wait until they are closed."""
-        with contextlib.ExitStack() as stack:
-            connections = [stack.enter_context(_connection(port, 60)) for _ in range(N_SILENT)]
+        with _connections(port, N_SILENT) as connections:
             for connection in connections:
                 with contextlib.suppress(ConnectionError):
                     while connection.recv(1000):
@@ -128,10 +126,7 @@ class Target:
         """Start uploads of no declared length that stop after a byte; return their statuses."""
         head = f"POST /v1/diarize HTTP/1.1\r\nHost: {LOOPBACK}\r\nContent-Type: {FORM}\r\n"
         start = f"{head}Transfer-Encoding: chunked\r\n\r\n1\r\n-\r\n".encode()
-        with contextlib.ExitStack() as stack:
-            connections = [
-                stack.enter_context(_connection(self.gateway_port, 120)) for _ in range(N_SLOW)
-            ]
+        with _connections(self.gateway_port, N_SLOW) as connections:
             for connection in connections:
                 connection.sendall(start)
             statuses = {connection.recv(100)[9:12].decode() for connection in connections}
@@ -155,25 +150,32 @@ class Target:
         return "quoted" if b",'=cmd0" in csv else "as it is"
 
     def finish_job(self, file: bytes) -> None:
-        """Wait for the gateway, and let it finish the job that is attacked."""
+        """Let the gateway, as soon as it answers, finish the job that is attacked."""
         until_s = time.monotonic() + TIMEOUT_GATEWAY_S
-        while time.monotonic() < until_s:
-            with contextlib.suppress(OSError):
+        while True:
+            try:
                 status, answer = self.upload(file, Prefer="respond-async")
-                if status != "202":
-                    raise SoakError(f"a good recording at the gateway: {answer.decode()}")
-                self.job = f"/v1/jobs/{json.loads(answer)['id']}"
-                while (state := json.loads(self.ask_gateway(self.job)[1])["state"]) not in ENDED:
-                    time.sleep(RETRY_AFTER_S)
-                if state != "done":
-                    raise SoakError(f"a good recording at the gateway: {state}, expected done")
-                return
+                break
+            except OSError as error:
+                if time.monotonic() > until_s:
+                    raise SoakError(f"the gateway does not answer: {error}") from error
+                time.sleep(RETRY_AFTER_S)
+        if status != "202":
+            raise SoakError(f"a good recording at the gateway: {answer.decode()}")
+        self.job = f"/v1/jobs/{json.loads(answer)['id']}"
+        while (state := json.loads(self.ask_gateway(self.job)[1])["state"]) not in ENDED:
             time.sleep(RETRY_AFTER_S)
-        raise SoakError(f"the gateway at port {self.gateway_port} does not answer")
+        if state != "done":
+            raise SoakError(f"a good recording at the gateway: {state}, expected done")
 
 
-def _connection(port: int, timeout_s: float) -> socket.socket:
-    return socket.create_connection((LOOPBACK, port), timeout=timeout_s)
+@contextlib.contextmanager
+def _connections(port: int, number: int = 1) -> Iterator[list[socket.socket]]:
+    with contextlib.ExitStack() as stack:
+        yield [
+            stack.enter_context(socket.create_connection((LOOPBACK, port), TIMEOUT_CONNECTION_S))
+            for _ in range(number)
+        ]
 
 
 HEAD = b"POST /v2/models/run/infer HTTP/1.1\r\nHost: x\r\n"
@@ -206,9 +208,7 @@ ATTACKS: Mapping[str, tuple[Callable[[Target], str], str]] = {
 RESTARTING = (UNAVAILABLE, "503")
 
 
-def run_attacks(
-    speech: Speech, whole: Speech, seconds: float, log: Path, report: Callable[[str], None]
-) -> AttacksResult:
+def run_attacks(speech: Speech, whole: Speech, seconds: float, server_log: Path) -> AttacksResult:
     """Attack a server and a gateway for some time, beside good clients.
 
     Raises
@@ -218,43 +218,40 @@ def run_attacks(
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(_process_with_undecodable_name())
-        server = stack.enter_context(serving(log))
+        server = stack.enter_context(serving(server_log))
         server.wait_until_ready()
-        with Client(server.url) as single:
-            good = Mix(single, speech, whole, seed=0).by_kind[GOOD]
+        single = stack.enter_context(Client(server.url))
+        good = Mix(single, speech, whole, seed=0).by_kind[GOOD]
         target = Target(server, stack.enter_context(_gateway(server.url)))
         target.finish_job(encoded(speech, kind="FLAC"))
         clients = [RetryingClient(server.url) for _ in range(N_CLIENTS)]
         for client in clients:
             stack.enter_context(client)
         requests, over = itertools.cycle(good), threading.Event()  # `next` is atomic
-
-        def next_request() -> Planned | None:
-            return None if over.is_set() else next(requests)
-
-        started_s = time.monotonic()
         with ThreadPoolExecutor(1) as thread:
-            running = thread.submit(run_clients, clients, next_request)
+            running = thread.submit(
+                run_clients, clients, lambda: None if over.is_set() else next(requests)
+            )
             try:
-                attacks, restarts, problems = _attack(target, started_s + seconds, report)
+                counts, restarts, problems = _attack(target, time.monotonic() + seconds)
             finally:
                 over.set()
-            ledger = running.result()
-        wall_s = time.monotonic() - started_s
-        problems += [*ledger.wrong, *ledger.lost]
-        with Client(server.url) as single:
-            if not single.is_ready():
-                problems.append("the server was not ready afterwards")
+            load = running.result()
+        problems += load.problems
+        if not single.is_ready():
+            problems.append("the server was not ready afterwards")
         if target.ask_gateway("/livez")[0] != "200":
             problems.append("the gateway was gone afterwards")
-    n_answered, n_again = len(ledger.latencies_s(GOOD)), sum(each.n_again for each in clients)
-    return AttacksResult(wall_s, n_answered, n_again, attacks, restarts, problems)
+    n_again = sum(each.n_again for each in clients)
+    n_answered = load.counts[GOOD].get(OK, 0)
+    return AttacksResult(load.wall_s, n_answered, n_again, counts, restarts, problems)
 
 
-def _attack(
-    target: Target, until_s: float, report: Callable[[str], None]
-) -> tuple[dict[str, dict[str, int]], list[str], list[str]]:
-    """Try all attacks in turn, and stop one process every minute, until the time is over."""
+def _attack(target: Target, until_s: float) -> tuple[dict[str, Counter[str]], list[str], list[str]]:
+    """Try all attacks in turn, and stop one process every minute, until the time is over.
+
+    Returns the number of responses by attack and status, what serve.py printed, and problems.
+    """
     counts: dict[str, Counter[str]] = {name: Counter() for name in ATTACKS}
     restarts: list[str] = []
     problems: list[str] = []
@@ -264,17 +261,16 @@ def _attack(
             counts[name][status := attack(target)] += 1
             if status not in (expected, *RESTARTING):
                 problems.append(f"{name}: got {status}, expected {expected}")
-                report(problems[-1])
+                log.error("%s", problems[-1])
             time.sleep(PAUSE_S)
             if time.monotonic() > stopped_s + STOP_EVERY_S:
                 victim = VICTIMS[len(restarts) % len(VICTIMS)]
                 os.kill(target.server.pid_of(victim), signal.SIGSTOP)
                 restarts.append(target.server.wait_until_ready())
-                report(f"stopped a process of {victim}: {restarts[-1]}")
+                log.info("stopped a process of %s: %s", victim, restarts[-1])
                 stopped_s = time.monotonic()
         n_rounds += 1
-    by_attack = {name: dict(of_attack) for name, of_attack in counts.items()}
-    return by_attack, restarts, list(dict.fromkeys(problems))
+    return counts, restarts, list(dict.fromkeys(problems))
 
 
 class RetryingClient(Client):

@@ -45,10 +45,10 @@ from measure.soaking.requests import (
 HOUR = 3600 * 16_000  # samples
 DECLARED = 11 * HOUR  # less than the service takes of an honest file, 12 hours
 REFUSED_QUICKLY_S = 5.0  # on a busy machine; nothing is decoded
-DEFAULT_SUBTYPES = {"MP3": "MPEG_LAYER_III", "OGG": "VORBIS"}
 NOT_AUDIO = refused("AUDIO: got", "wav, flac, ogg or mp3")
 TOO_LONG = refused("AUDIO: got", within_s=REFUSED_QUICKLY_S)
 WRONG_AXES = refused("input: got shape", "[channels, samples]")
+ONE_INPUT = refused("got", "exactly one of input, AUDIO")
 
 Encode = Callable[[Speech], bytes]
 
@@ -70,60 +70,67 @@ def _file(
     return Case(kind, name, lambda speech: file_request(encode(speech), **parameters), expected)
 
 
-def _parameter(name: str, *words: str, **parameters: Parameter) -> Case:
-    """A good recording with a parameter that is refused."""
-    return _file("parameters", name, encoded, refused(*words), **parameters)
+def _good(name: str, expected: Expected, **parameters: Parameter) -> Case:
+    """A good recording with unusual parameters."""
+    return _file("parameters", name, encoded, expected, **parameters)
 
 
-def _floats(samples: NDArray[Any]) -> Tensor:
-    return samples_tensor(as_floats(samples))
+def _tensors(
+    kind: str, name: str, expected: Expected, make: Callable[[Speech], list[Tensor]]
+) -> Case:
+    """A case that sends any tensors."""
+    return Case(kind, name, lambda speech: Request(make(speech)), expected)
 
 
-def _samples(name: str, select: Callable[[Speech], Speech], expected: Expected) -> Case:
+def _samples(kind: str, name: str, expected: Expected, select: Callable[[Speech], Speech]) -> Case:
     """A case that sends samples, (n_channels, n_samples)."""
-    kind = "short" if expected is NO_TURNS else "channels"
-    return Case(kind, name, lambda speech: Request([_floats(select(speech))]), expected)
+    return _tensors(kind, name, expected, lambda speech: [_floats(select(speech))])
 
 
 def _changed(
     kind: str, name: str, expected: Expected = REFUSED_BY_TRITON, /, **parts: object
 ) -> Case:
     """Good samples with other parts in their tensor."""
-
-    def make(speech: Speech) -> Request:
-        return Request([replace(_floats(speech[None]), **parts)])  # type: ignore[arg-type]
-
-    return Case(kind, name, make, expected)
+    return _tensors(kind, name, expected, lambda speech: [replace(_floats(speech[None]), **parts)])  # type: ignore[arg-type]
 
 
-def _reshaped(name: str, shape: tuple[int, ...], expected: Expected = REFUSED_BY_TRITON) -> Case:
-    return Case("shape", name, lambda speech: Request([_floats(speech.reshape(shape))]), expected)
+def _floats(samples: NDArray[Any]) -> Tensor:
+    return samples_tensor(as_floats(samples))
 
 
-def _half(kind: str, speech: Speech) -> bytes:
-    file = encoded(speech, kind=kind, subtype=DEFAULT_SUBTYPES.get(kind, "PCM_16"))
+def _half(kind: str, subtype: str, speech: Speech) -> bytes:
+    file = encoded(speech, kind=kind, subtype=subtype)
     return file[: len(file) // 2]
-
-
-def _beside_silence(speech: Speech) -> bytes:
-    return encoded(np.stack([speech, np.zeros_like(speech)], axis=1))
 
 
 def _channels(n_channels: int, speech: Speech) -> bytes:
     return encoded(in_channels(speech, n_channels))
 
 
-def _wav_declaring(n_bytes: int, speech: Speech) -> bytes:
-    return wav_declaring(encoded(speech), n_bytes)
-
-
 def _beginning(n_samples: int, speech: Speech) -> bytes:
     return encoded(speech[:n_samples])
+
+
+def _wav_declaring(n_bytes: int, speech: Speech) -> bytes:
+    return wav_declaring(encoded(speech), n_bytes)
 
 
 def _scaled(factor: float, speech: Speech) -> bytes:
     return encoded(np.float32(factor) * as_floats(speech), subtype="FLOAT")
 
+
+LOSSY = {
+    "mp3": ("MP3", "MPEG_LAYER_III"), "ogg vorbis": ("OGG", "VORBIS"), "ogg opus": ("OGG", "OPUS"),
+}  # fmt: skip
+SUBTYPES = {
+    "PCM_U8": SIMILAR, "PCM_24": SAME, "PCM_32": SAME, "FLOAT": SAME, "DOUBLE": SAME,
+    "ULAW": SIMILAR, "IMA_ADPCM": SIMILAR,
+}  # fmt: skip
+CUT_OFF = {
+    "wav": ("WAV", "PCM_16"), "flac": ("FLAC", "PCM_16"), "mp3": LOSSY["mp3"],
+    "ogg": LOSSY["ogg vorbis"],
+}  # fmt: skip
+WAV_SIZES = {"0 bytes": 0, "1 GB": 10**9, "0xFFFFFFFF bytes": UNKNOWN_SIZE}
 
 ANSWERED: tuple[Case, ...] = (
     *(_file("sample rate", f"wav, {hz / 1000:g} kHz", partial(resampled, rate_hz=hz), SAME)
@@ -133,56 +140,42 @@ ANSWERED: tuple[Case, ...] = (
             num_speakers=2)
       for hz in (8_000, 11_025)),
     *(_file("channels", f"wav, {n} channels", partial(_channels, n), SAME) for n in (2, 6)),
-    _file("channels", "wav, the second channel silent", _beside_silence, SIMILAR),
+    _file("channels", "wav, the second channel silent",
+          lambda speech: encoded(np.stack([speech, np.zeros_like(speech)], axis=1)), SIMILAR),
     # The same two speakers in each.
     *(_file("channels", f"wav, {n} separate", partial(_channels, n), speakers(2 * n, 2 * n),
             channels="separate")
       for n in (1, 2)),
     _file("channels", "wav, the first of 2", partial(_channels, 2), SAME, channels="first"),
-    _samples("samples [1, N]", lambda speech: speech[None], SAME),
-    _samples("samples [2, N]", lambda speech: in_channels(speech, 2).T, SAME),
+    _samples("channels", "samples [1, N]", SAME, lambda speech: speech[None]),
+    _samples("channels", "samples [2, N]", SAME, lambda speech: in_channels(speech, 2).T),
     *(_file("type of samples", f"wav, {subtype}", partial(encoded, subtype=subtype), expected)
-      for subtype, expected in {
-          "PCM_U8": SIMILAR, "PCM_24": SAME, "PCM_32": SAME, "FLOAT": SAME, "DOUBLE": SAME,
-          "ULAW": SIMILAR, "IMA_ADPCM": SIMILAR,
-      }.items()),
+      for subtype, expected in SUBTYPES.items()),
     *(_file("container", kind, partial(encoded, kind=kind), SAME)
       for kind in ("WAVEX", "RF64", "AIFF")),
-    *(_file("false header", f"wav, {size} of samples declared",
-            partial(_wav_declaring, n_bytes), SAME)
-      for size, n_bytes in {
-          "0 bytes": 0, "1 GB": 10**9, "0xFFFFFFFF bytes": UNKNOWN_SIZE,
-      }.items()),
+    *(_file("false header", f"wav, {size} of samples declared", partial(_wav_declaring, n), SAME)
+      for size, n in WAV_SIZES.items()),
     _file("false header", "flac of unknown length",
           lambda speech: flac_declaring(encoded(speech, kind="FLAC"), 0), SAME),
     _file("coding", "flac", partial(encoded, kind="FLAC"), SAME),
     *(_file("coding", name, partial(encoded, kind=kind, subtype=subtype), SIMILAR)
-      for name, kind, subtype in (
-          ("mp3", "MP3", "MPEG_LAYER_III"), ("ogg vorbis", "OGG", "VORBIS"),
-          ("ogg opus", "OGG", "OPUS"),
-      )),
-    *(_file("cut off", f"half of a {kind.lower()} file", partial(_half, kind), PARTIAL)
-      for kind in ("WAV", "FLAC", "MP3", "OGG")),
-    *(_file("short", f"wav, {n} sample(s)", partial(_beginning, n), NO_TURNS)
-      for n in (0, 1)),
-    _samples("samples [1, 0]", lambda speech: speech[None, :0], NO_TURNS),
-    _samples("samples [1, 1]", lambda speech: speech[None, :1], NO_TURNS),
+      for name, (kind, subtype) in LOSSY.items()),
+    *(_file("cut off", f"half of a {name} file", partial(_half, *coding), PARTIAL)
+      for name, coding in CUT_OFF.items()),
+    *(_file("short", f"wav, {n} sample(s)", partial(_beginning, n), NO_TURNS) for n in (0, 1)),
+    _samples("short", "samples [1, 0]", NO_TURNS, lambda speech: speech[None, :0]),
+    _samples("short", "samples [1, 1]", NO_TURNS, lambda speech: speech[None, :1]),
     *(_file("level", f"float wav, {factor:g} times as loud", partial(_scaled, factor), SIMILAR)
       for factor in (20.0, 0.01)),
-    _file("parameters", "num_speakers above the number of windows", encoded, speakers(2, 100),
-          num_speakers=100),
-    _file("parameters", "num_speakers 1", encoded, speakers(1, 1), num_speakers=1),
-    _file("parameters", "min_speakers 3", encoded, speakers(3, 30), min_speakers=3),
-    _file("parameters", "max_speakers 1", encoded, speakers(1, 1), max_speakers=1),
-    _file("parameters", "mode classic", encoded, speakers(1, 30), mode="classic"),
-    _file("parameters", "exclusive", encoded, speakers(2, 2), exclusive=True),
-    _file("parameters", "recording_id of 255 bytes", encoded, SAME, recording_id="x" * 255),
-    _file("parameters", "recording_id in Greek", encoded, SAME, recording_id="ηχογράφηση"),
+    _good("num_speakers above the number of windows", speakers(2, 100), num_speakers=100),
+    _good("num_speakers 1", speakers(1, 1), num_speakers=1),
+    _good("min_speakers 3", speakers(3, 30), min_speakers=3),
+    _good("max_speakers 1", speakers(1, 1), max_speakers=1),
+    _good("mode classic", speakers(1, 30), mode="classic"),
+    _good("exclusive", speakers(2, 2), exclusive=True),
+    _good("recording_id of 255 bytes", SAME, recording_id="x" * 255),
+    _good("recording_id in Greek", SAME, recording_id="ηχογράφηση"),
 )  # fmt: skip
-
-
-def _any_bytes(content: bytes, _speech: Speech) -> Request:
-    return file_request(content)
 
 
 def _zip() -> bytes:
@@ -192,33 +185,30 @@ def _zip() -> bytes:
     return file.getvalue()
 
 
+def _always(content: bytes, _speech: Speech) -> bytes:
+    return content
+
+
 def _with_value(value: float, speech: Speech) -> NDArray[np.float32]:
     samples = as_floats(speech)
     samples[len(speech) // 2] = value
     return samples
 
 
-def _samples_with(value: float, speech: Speech) -> Request:
-    return Request([samples_tensor(_with_value(value, speech)[None])])
+def _cases_with_value(value: float, word: str) -> list[Case]:
+    expected = refused("audio: got", word)
+    return [
+        _tensors("values", f"input with {value}", expected,
+                 lambda speech: [samples_tensor(_with_value(value, speech)[None])]),
+        _file("values", f"float wav with {value}",
+              lambda speech: encoded(_with_value(value, speech), subtype="FLOAT"), expected),
+    ]  # fmt: skip
 
 
-def _file_with(value: float, speech: Speech) -> bytes:
-    return encoded(_with_value(value, speech), subtype="FLOAT")
-
-
-def _file_as_numbers(speech: Speech) -> Request:
-    file = encoded(speech)
-    return Request([Tensor("AUDIO", "UINT8", [len(file)], file)])
-
-
-def _longer_than_it_is(speech: Speech) -> Request:
+def _longer_than_it_is(speech: Speech) -> list[Tensor]:
     file = encoded(speech)
     declared = (len(file) + 1000).to_bytes(LENGTH_BYTES, "little")
-    return Request([replace(files_tensor(file), content=declared + file)])
-
-
-def _both_inputs(speech: Speech) -> Request:
-    return Request([_floats(speech[None]), files_tensor(encoded(speech))])
+    return [replace(files_tensor(file), content=declared + file)]
 
 
 def _long_flac(speech: Speech) -> bytes:
@@ -230,28 +220,39 @@ def _long_ogg(speech: Speech) -> bytes:
 
 
 _NOISE = np.random.default_rng(0).bytes(100_000)
-_BAD_IDS: dict[str, Parameter] = {
+ONE_PIXEL_PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
+    "0000000a49444154789c636800000082008177cd72b60000000049454e44ae426082"
+)
+NO_AUDIO = {
+    "0 bytes": b"", "zip": _zip(), "png": ONE_PIXEL_PNG,
+    "text": b"This is no recording.\n" * 50, "random bytes": _NOISE,
+    "random bytes behind the mark of flac": b"fLaC" + _NOISE,
+    "half a wav header": encoded(np.zeros(9, np.int16))[:20],
+}  # fmt: skip
+BAD_IDS: dict[str, Parameter] = {
     "with a space": "two words", "with a line feed": "two\nlines", "of 10 kB": "x" * 10_000,
     "empty": "", "with a path": "../../etc/passwd", "with a control character": "a\x07b",
     "that is a number": 7,
 }  # fmt: skip
-_ONE_INPUT = refused("got", "exactly one of input, AUDIO")
-_ONE_PIXEL_PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
-    "0000000a49444154789c636800000082008177cd72b60000000049454e44ae426082"
-)
+BAD_PARAMETERS: dict[str, tuple[str, dict[str, Parameter]]] = {
+    "min_speakers above max_speakers":
+        ("got min_speakers 3 > max_speakers 2", {"min_speakers": 3, "max_speakers": 2}),
+    "num_speakers above max_speakers":
+        ("'num_speakers': got", {"num_speakers": 5, "max_speakers": 2}),
+    "unknown parameter": ("'speakers' is unknown", {"speakers": 2}),
+    "unknown mode": ("'mode': got", {"mode": "fast"}),
+    "exclusive that is text": ("'exclusive': got", {"exclusive": "yes"}),
+    "unknown choice of channels": ("'channels': got", {"channels": "left"}),
+}  # fmt: skip
+BAD_VALUES = {np.nan: "finite", np.inf: "finite", -np.inf: "finite", 1e30: "magnitude 1e+30"}
 
 REFUSED: tuple[Case, ...] = (
-    *(Case("not audio", name, partial(_any_bytes, content), NOT_AUDIO)
-      for name, content in {
-          "0 bytes": b"", "zip": _zip(), "png": _ONE_PIXEL_PNG,
-          "text": b"This is no recording.\n" * 50, "random bytes": _NOISE,
-          "random bytes behind the mark of flac": b"fLaC" + _NOISE,
-          "half a wav header": encoded(np.zeros(9, np.int16))[:20],
-      }.items()),
-    *(_file("rate", f"wav, {rate_hz} Hz", partial(encoded, rate_hz=rate_hz),
-            refused("AUDIO: got", "sample rate", f"{rate_hz} Hz"))
-      for rate_hz in (1, 100, 2_000_000)),
+    *(_file("not audio", name, partial(_always, content), NOT_AUDIO)
+      for name, content in NO_AUDIO.items()),
+    *(_file("rate", f"wav, {hz} Hz", partial(encoded, rate_hz=hz),
+            refused("AUDIO: got", "sample rate", f"{hz} Hz"))
+      for hz in (1, 100, 2_000_000)),
     _file("decompression bomb", "flac of a second that declares 11 hours", _long_flac, TOO_LONG),
     _file("decompression bomb", "ogg of a second that declares 11 hours", _long_ogg, TOO_LONG),
     _file("decompression bomb", "flac of 11 hours of silence in 140 kB",
@@ -259,45 +260,34 @@ REFUSED: tuple[Case, ...] = (
     # Blocks of 16 384 samples in 14 bytes each are not suspicious.
     _file("decompression bomb", "flac of 13 hours, above the limit",
           lambda _: flac_of_silence(13 * HOUR // 16_384, 16_384), TOO_LONG),
-    Case("inputs", "both input and AUDIO", _both_inputs, _ONE_INPUT),
-    Case("inputs", "neither input nor AUDIO", lambda _: Request([]), _ONE_INPUT),
-    Case("inputs", "two files in AUDIO",
-         lambda speech: Request([files_tensor(*[encoded(speech)] * 2)]), REFUSED_BY_TRITON),
-    Case("inputs", "no file in AUDIO", lambda _: Request([files_tensor()]), REFUSED_BY_TRITON),
+    _tensors("inputs", "both input and AUDIO", ONE_INPUT,
+             lambda speech: [_floats(speech[None]), files_tensor(encoded(speech))]),
+    _tensors("inputs", "neither input nor AUDIO", ONE_INPUT, lambda _: []),
+    _tensors("inputs", "two files in AUDIO", REFUSED_BY_TRITON,
+             lambda speech: [files_tensor(*[encoded(speech)] * 2)]),
+    _tensors("inputs", "no file in AUDIO", REFUSED_BY_TRITON, lambda _: [files_tensor()]),
     _changed("inputs", "an input of another name", name="WAV"),
-    Case("inputs", "the same input twice", lambda speech: Request([_floats(speech[None])] * 2),
-         REFUSED_BY_TRITON),
+    _tensors("inputs", "the same input twice", REFUSED_BY_TRITON,
+             lambda speech: [_floats(speech[None])] * 2),
     *(_changed("type", f"input as {datatype}", datatype=datatype)
       for datatype in ("FP64", "INT16", "FP16", "BYTES")),
-    Case("type", "AUDIO as UINT8", _file_as_numbers, REFUSED_BY_TRITON),
-    _reshaped("input of rank 1", (-1,)),
-    _reshaped("input of rank 3", (1, 1, -1)),
-    _reshaped("input [samples, 1], axes exchanged", (-1, 1), WRONG_AXES),
+    _tensors("type", "AUDIO as UINT8", REFUSED_BY_TRITON,
+             lambda speech: [Tensor("AUDIO", "UINT8", [len(encoded(speech))], encoded(speech))]),
+    _samples("shape", "input of rank 1", REFUSED_BY_TRITON, lambda speech: speech),
+    _samples("shape", "input of rank 3", REFUSED_BY_TRITON, lambda speech: speech[None, None]),
+    _samples("shape", "input [samples, 1], axes exchanged", WRONG_AXES,
+             lambda speech: speech[:, None]),
     _changed("shape", "input without channels", WRONG_AXES, shape=[0, 16_000], content=b""),
     _changed("shape", "input with fewer bytes than its shape declares", shape=[1, 10**9]),
-    Case("shape", "AUDIO shorter than the length before it", _longer_than_it_is,
-         REFUSED_BY_TRITON),
-    *(case
-      for value, word in ((np.nan, "finite"), (np.inf, "finite"), (-np.inf, "finite"),
-                          (1e30, "magnitude 1e+30"))
-      for case in (
-          Case("values", f"input with {value}", partial(_samples_with, value),
-               refused("audio: got", word)),
-          _file("values", f"float wav with {value}", partial(_file_with, value),
-                refused("audio: got", word)),
-      )),
-    *(_parameter(f"recording_id {name}", "'recording_id': got", recording_id=value)
-      for name, value in _BAD_IDS.items()),
-    *(_parameter(f"num_speakers {value!r}", "'num_speakers': got", num_speakers=value)
+    _tensors("shape", "AUDIO shorter than the length before it", REFUSED_BY_TRITON,
+             _longer_than_it_is),
+    *(case for value, word in BAD_VALUES.items() for case in _cases_with_value(value, word)),
+    *(_good(f"recording_id {name}", refused("'recording_id': got"), recording_id=value)
+      for name, value in BAD_IDS.items()),
+    *(_good(f"num_speakers {value!r}", refused("'num_speakers': got"), num_speakers=value)
       for value in (0, -1, 10**9, "two", 2.0, True)),
-    _parameter("min_speakers above max_speakers", "got min_speakers 3 > max_speakers 2",
-               min_speakers=3, max_speakers=2),
-    _parameter("num_speakers above max_speakers", "'num_speakers': got",
-               num_speakers=5, max_speakers=2),
-    _parameter("unknown parameter", "'speakers' is unknown", speakers=2),
-    _parameter("unknown mode", "'mode': got", mode="fast"),
-    _parameter("exclusive that is text", "'exclusive': got", exclusive="yes"),
-    _parameter("unknown choice of channels", "'channels': got", channels="left"),
+    *(_good(name, refused(words), **parameters)
+      for name, (words, parameters) in BAD_PARAMETERS.items()),
     _file("parameters", "65 separate channels", lambda speech: _channels(65, speech[:1]),
           refused("'channels': got 'separate'"), channels="separate"),
 )  # fmt: skip

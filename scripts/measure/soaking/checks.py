@@ -1,6 +1,5 @@
 """Requests checked one by one: every unusual or invalid one, and the same one again and again."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from formats.result import Turn
@@ -36,19 +35,9 @@ class CaseResult:
 
 
 class CaseRunner:
-    """Sends cases, each together with a good request.
+    """Sends cases made of some speech, each together with a good request, its beginning.
 
-    Parameters
-    ----------
-    client
-        The connection.
-    speech
-        What the cases are made of, (n,) samples; the good request is its beginning.
-
-    Raises
-    ------
-    SoakError
-        If a good request is not answered when it is sent alone.
+    SoakError if the good request is not answered when it is sent alone.
     """
 
     def __init__(self, client: Client, speech: Speech) -> None:
@@ -61,9 +50,8 @@ class CaseRunner:
     def run(self, case: Case) -> CaseResult:
         """Send one case and check what came back."""
         outcome, good = self._client.infer_all([case.make(self._speech), self._good])
-        problems = []
-        if problem := case.expected.problem(outcome, self._plain):
-            problems.append(problem)
+        problem = case.expected.problem(outcome, self._plain)
+        problems = [problem] if problem else []
         if problem := not_answered(good) or not_same(turns_of(good), self._good_alone):
             problems.append(f"the good request beside it: {problem}")
         if not self._client.is_ready():
@@ -74,18 +62,6 @@ class CaseRunner:
         )  # fmt: skip
 
 
-def run_cases(
-    runner: CaseRunner, cases: Iterable[Case], report: Callable[[str], None]
-) -> list[CaseResult]:
-    """Run all cases, one after another; report problems at once."""
-    results = []
-    for case in cases:
-        results.append(runner.run(case))
-        for problem in results[-1].problems:
-            report(f"{case.kind}, {case.name}: {problem}")
-    return results
-
-
 @dataclass(frozen=True)
 class RepeatsResult:
     """How many different answers the same recording got."""
@@ -93,15 +69,7 @@ class RepeatsResult:
     mode: str
     n_runs: int
     n_different: int
-    failures: list[str]
-
-    @property
-    def problems(self) -> list[str]:
-        """All that is wrong."""
-        if self.n_different == 1:
-            return self.failures
-        different = f"{self.mode}: got {self.n_different} different answers, expected 1"
-        return [*self.failures, different]
+    problems: list[str]
 
 
 def run_repeats(client: Client, speech: Speech, n_runs: int) -> list[RepeatsResult]:
@@ -110,7 +78,9 @@ def run_repeats(client: Client, speech: Speech, n_runs: int) -> list[RepeatsResu
     for mode in MODES:
         request = file_request(encoded(speech), mode=mode)
         outcomes = [client.infer(request) for _ in range(n_runs)]
-        failures = [problem for outcome in outcomes if (problem := not_answered(outcome))]
+        problems = [problem for outcome in outcomes if (problem := not_answered(outcome))]
         n_different = len({outcome.text for outcome in outcomes})
-        results.append(RepeatsResult(mode, n_runs, n_different, failures))
+        if n_different > 1:
+            problems.append(f"{mode}: got {n_different} different answers, expected 1")
+        results.append(RepeatsResult(mode, n_runs, n_different, problems))
     return results

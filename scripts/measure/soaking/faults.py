@@ -6,10 +6,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from console.run_report import log
 from formats.answer_texts import RTTM_PREFIX
 from formats.output import JOINED
 from measure.benchmarking.audio import Samples, write_recording
@@ -31,18 +32,9 @@ ANSWERED_WITHIN_S = 1200.0
 
 
 class ClientRun:
-    """client.py with a list of recordings, and what it leaves.
+    """client.py with a list of recordings made of `source`, no two alike, and what it leaves.
 
-    Parameters
-    ----------
-    folder
-        An empty folder for the recordings, the list and the answers.
-    source
-        What the recordings are made of; no two are alike.
-    n_recordings
-        How many.
-    length_s
-        Of each.
+    `folder` is an empty one for the recordings, the list and the answers.
     """
 
     def __init__(self, folder: Path, source: Samples, n_recordings: int, length_s: float) -> None:
@@ -61,21 +53,15 @@ class ClientRun:
             f"--wavscp={self._list}", "--resume", f"--output_directory={self.output}",
             f"--retry_for={RETRY_FOR_S}", f"--jobs={JOBS}",
         ]  # fmt: skip
-        with self._log.open("ab") as log:
-            return subprocess.Popen(command, stdout=log, stderr=log)
+        with self._log.open("ab") as output:
+            return subprocess.Popen(command, stdout=output, stderr=output)
 
     def n_answered(self) -> int:
         """Number of recordings that have their answer."""
         return len(list(self.output.glob(f"{RTTM_PREFIX}*")))
 
     def wait_for(self, n_answered: int, client: "subprocess.Popen[bytes]") -> None:
-        """Wait for some answers.
-
-        Raises
-        ------
-        SoakError
-            If the client ends before, or they take too long.
-        """
+        """Wait for some answers; SoakError if the client ends before, or they take too long."""
         deadline_s = time.monotonic() + ANSWERED_WITHIN_S
         while self.n_answered() < n_answered:
             if client.poll() is not None and self.n_answered() < n_answered:
@@ -104,23 +90,19 @@ class ClientRun:
         last = " / ".join(self._log.read_text().splitlines()[-3:])
         return [] if status == expected else [f"client.py ended with status {status}: {last}"]
 
-    def unexpected_files(self, expected: Mapping[str, object]) -> list[str]:
+    def unexpected_files(self) -> list[str]:
         """Files that do not belong in the output; a joined file that is not every answer once.
 
         Names that start with a dot are the client's own: its notes, and a `.part-` file where it
         was killed while it wrote.
         """
-        names = {f"{RTTM_PREFIX}{name}" for name in expected}
-        problems = [
-            f"{path.name} is left in the output folder"
-            for path in sorted(self.output.glob("[!.]*"))
-            if path.name not in {*names, JOINED}
-        ]
+        parts = [self.output / f"{RTTM_PREFIX}{name}" for name in sorted(self.files)]
         joined = self.output / JOINED
-        parts = [self.output / name for name in sorted(names)]
-        if not joined.is_file() or not all(part.is_file() for part in parts):
-            return [*problems, "there is no joined rttm of all recordings"]
-        if joined.read_bytes() != b"".join(part.read_bytes() for part in parts):
+        others = set(self.output.glob("[!.]*")) - {*parts, joined}
+        problems = [f"{path.name} is left in the output folder" for path in sorted(others)]
+        if not all(path.is_file() for path in (joined, *parts)):
+            problems.append("there is no joined rttm of all recordings")
+        elif joined.read_bytes() != b"".join(part.read_bytes() for part in parts):
             problems.append("the joined rttm is not every recording's answer once")
         return problems
 
@@ -147,11 +129,7 @@ class FaultsResult:
 
 
 def run_faults(
-    speech: Speech,
-    n_recordings: int,
-    victims: Sequence[str],
-    log: Path,
-    report: Callable[[str], None],
+    speech: Speech, n_recordings: int, victims: Sequence[str], server_log: Path
 ) -> FaultsResult:
     """Start serve.py and client.py, kill every victim in turn, and check the client's output.
 
@@ -160,7 +138,7 @@ def run_faults(
     SoakError, ServerError
         If the server does not start or stop, or a recording gets no answer before the first fault.
     """
-    with tempfile.TemporaryDirectory(prefix="soak-") as name, serving(log) as server:
+    with tempfile.TemporaryDirectory(prefix="soak-") as name, serving(server_log) as server:
         run = ClientRun(Path(name), as_floats(speech), n_recordings, LENGTH_S)
         server.wait_until_ready()
         with Client(server.url) as client:
@@ -176,14 +154,14 @@ def run_faults(
                 run.wait_for(number * n_recordings // (len(victims) + 1), process)
                 fault, process = _kill(victim, server, run, process)
                 faults.append(fault)
-                report(f"killed {victim} after {fault.n_answered} answers: {fault.message}")
+                log.info("killed %s after %d answers: %s", victim, fault.n_answered, fault.message)
             process.wait()
         except (SoakError, ServerError) as error:
             problems = [f"broken off at {victim}: {error}"]
         finally:
             process.kill()
         wrong = run.wrong_answers(expected)
-        problems += [*wrong, *run.unexpected_files(expected), *run.exit_problem(process.wait())]
+        problems += [*wrong, *run.unexpected_files(), *run.exit_problem(process.wait())]
         wall_s = time.monotonic() - started_s
     return FaultsResult(n_recordings, n_recordings - len(wrong), wall_s, faults, problems)
 

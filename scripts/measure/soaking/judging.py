@@ -73,13 +73,23 @@ def not_same(turns: Turns, expected: Turns) -> str | None:
 
 def not_similar(turns: Turns, expected: Turns) -> str | None:
     """Expect as many speakers, and nearly the same speech of each."""
-    n_got, n_expected = len(speakers_of(turns)), len(speakers_of(expected))
-    if n_got != n_expected:
-        return f"got {n_got} speakers, expected {n_expected}"
+    if problem := _not_between(turns, *[len(speakers_of(expected))] * 2):
+        return problem
     share = difference(turns, expected)
     if share <= MAX_DIFFERENCE:
         return None
     return f"{100 * share:.0f} % of the speech differ, expected at most {100 * MAX_DIFFERENCE:.0f}"
+
+
+def _not_between(turns: Turns, least: int, most: int) -> str | None:
+    n_speakers = len(speakers_of(turns))
+    if least <= n_speakers <= most:
+        return None
+    return f"got {n_speakers} speakers, expected {_numbers(least, most)}"
+
+
+def _numbers(least: int, most: int) -> str:
+    return f"{least}" if least == most else f"{least} to {most}"
 
 
 def difference(turns: Turns, expected: Turns) -> float:
@@ -131,50 +141,38 @@ def answered(text: str, problem: Callable[[Turns, Turns], str | None]) -> Expect
 
 def speakers(least: int, most: int) -> Expected:
     """An answer with a number of speakers."""
-    numbers = f"{least}" if least == most else f"{least} to {most}"
-    text = f"turns of {numbers} speaker(s)"
-
-    def problem(turns: Turns, _plain: Turns) -> str | None:
-        n_speakers = len(speakers_of(turns))
-        right = least <= n_speakers <= most
-        return None if right else f"got {n_speakers} speakers, expected {text}"
-
-    return answered(text, problem)
+    return answered(
+        f"turns of {_numbers(least, most)} speaker(s)",
+        lambda turns, _plain: _not_between(turns, least, most),
+    )
 
 
 def refused(*words: str, within_s: float | None = None) -> Expected:
     """INVALID_ARGUMENT with a text that has these words and what was expected."""
-
-    def problem(outcome: Outcome, _plain: Turns) -> str | None:
-        if outcome.status != REFUSED:
-            return f"got {summary(outcome)}, expected {REFUSED}"
-        if within_s is not None and outcome.latency_s > within_s:
-            return f"took {outcome.latency_s:.1f} s to be refused, expected {within_s:g} s"
-        return _bad_text(outcome, [*words, "expected"])
-
-    return Expected("refused" if within_s is None else f"refused within {within_s:g} s", problem)
+    text = "refused" if within_s is None else f"refused within {within_s:g} s"
+    return Expected(text, lambda outcome, _: _not_refused(outcome, [*words, "expected"], within_s))
 
 
-def _bad_text(outcome: Outcome, words: Sequence[str]) -> str | None:
-    """Expect an error's text with these words and without the server's internals."""
-    if lacking := [word for word in words if word not in outcome.text]:
-        return f"the text lacks {', '.join(map(repr, lacking))}: {outcome.text[:SHOWN_CHARS]}"
-    if found := _INTERNALS.search(outcome.text):
-        start = outcome.text[:SHOWN_CHARS]
-        return f"the text shows the server's internals, {found.group()!r}: {start}"
-    return None if outcome.text else "there is no text"
-
-
-def _refused_by_triton(outcome: Outcome, _plain: Turns) -> str | None:
+def _not_refused(
+    outcome: Outcome, words: Sequence[str], within_s: float | None = None
+) -> str | None:
+    """Expect a refusal whose text has these words and shows none of the server's internals."""
+    start = outcome.text[:SHOWN_CHARS]
     if outcome.status != REFUSED:
         return f"got {summary(outcome)}, expected {REFUSED}"
-    return _bad_text(outcome, [])
+    if within_s is not None and outcome.latency_s > within_s:
+        return f"took {outcome.latency_s:.1f} s to be refused, expected {within_s:g} s"
+    if lacking := [word for word in words if word not in outcome.text]:
+        return f"the text lacks {', '.join(map(repr, lacking))}: {start}"
+    if found := _INTERNALS.search(outcome.text):
+        return f"the text shows the server's internals, {found.group()!r}: {start}"
+    return None if outcome.text else "there is no text"
 
 
 def _not_partial(outcome: Outcome, plain: Turns) -> str | None:
     """Expect at most as much speech as in the whole file, or a refusal as a bad file."""
     if outcome.status == REFUSED:
-        return _bad_text(outcome, ["AUDIO"])
+        return _not_refused(outcome, ["AUDIO"])
     if problem := not_answered(outcome):
         return problem
     got_s, plain_s = _speech_s(turns_of(outcome)), _speech_s(plain)
@@ -193,4 +191,6 @@ NO_TURNS = answered(
     lambda turns, _plain: f"got {len(turns)} turns, expected none" if turns else None,
 )
 PARTIAL = Expected("what can be decoded, or refused", _not_partial)
-REFUSED_BY_TRITON = Expected("refused by Triton itself", _refused_by_triton)
+REFUSED_BY_TRITON = Expected(
+    "refused by Triton itself", lambda outcome, _plain: _not_refused(outcome, [])
+)

@@ -4,8 +4,9 @@ import contextlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from measure.soaking.requests import (
     Request,
     file_request,
 )
+from server.processes import alive
 
 GOOD, LONG, BAD, CANCEL = "good", "long", "bad", "cancelled"
 SHARES = {GOOD: 0.65, LONG: 0.05, BAD: 0.2, CANCEL: 0.1}
@@ -35,9 +37,7 @@ GRACE_S = 30.0  # beyond gRPC's own deadline; an outcome that has not come by th
 N_GROWTH_CLIENTS = 4  # as many requests as the service works on at once
 MAX_GROWTH = 0.15  # of the PSS after the largest request
 MAX_SHARED_GROWTH_BYTES = 64_000_000
-PERCENTS = (50, 95, 99)
 SHARED_MEMORY = "/dev/shm/"
-SAMPLE_EVERY_S = 5.0
 BLOCK_BYTES = 512  # of st_blocks
 
 
@@ -57,13 +57,16 @@ class Planned:
             return None
         return unlike(outcome, self.baseline)
 
+    def __str__(self) -> str:
+        return f"{self.kind}, {self.name}"
+
 
 NextRequest = Callable[[], Planned | None]
 """The next request for any client, None at the end; called from several threads."""
 
 
 class Mix:
-    """Draws requests at random.
+    """Draws requests at random, the same ones in the same order for a seed.
 
     Parameters
     ----------
@@ -72,7 +75,7 @@ class Mix:
     speech, whole
         The excerpt that the cases are made of, and the recording that long requests are made of.
     seed
-        The same seed draws the same requests in the same order.
+        Of the draw.
     n_good
         Number of different good requests; all by default.
     """
@@ -123,102 +126,22 @@ def repeated_flac(speech: Speech, length_s: int) -> bytes:
     return encoded(np.resize(speech, length_s * SAMPLE_RATE_HZ), kind="FLAC")
 
 
-@dataclass
-class Sent:
-    """A request that was sent, and every outcome that came back for it."""
-
-    planned: Planned
-    outcomes: list[Outcome] = field(default_factory=list)
-    arrived: threading.Event = field(default_factory=threading.Event)
-
-    def add(self, outcome: Outcome) -> None:
-        """Add an outcome."""
-        self.outcomes.append(outcome)
-        self.arrived.set()
-
-    def __str__(self) -> str:
-        return f"{self.planned.kind}, {self.planned.name}"
-
-
-@dataclass(frozen=True)
-class Ledger:
-    """All requests of some clients."""
-
-    sent: Sequence[Sent]
-
-    @property
-    def wrong(self) -> list[str]:
-        """One sentence for every outcome that is not as alone."""
-        return [
-            f"{each}: {problem}"
-            for each in self.sent
-            if len(each.outcomes) == 1
-            and (problem := each.planned.problem(each.outcomes[0])) is not None
-        ]
-
-    @property
-    def lost(self) -> list[str]:
-        """One sentence for every request without exactly one outcome."""
-        return [
-            f"{each}: {len(each.outcomes)} outcomes"
-            for each in self.sent
-            if len(each.outcomes) != 1
-        ]
-
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Number of outcomes by kind of request and status."""
-        counts: dict[str, Counter[str]] = {}
-        for each in self.sent:
-            of_kind = counts.setdefault(each.planned.kind, Counter())
-            of_kind.update(outcome.status for outcome in each.outcomes)
-        return {kind: dict(counts[kind]) for kind in sorted(counts)}
-
-    def latencies_s(self, kind: str) -> list[float]:
-        """Latencies of the requests of a kind that were answered."""
-        return [
-            outcome.latency_s
-            for each in self.sent
-            for outcome in each.outcomes
-            if each.planned.kind == kind and outcome.status == OK
-        ]
-
-
-def run_clients(clients: Sequence[Client], next_request: NextRequest) -> Ledger:
-    """Let every client send a request as soon as it has an outcome, until there is no next one."""
-    sent: list[Sent] = []
-    threads = [
-        threading.Thread(target=_send_until_end, args=(client, next_request, sent), daemon=True)
-        for client in clients
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return Ledger(sent)
-
-
-def _send_until_end(client: Client, next_request: NextRequest, sent: list[Sent]) -> None:
-    while (planned := next_request()) is not None:
-        entry = Sent(planned)
-        sent.append(entry)  # atomic
-        call = client.start(planned.request, entry.add)
-        if planned.patience_s is not None and not entry.arrived.wait(planned.patience_s):
-            call.cancel()
-        entry.arrived.wait(TIMEOUT_S + GRACE_S)
-
-
 @dataclass(frozen=True)
 class MemorySample:
     """Memory of all processes of the server."""
 
-    at_s: float  # since the first sample
-    pss_bytes: int  # proportional set size; shared pages count once
-    shared_bytes: int  # the files in /dev/shm among it
+    pss_bytes: int = 0  # proportional set size; shared pages count once
+    shared_bytes: int = 0  # the files in /dev/shm among it
 
     @classmethod
-    def of(cls, pids: AbstractSet[int], at_s: float = 0.0) -> "MemorySample":
+    def of(cls, pids: AbstractSet[int]) -> "MemorySample":
         """Measure now."""
-        return cls(at_s, pss_bytes(pids), shared_memory_bytes(pids))
+        return cls(pss_bytes(pids), shared_memory_bytes(pids))
+
+    def __sub__(self, other: "MemorySample") -> "MemorySample":
+        return MemorySample(
+            self.pss_bytes - other.pss_bytes, self.shared_bytes - other.shared_bytes
+        )
 
 
 def shared_memory_bytes(pids: AbstractSet[int]) -> int:
@@ -235,46 +158,34 @@ def shared_memory_bytes(pids: AbstractSet[int]) -> int:
     return total
 
 
-@contextlib.contextmanager
-def memory_curve(
-    pids: AbstractSet[int], every_s: float = SAMPLE_EVERY_S
-) -> Iterator[list[MemorySample]]:
-    """Sample the memory of processes every few seconds while the block runs."""
-    samples: list[MemorySample] = []
-    started_s, over = time.monotonic(), threading.Event()
+@dataclass
+class Sent:
+    """A request that was sent, and every outcome that came back for it."""
 
-    def sample() -> None:
-        samples.append(MemorySample.of(pids, time.monotonic() - started_s))
+    planned: Planned
+    outcomes: list[Outcome] = field(default_factory=list)
+    arrived: threading.Event = field(default_factory=threading.Event)
 
-    def sample_until_over() -> None:
-        while not over.wait(every_s):
-            sample()
-
-    thread = threading.Thread(target=sample_until_over, daemon=True)
-    sample()
-    thread.start()
-    try:
-        yield samples
-    finally:
-        over.set()
-        thread.join()
-        sample()
+    def add(self, outcome: Outcome) -> None:
+        """Add an outcome."""
+        self.outcomes.append(outcome)
+        self.arrived.set()
 
 
 @dataclass(frozen=True)
 class LoadResult:
-    """What came back under load."""
+    """What came back for the requests of some clients."""
 
     n_clients: int
     n_good: int  # number of different good requests
     wall_s: float  # until the last outcome
     n_sent: int
     counts: Mapping[str, Mapping[str, int]]  # outcomes by kind of request and status
-    wrong: Sequence[str]
-    lost: Sequence[str]
-    server: Sequence[str]  # what the server lost meanwhile
-    latency_s: Mapping[str, Mapping[str, float]]  # percentiles, p50 and so on, by kind of request
-    memory: Sequence[MemorySample]  # over the time
+    wrong: Sequence[str]  # one sentence for every outcome that is not as alone
+    lost: Sequence[str]  # one for every request without exactly one outcome
+    server: Sequence[str] = ()  # what was wrong with the server afterwards
+    before: MemorySample = field(default_factory=MemorySample)
+    after: MemorySample = field(default_factory=MemorySample)
 
     @property
     def problems(self) -> list[str]:
@@ -282,84 +193,74 @@ class LoadResult:
         return [*self.wrong, *self.lost, *self.server]
 
 
+def run_clients(clients: Sequence[Client], next_request: NextRequest) -> LoadResult:
+    """Let every client send a request as soon as it has an outcome, until there is no next one."""
+    sent: list[Sent] = []
+    started_s = time.monotonic()
+    with ThreadPoolExecutor(len(clients)) as threads:
+        list(threads.map(lambda client: _send_until_end(client, next_request, sent), clients))
+    wall_s = time.monotonic() - started_s
+    counts: dict[str, Counter[str]] = {}
+    wrong, lost = [], []
+    for each in sent:
+        planned, outcomes = each.planned, each.outcomes
+        counts.setdefault(planned.kind, Counter()).update(outcome.status for outcome in outcomes)
+        if len(outcomes) != 1:
+            lost.append(f"{planned}: {len(outcomes)} outcomes")
+        elif problem := planned.problem(outcomes[0]):
+            wrong.append(f"{planned}: {problem}")
+    n_good = len({each.planned.name for each in sent if each.planned.kind == GOOD})
+    return LoadResult(len(clients), n_good, wall_s, len(sent), counts, wrong, lost)
+
+
+def _send_until_end(client: Client, next_request: NextRequest, sent: list[Sent]) -> None:
+    while (planned := next_request()) is not None:
+        entry = Sent(planned)
+        sent.append(entry)  # atomic
+        call = client.start(planned.request, entry.add)
+        if planned.patience_s is not None and not entry.arrived.wait(planned.patience_s):
+            call.cancel()
+        entry.arrived.wait(TIMEOUT_S + GRACE_S)
+
+
 def run_load(
     url: str, n_clients: int, next_request: NextRequest, pids: AbstractSet[int]
 ) -> LoadResult:
     """Put load on the server at `url`, whose processes are `pids`."""
+    before = MemorySample.of(pids)
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(Client(url)) for _ in range(n_clients)]
-        started_s = time.monotonic()
-        with memory_curve(pids) as memory:
-            ledger = run_clients(clients, next_request)
-        wall_s = time.monotonic() - started_s
+        result = run_clients(clients, next_request)
         server = [] if clients[0].is_ready() else ["the server was not ready afterwards"]
-    if n_ended := sum(not is_running(pid) for pid in pids):
-        server.append(f"{n_ended} process(es) of the server ended")
-    latencies_s = {kind: ledger.latencies_s(kind) for kind in (GOOD, LONG)}
-    percentiles = {
-        kind: {f"p{percent}": float(np.percentile(values, percent)) for percent in PERCENTS}
-        for kind, values in latencies_s.items()
-        if values
-    }
-    n_good = len({each.planned.name for each in ledger.sent if each.planned.kind == GOOD})
-    return LoadResult(
-        n_clients, n_good, wall_s, len(ledger.sent), ledger.counts(),
-        ledger.wrong, ledger.lost, server, percentiles, memory,
-    )  # fmt: skip
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process runs; a zombie does not."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-@dataclass(frozen=True)
-class GrowthResult:
-    """Memory right after the largest request, and after many others; `load` is their result.
-
-    What the largest one took is no growth: Python, ONNX Runtime and the shared memory grow to the
-    largest request they have seen, and keep that.
-    """
-
-    largest_s: float
-    before: MemorySample
-    after: MemorySample
-    load: LoadResult
-
-    @property
-    def growth_bytes(self) -> int:
-        """Of the PSS of all processes."""
-        return self.after.pss_bytes - self.before.pss_bytes
-
-    @property
-    def shared_growth_bytes(self) -> int:
-        """Of the files in /dev/shm."""
-        return self.after.shared_bytes - self.before.shared_bytes
-
-    @property
-    def problems(self) -> list[str]:
-        """All that is wrong."""
-        problems = self.load.problems
-        limit = round(MAX_GROWTH * self.before.pss_bytes)
-        for name, growth, most in (
-            ("memory", self.growth_bytes, limit),
-            ("shared memory", self.shared_growth_bytes, MAX_SHARED_GROWTH_BYTES),
-        ):
-            if growth > most:
-                problems.append(f"{name} grew by {growth} bytes, expected at most {most}")
-        return problems
+    if ended := pids - alive(pids):
+        server.append(f"{len(ended)} process(es) of the server ended")
+    return replace(result, server=server, before=before, after=MemorySample.of(pids))
 
 
 def run_growth(
     url: str, mix: Mix, whole: Speech, n_requests: int, pids: AbstractSet[int]
-) -> GrowthResult:
-    """Send the largest request from every client at once, then `n_requests` others."""
+) -> LoadResult:
+    """Send the largest request from every client at once, then `n_requests` others.
+
+    What the largest one took is no growth: Python, ONNX Runtime and the shared memory grow to the
+    largest request they have seen, and keep that.
+    """
     largest = file_request(repeated_flac(whole, LARGEST_S))
     with Client(url) as client:
         client.infer_all([largest] * N_GROWTH_CLIENTS)
-    before = MemorySample.of(pids)
-    load = run_load(url, N_GROWTH_CLIENTS, mix.for_count(n_requests), pids)
-    return GrowthResult(LARGEST_S, before, MemorySample.of(pids), load)
+    result = run_load(url, N_GROWTH_CLIENTS, mix.for_count(n_requests), pids)
+    return replace(result, server=[*result.server, *excess(result.before, result.after)])
+
+
+def excess(before: MemorySample, after: MemorySample) -> list[str]:
+    """One sentence for each kind of memory that grew too much."""
+    growth = after - before
+    found = [
+        ("memory", growth.pss_bytes, round(MAX_GROWTH * before.pss_bytes)),
+        ("shared memory", growth.shared_bytes, MAX_SHARED_GROWTH_BYTES),
+    ]
+    return [
+        f"{name} grew by {n_bytes} bytes, expected at most {most}"
+        for name, n_bytes, most in found
+        if n_bytes > most
+    ]

@@ -1,22 +1,19 @@
-"""The report of a soak: its page with tables and a picture, and its JSON document."""
+"""The report of a soak: its page with tables, and its JSON document."""
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from formats.atomic_file import write_atomically
-from measure.benchmarking.report import MEGA, megabytes, rounded
 from measure.kit.program import reported_options
-from measure.kit.report import markdown_table, origin_text, output_errors
+from measure.kit.report import markdown_table, megabytes, origin_text, rounded
 from measure.soaking.attacks import ATTACKS, N_CLIENTS, AttacksResult
 from measure.soaking.checks import CaseResult, RepeatsResult
 from measure.soaking.faults import FaultsResult
-from measure.soaking.load import GrowthResult, LoadResult, MemorySample
+from measure.soaking.load import LARGEST_S, LoadResult
 
 FORMAT = "diarization-soak-2"
-NAME, PICTURE = "reliability", "memory.png"
+NAME = "reliability"
 MINUTE_S = 60.0
 
 _INTRODUCTION = """\
@@ -42,9 +39,6 @@ _LOAD = """\
 `long` ones of a minute of audio, `bad` ones (everything that has to be refused), and `cancelled`
 ones that the client cancels after up to 3 seconds (some are answered before). The server's queue
 is longer than that, so no request had to be turned away.
-"""
-_LATENCY = """\
-Seconds from sending to the answer, including the wait behind the other clients' requests:
 """
 _FAULTS = """\
 `python client/client.py --wavscp ... --resume --retry_for=600` sends {n} recordings to a server
@@ -75,7 +69,7 @@ class Soak:
 
     inputs: Sequence[CaseResult] | None = None
     repeats: Sequence[RepeatsResult] | None = None
-    growth: GrowthResult | None = None
+    growth: LoadResult | None = None
     load: LoadResult | None = None
     faults: FaultsResult | None = None
     attacks: AttacksResult | None = None
@@ -83,21 +77,17 @@ class Soak:
     @property
     def problems(self) -> list[str]:
         """One sentence for all that was wrong or lost, starting with its phase."""
-        inputs = [
-            f"inputs: {each.kind}, {each.name}: {problem}"
-            for each in self.inputs or ()
-            for problem in each.problems
-        ]
-        repeats = [f"repeats: {each}" for result in self.repeats or () for each in result.problems]
-        others = {
+        found: dict[str, Sequence[str]] = {
+            "inputs": [f"{each.kind}, {each.name}: {problem}"
+                       for each in self.inputs or () for problem in each.problems],
+            "repeats": [problem for each in self.repeats or () for problem in each.problems],
+        }  # fmt: skip
+        results = {
             "growth": self.growth, "load": self.load, "faults": self.faults,
             "attacks": self.attacks,
         }  # fmt: skip
-        return [
-            *inputs, *repeats,
-            *(f"{phase}: {each}" for phase, result in others.items() if result
-              for each in result.problems),
-        ]  # fmt: skip
+        found |= {phase: result.problems for phase, result in results.items() if result}
+        return [f"{phase}: {problem}" for phase, problems in found.items() for problem in problems]
 
 
 def report_of(
@@ -109,37 +99,8 @@ def report_of(
     return {"format": FORMAT, **provenance, "options": shown, "problems": soak.problems, **found}
 
 
-def write_page(folder: Path, soak: Soak, report: Mapping[str, Any], pictures: str = "") -> str:
-    """Write reliability.md, and its picture in `pictures` below; return the page.
-
-    Without load the picture of an earlier run is deleted.
-
-    Raises
-    ------
-    OutputError
-        If something cannot be written.
-    """
-    page = markdown_page(soak, report, pictures)
-    with output_errors(folder):
-        (folder / pictures).mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / f"{NAME}.md", page)
-        (folder / pictures / PICTURE).unlink(missing_ok=True)
-        if soak.load:
-            _draw_memory(soak.load.memory, folder / pictures / PICTURE)
-    return page
-
-
-def _draw_memory(samples: Sequence[MemorySample], path: Path) -> None:
-    from measure.benchmarking.plots import draw_soak_memory  # only this needs matplotlib
-
-    minutes = [each.at_s / MINUTE_S for each in samples]
-    pss = [each.pss_bytes / MEGA for each in samples]
-    shared = [each.shared_bytes / MEGA for each in samples]
-    draw_soak_memory(minutes, {"all processes (PSS)": pss, "files in /dev/shm": shared}, path)
-
-
-def markdown_page(soak: Soak, report: Mapping[str, Any], pictures: str) -> str:
-    """Write the page; `pictures` precedes the file name of the picture."""
+def markdown_page(soak: Soak, report: Mapping[str, Any]) -> str:
+    """Write the page."""
     parts = ["# Reliability\n", _INTRODUCTION, origin_text(report)]
     parts += ["## Summary\n", markdown_table(["", "found"], _summary(soak))]
     if soak.problems:
@@ -147,7 +108,7 @@ def markdown_page(soak: Soak, report: Mapping[str, Any], pictures: str) -> str:
     else:
         parts.append("Nothing was wrong, nothing was lost.\n")
     if soak.load:
-        parts += [*_load(soak.load), f"![memory]({pictures}{PICTURE})\n"]
+        parts += _load(soak.load)
     if soak.faults:
         parts += _faults(soak.faults)
     if soak.attacks:
@@ -174,8 +135,8 @@ def _summary(soak: Soak) -> Iterator[tuple[str, str]]:
         n_other = sum(each.n_different - 1 for each in soak.repeats)
         yield f"different answers in {n_runs} repeats", str(n_other)
     if growth := soak.growth:
-        size = f"{megabytes(growth.growth_bytes)} MB"
-        yield f"growth of memory over {growth.load.n_sent} requests", size
+        size = f"{megabytes((growth.after - growth.before).pss_bytes)} MB"
+        yield f"growth of memory over {growth.n_sent} requests", size
     if load := soak.load:
         minutes = load.wall_s / MINUTE_S
         held = f"{load.n_sent} requests of {load.n_clients} clients in {minutes:.1f} min"
@@ -202,13 +163,7 @@ def _load(load: LoadResult) -> list[str]:
         for kind, counts in load.counts.items()
     ]
     header = ["requests", "sent", *(f"`{each}`" for each in statuses)]
-    names = list(dict.fromkeys(name for values in load.latency_s.values() for name in values))
-    latencies = [
-        [kind, *(f"{values[name]:.1f}" for name in names)]
-        for kind, values in load.latency_s.items()
-    ]
-    latency_table = markdown_table(["requests", *names], latencies)
-    return ["## Load\n", text, markdown_table(header, counts), _LATENCY, latency_table]
+    return ["## Load\n", text, markdown_table(header, counts)]
 
 
 def _faults(faults: FaultsResult) -> list[str]:
@@ -234,35 +189,26 @@ def _attacks(attacks: AttacksResult) -> list[str]:
     return ["## Attacks\n", text, table]
 
 
-def _growth(growth: GrowthResult) -> list[str]:
-    n_requests = growth.load.n_sent
-    text = _GROWTH.format(largest=growth.largest_s / MINUTE_S, n_requests=n_requests)
-    change = MemorySample(0.0, growth.growth_bytes, growth.shared_growth_bytes)
+def _growth(growth: LoadResult) -> list[str]:
+    text = _GROWTH.format(largest=LARGEST_S / MINUTE_S, n_requests=growth.n_sent)
+    samples = {
+        "after the largest request": growth.before,
+        f"after {growth.n_sent} more": growth.after,
+        "growth": growth.after - growth.before,
+    }
     rows = [
         [name, megabytes(sample.pss_bytes), megabytes(sample.shared_bytes)]
-        for name, sample in (
-            ("after the largest request", growth.before),
-            (f"after {n_requests} more", growth.after),
-            ("growth", change),
-        )
+        for name, sample in samples.items()
     ]
     table = markdown_table(["", "all processes MB", "of it in /dev/shm MB"], rows)
     return ["## Memory\n", text, table]
 
 
 def _inputs(results: Sequence[CaseResult]) -> list[str]:
-    rows = []
-    for kind in dict.fromkeys(each.kind for each in results):
-        of_kind = [each for each in results if each.kind == kind]
-        n_answered = sum(each.status == "OK" for each in of_kind)
-        n_refused = sum(each.status == "INVALID_ARGUMENT" for each in of_kind)
-        n_bad = sum(bool(each.problems) for each in of_kind)
-        rows.append([kind, *map(str, (len(of_kind), n_answered, n_refused, n_bad))])
-    kinds = markdown_table(["kind", "tried", "answered", "refused", "not as expected"], rows)
-    cases = "| kind | request | expected | came back | as expected |\n"
-    cases += "| --- | --- | --- | --- | --- |\n"
+    table = "| kind | request | expected | came back | as expected |\n"
+    table += "| --- | --- | --- | --- | --- |\n"
     for each in results:
         cells = [each.name, each.got, "; ".join(each.problems) or "yes"]
         name, got, verdict = (cell.replace("|", "\\|").replace("<", "&lt;") for cell in cells)
-        cases += f"| {each.kind} | {name} | {each.expected} | {got} | {verdict} |\n"
-    return ["## Inputs\n", _INPUTS, kinds, cases]
+        table += f"| {each.kind} | {name} | {each.expected} | {got} | {verdict} |\n"
+    return ["## Inputs\n", _INPUTS, table]

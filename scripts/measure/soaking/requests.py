@@ -18,6 +18,7 @@ from sending.service import MAX_MESSAGE_BYTES
 
 MODEL = "run"
 OK, REFUSED, CANCELLED, UNAVAILABLE = "OK", "INVALID_ARGUMENT", "CANCELLED", "UNAVAILABLE"
+UNREADABLE = "UNREADABLE"  # an answer that is not one RTTM
 DEFAULT_ID = "recording"
 TIMEOUT_S = 240.0
 READY_TIMEOUT_S = 20.0
@@ -117,18 +118,19 @@ class Client:
         self._channel.close()
 
     def start(self, request: Request, on_outcome: OnOutcome) -> Any:  # noqa: ANN401 - a grpc.Future
-        """Send without waiting; `on_outcome` is called in a thread of gRPC's.
+        """Send without waiting; return the call, which can be cancelled.
 
-        Returns the call, which can be cancelled.
+        `on_outcome` is called in a thread of gRPC's.
         """
         message = request.message()
         started_s = time.monotonic()
+
+        def finish(call: Any) -> None:  # noqa: ANN401
+            latency_s = time.monotonic() - started_s
+            on_outcome(Outcome(request.recording_id, *_status_and_text(call), latency_s))
+
         call = self._stub.ModelInfer.future(message, timeout=TIMEOUT_S)
-        call.add_done_callback(
-            lambda done: on_outcome(
-                _outcome(done, request.recording_id, time.monotonic() - started_s)
-            )
-        )
+        call.add_done_callback(finish)
         return call
 
     def infer_all(self, requests: Sequence[Request]) -> list[Outcome]:
@@ -152,19 +154,16 @@ class Client:
             return False
 
 
-def _outcome(done: Any, recording_id: str, latency_s: float) -> Outcome:  # noqa: ANN401
+def _status_and_text(done: Any) -> tuple[str, str]:  # noqa: ANN401
     if done.cancelled():
-        return Outcome(recording_id, CANCELLED, "cancelled by the client", latency_s)
-    error = done.exception()
-    if error is not None:
-        text = " ".join(str(error.details()).split())
-        return Outcome(recording_id, error.code().name, text, latency_s)
+        return CANCELLED, "cancelled by the client"
+    if error := done.exception():
+        return error.code().name, " ".join(str(error.details()).split())
     response = done.result()
     names = [output.name for output in response.outputs]
     if names != ["RTTM"] or len(response.raw_output_contents) != 1:
-        return Outcome(recording_id, "UNREADABLE", f"got {names}, expected RTTM", latency_s)
+        return UNREADABLE, f"got {names}, expected RTTM"
     try:
-        text = bytes(response.raw_output_contents[0][LENGTH_BYTES:]).decode()
-    except UnicodeDecodeError as unreadable:
-        return Outcome(recording_id, "UNREADABLE", str(unreadable), latency_s)
-    return Outcome(recording_id, OK, text, latency_s)
+        return OK, bytes(response.raw_output_contents[0][LENGTH_BYTES:]).decode()
+    except UnicodeDecodeError as error:
+        return UNREADABLE, str(error)

@@ -82,7 +82,7 @@ def test_everything_is_measured_reported_and_drawn(tmp_path, own_server, capfd):
     assert report["clients"][2]["batches"] == {"speaker_model": {"items": 40.0, "requests": 2.0}}
     assert (tmp_path / "benchmark.md").read_text() in capfd.readouterr().out
     pictures = sorted(path.name for path in tmp_path.glob("*.png"))
-    assert pictures == ["clients.png", "memory.png", "stages.png", "time.png"]
+    assert pictures == ["memory.png", "stages.png", "time.png"]
 
 
 def test_modes_take_turns_after_a_warm_up(tmp_path, own_server):
@@ -144,16 +144,8 @@ def test_refused_recording_is_reported_and_the_rest_is_written(tmp_path, monkeyp
     assert refused in (tmp_path / "benchmark.md").read_text()
 
 
-def test_pictures_of_an_earlier_run_are_deleted(tmp_path):
-    (tmp_path / "trade.png").write_bytes(b"of an earlier run")
-
-    run(tmp_path)
-
-    assert not (tmp_path / "trade.png").exists()
-
-
 def test_the_page_of_the_project_names_its_pictures(tmp_path, monkeypatch):
-    monkeypatch.setattr(benchmark, "DOCS", tmp_path / "docs")
+    monkeypatch.setattr("measure.kit.report.DOCS", tmp_path / "docs")
 
     assert run(tmp_path / "out", "--docs") == 0
 
@@ -173,7 +165,6 @@ def test_options_reach_server_and_floor(tmp_path, own_server):
     ("arguments", "words"),
     [
         (["--audio_dir", "absent"], "folder not found: absent"),
-        (["--trade", "absent.json"], "cannot read absent.json"),
         (["--option", "calls.chunks=many"], "could not convert string to float: 'many'"),
     ],
 )

@@ -25,7 +25,7 @@ def run(tmp_path):
 
 def problems(run, status):
     wrong = run.wrong_answers(EXPECTED)
-    return [*wrong, *run.exit_problem(status), *run.unexpected_files(EXPECTED)]
+    return [*wrong, *run.exit_problem(status), *run.unexpected_files()]
 
 
 def test_killed_client_sends_only_the_rest_and_nothing_is_missing(run):

@@ -1,16 +1,11 @@
-"""The tables of a benchmark, with planted figures; evaluations as points; the command line."""
-
-from pathlib import Path
+"""The tables of a benchmark, with planted figures; the command line."""
 
 import pytest
 
-from diarization.options import RequestDefaults
 from measure.benchmark import parse_options
-from measure.benchmarking.audio import InputError
-from measure.benchmarking.clients import BatchSize, ClientsResult
+from measure.benchmarking.clients import ClientsResult
 from measure.benchmarking.floor import Floor
 from measure.benchmarking.report import (
-    TradePoint,
     batches_table,
     clients_table,
     floor_table,
@@ -93,40 +88,14 @@ def test_clients_are_compared_with_one_alone():
 
 
 def test_batches_of_the_nets():
-    sizes = {"speaker_model": BatchSize(57.25, 1.5), "run": BatchSize(1, 1)}
+    sizes = {
+        "speaker_model": {"items": 57.25, "requests": 1.5},
+        "run": {"items": 1.0, "requests": 1.0},
+    }
 
     table = batches_table([ClientsResult("full", 30.0, 3.0, [[1.0]], [], batches=sizes)])
 
     assert rows(table) == [["1", "full", "57.2", "1.50"]]
-
-
-def evaluation(**options):
-    return {
-        "options": {"mode": None, "jobs": 4, **options},
-        "mean": {"scores": [{"collar_s": 0.25, "der": 5.2}, {"collar_s": 0.0, "der": 11.6}]},
-        "sets": [{"wall_s": 10.0, "audio_s": 500.0}, {"wall_s": 20.0, "audio_s": 700.0}],
-    }
-
-
-def test_evaluation_is_a_point_of_error_and_time():
-    point = TradePoint.of(evaluation(mode="classic", option=["window.hop_s=0.5"]))
-
-    ders = {"0.25": 5.2, "0": 11.6}
-    assert point == TradePoint("classic, window.hop_s=0.5", ders, 90.0, 4)
-
-
-def test_default_mode_is_named():
-    assert TradePoint.of(evaluation()).label == RequestDefaults().mode
-
-
-def test_other_files_are_not_evaluations(tmp_path):
-    empty = tmp_path / "empty.json"
-    empty.write_text('{"format": "diarization-evaluation-1"}')
-
-    with pytest.raises(InputError, match=r"empty\.json has no error rate"):
-        TradePoint.read(empty)
-    with pytest.raises(InputError, match="cannot read absent"):
-        TradePoint.read(Path("absent.json"))
 
 
 def test_quick_and_long_change_the_defaults():
