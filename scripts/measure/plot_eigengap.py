@@ -16,7 +16,6 @@ PYTHONPATH names the library of the model `run`: this program runs its stages it
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -36,16 +35,12 @@ from diarization.arrays import (
     SadState,
     Samples,
     SpeechProbs,
-    samples_of,
 )
 from diarization.audio import decode_blocks
 from diarization.clustering import stretches_of, unit_length
-from diarization.full.blocks import FrameBlock, frame_block
-from diarization.full.segmentation import segmented_blocks
 from diarization.options import Options
-from diarization.sad import leveled_blocks
+from diarization.pipeline import embedded_blocks
 from diarization.spectral import affinity_graph, count_by_eigengap, smallest_eigenpairs
-from diarization.windows import WindowPlan, window_batches
 from formats.result import Turn, speakers_of
 from formats.rttm import read_rttm, turns_of
 from measure.kit import ROOT
@@ -107,22 +102,10 @@ def clustered_windows(
     ValueError
         If they are too few for a graph, or the audio cannot be decoded.
     """
-    frames, blocks = options.frames, list[FrameBlock]()
-    plan = WindowPlan(frames.window_s, options.window.analysis, options.calls.windows)
-
-    def features() -> Iterator[Features]:
-        spoken = leveled_blocks(audio, models.speech_probs, options.sad)
-        hop = samples_of(frames.chunk_hop_s)
-        for block, segmentation in segmented_blocks(
-            spoken, models.segment, hop, options.calls.chunks
-        ):
-            blocks.append(frame_block(block, segmentation, frames))
-            for batch in window_batches(
-                block.samples, blocks[-1].windows, plan, lambda _: nullcontext()
-            ):
-                yield batch.features
-
-    embeddings = list(models.embed(features()))
+    blocks, embeddings = embedded_blocks(audio, models, options)
+    if not embeddings:
+        raise ValueError("no speech found")
+    frames = options.frames
     chosen = np.concatenate([block.shares for block in blocks]) >= frames.cluster_share
     if chosen.sum() < options.cluster.few_windows:
         raise ValueError(

@@ -32,17 +32,8 @@ def server_at(
 def own_server(assignments: Sequence[str], log_folder: Path | None = None) -> Iterator[str]:
     """Start a server, yield its gRPC address, and stop it at the end, also on SIGTERM.
 
-    Parameters
-    ----------
-    assignments
-        Options of `run`, see `repository_with`.
-    log_folder
-        Where to keep its log; by default it is deleted.
-
-    Raises
-    ------
-    ServerError
-        If it does not start.
+    `assignments` are options of `run`, see `repository_with`. The log is deleted unless it has a
+    folder. ServerError if the server does not start.
     """
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
@@ -61,13 +52,8 @@ def own_server(assignments: Sequence[str], log_folder: Path | None = None) -> It
 def repository_with(assignments: Sequence[str], folder: Path) -> Path:
     """Copy the model repository into `folder` and set options of `run` in the copy.
 
-    Parameters
-    ----------
-    assignments
-        `section.name=value` each, as in the parameters of `run/config.pbtxt`. With an option that
-        `run` does not know, the model fails to load.
-    folder
-        An existing folder.
+    `assignments` are `section.name=value`, as in the parameters of `run/config.pbtxt`. With an
+    option that `run` does not know, the model fails to load.
     """
     copy = folder / "model_repo"
     shutil.copytree(MODEL_REPOSITORY, copy, ignore=shutil.ignore_patterns("__pycache__"))

@@ -27,21 +27,12 @@ def run_program(
     measure: Callable[[Prepared], int],
     *errors: type[Exception],
 ) -> int:
-    """Prepare and measure; log an error as one sentence.
-
-    Parameters
-    ----------
-    prepare
-        Finds everything that can be wrong before anything is measured.
-    measure
-        Measures, reports, and returns the exit code.
-    errors
-        Errors of this program, beside `ERRORS`.
+    """Prepare and measure; log an error of `ERRORS` or `errors` as one sentence.
 
     Returns
     -------
     int
-        The exit code: USAGE if `prepare` failed, FAILED if `measure` did.
+        The exit code of `measure`, or USAGE if `prepare` failed, FAILED if `measure` did.
     """
     set_up_logging(verbose=False)
     known: tuple[type[Exception], ...] = (*ERRORS, *errors)

@@ -14,30 +14,22 @@ import psutil
 from measure.kit import ROOT
 
 PACKAGES = (
-    "nvidia-pytriton",
-    "tritonclient",
-    "numpy",
-    "scipy",
-    "onnxruntime",
-    "torch",
-    "soundfile",
-    "soxr",
-)
+    "nvidia-pytriton", "tritonclient", "numpy", "scipy",
+    "onnxruntime", "torch", "soundfile", "soxr",
+)  # fmt: skip
 GIGA = 1e9
 
 
 def provenance(md_eval: Path | None = None) -> dict[str, Any]:
-    """Collect all of it for a JSON report; unknown values are None.
-
-    Parameters
-    ----------
-    md_eval
-        The scorer, where one is used.
-    """
+    """Collect all of it for a JSON report, with the scorer if one is used; None if unknown."""
+    changed = _git("status", "--porcelain", "--untracked-files=all")
     scorer = {"md-eval": md_eval_version(md_eval)} if md_eval else {}
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "git": {"commit": _git("rev-parse", "HEAD"), "changed_files": _n_changed_files()},
+        "git": {
+            "commit": _git("rev-parse", "HEAD"),
+            "changed_files": None if changed is None else len(changed.splitlines()),
+        },
         "machine": {
             "cpu": cpu_model(),
             "n_cores": len(os.sched_getaffinity(0)),
@@ -69,12 +61,6 @@ def _found(pattern: str, path: Path) -> str | None:
     except OSError:
         return None
     return found.group(1).strip() if found else None
-
-
-def _n_changed_files() -> int | None:
-    """Count the files that differ from the commit, new ones included."""
-    changed = _git("status", "--porcelain", "--untracked-files=all")
-    return None if changed is None else len(changed.splitlines())
 
 
 def _git(*arguments: str) -> str | None:

@@ -14,27 +14,13 @@ from sending.service import Service
 
 @dataclass(frozen=True)
 class Connection:
-    """Where and how recordings are sent.
+    """Where and how recordings are sent."""
 
-    Parameters
-    ----------
-    url
-        gRPC host:port.
-    model_name
-        Model to ask.
-    timeout_s
-        Maximum time for one recording.
-    jobs
-        Recordings in flight.
-    parameters
-        Request parameters of every recording.
-    """
-
-    url: str
+    url: str  # gRPC host:port
     model_name: str
-    timeout_s: float
-    jobs: int
-    parameters: dict[str, Any]
+    timeout_s: float  # for one recording
+    jobs: int  # recordings in flight
+    parameters: dict[str, Any]  # of every request
 
     def service(self, outputs: Sequence[str] = (), num_speakers: int | None = None) -> Service:
         """Open a connection; `outputs` are those of `Service`."""
@@ -47,13 +33,7 @@ class Connection:
 def outcomes(
     diarizer: Diarizer, recordings: Sequence[Recording], jobs: int, report: RunReport
 ) -> Iterator[Outcome]:
-    """Send recordings, and log and yield each outcome as it arrives.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        Soon after Ctrl-C.
-    """
+    """Send recordings, and log and yield each outcome; KeyboardInterrupt soon after Ctrl-C."""
     with defer_interrupt() as interrupted:
         for outcome in diarize_all(
             diarizer, recordings, lambda each: encoded_bytes(each.path), jobs, interrupted

@@ -43,33 +43,15 @@ class Person(NamedTuple):
 
 @dataclass(frozen=True)
 class Excerpt:
-    """A piece of a recording, in a file of its own.
+    """A piece of a recording, in a file of its own."""
 
-    Parameters
-    ----------
-    recording
-        The file.
-    place
-        Set and id of the recording it was cut from.
-    part
-        Of that recording: WHOLE, or one of its halves.
-    turns
-        Of the reference, from the excerpt's start; none where one person is alone.
-    alone
-        The person, where only one talks.
-    length_s
-        Seconds.
-    local_names
-        Whether names are valid within this recording only.
-    """
-
-    recording: Recording
-    place: tuple[str, str]
-    part: str
-    turns: tuple[Turn, ...]
-    alone: Person | None
+    recording: Recording  # the file
+    place: tuple[str, str]  # set and id of the recording it was cut from
+    part: str  # of that recording: WHOLE, or one of its halves
+    turns: tuple[Turn, ...]  # of the reference, from the excerpt's start; none for `alone`
+    alone: Person | None  # where only one talks
     length_s: float
-    local_names: bool = False
+    local_names: bool = False  # whether names are valid within this recording only
 
     def person(self, name: str) -> Person:
         """Return the person of this name in the reference."""

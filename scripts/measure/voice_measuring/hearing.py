@@ -40,20 +40,13 @@ class Talk(NamedTuple):
 class Hearing:
     """Everything that was heard.
 
-    Parameters
-    ----------
-    enrolled, found
-        Voices of people alone, and of people found in talks.
-    talks
-        Whole recordings.
-    alone_refused, several_refused
-        For each person alone, and for each talk of several people: whether enroll.py refuses the
-        recording because it hears several people in it.
+    The last two say, for each person alone and each talk of several people, whether enroll.py
+    refuses the recording because it hears several people in it.
     """
 
-    enrolled: list[HeardVoice] = field(default_factory=list)
-    found: list[HeardVoice] = field(default_factory=list)
-    talks: list[Talk] = field(default_factory=list)
+    enrolled: list[HeardVoice] = field(default_factory=list)  # of people alone
+    found: list[HeardVoice] = field(default_factory=list)  # of people in talks
+    talks: list[Talk] = field(default_factory=list)  # whole recordings
     alone_refused: list[bool] = field(default_factory=list)
     several_refused: list[bool] = field(default_factory=list)
 

@@ -152,6 +152,29 @@ def diarize_full(
     Segmentation of overlapping chunks finds speech, overlap and borders; embeddings of short
     windows identify the speakers; `full.assignment` combines both.
     """
+    blocks, embeddings = embedded_blocks(audio, models, options, stopwatch)
+    if not embeddings:
+        return NOBODY
+    frames = options.frames
+    solo = np.concatenate([block.solo for block in blocks])
+    with stopwatch("cluster"):
+        unit = unit_length(np.concatenate(embeddings))
+        centroids = speaker_centroids(blocks, unit, options, asked.speakers)
+    with stopwatch("assign"):
+        shares = closeness(unit, centroids, options.cluster.sharpness)
+        turns = assign_turns(blocks, shares, frames, asked)
+    talking = sorted({turn.label for turn in turns})
+    unlike = unlike_share(unit, centroids[talking], solo, frames.stranger_similarity)
+    return diarization_of(turns, centroids, len(unit), unlike)
+
+
+def embedded_blocks(
+    audio: Callable[[], Iterable[Samples]],
+    models: Models,
+    options: Options,
+    stopwatch: Stopwatch = lambda _stage: nullcontext(),
+) -> tuple[list[FrameBlock], list[Embeddings]]:
+    """Segment the recording; return its blocks, and the embeddings of their windows in batches."""
     blocks: list[FrameBlock] = []
     frames = options.frames
     plan = WindowPlan(frames.window_s, options.window.analysis, options.calls.windows)
@@ -168,18 +191,7 @@ def diarize_full(
                 yield batch.features
 
     embeddings = list(models.embed(features()))
-    if not embeddings:
-        return NOBODY
-    solo = np.concatenate([block.solo for block in blocks])
-    with stopwatch("cluster"):
-        unit = unit_length(np.concatenate(embeddings))
-        centroids = speaker_centroids(blocks, unit, options, asked.speakers)
-    with stopwatch("assign"):
-        shares = closeness(unit, centroids, options.cluster.sharpness)
-        turns = assign_turns(blocks, shares, frames, asked)
-    talking = sorted({turn.label for turn in turns})
-    unlike = unlike_share(unit, centroids[talking], solo, frames.stranger_similarity)
-    return diarization_of(turns, centroids, len(unit), unlike)
+    return blocks, embeddings
 
 
 def warm_up(options: Options) -> None:
