@@ -85,7 +85,7 @@ def measured_text(hearing: Hearing, threshold: float, origin: dict[str, Any]) ->
         thresholds=threshold_table(hearing),
         found=found_table(hearing, threshold),
         names=name_table(hearing),
-        several=several_table(hearing) or "No name has several recordings here.\n",
+        several=several_table(hearing),
         links=link_table(hearing, threshold),
         checks=check_table(hearing),
         shown=SHOWN_S,
@@ -120,9 +120,9 @@ def condition_table(hearing: Hearing, threshold: float) -> str:
                 _cosines(genuine.min(), np.quantile(genuine, _LOW), genuine.mean()),
                 str(len(impostor)),
                 _cosines(impostor.mean(), np.quantile(impostor, _HIGH), impostor.max()),
-                f"{_percent(rate)} at {at:.2f}",
-                _share(genuine < threshold),
-                _share(impostor >= threshold),
+                f"{rate * 100:.2f} % at {at:.2f}",
+                _rate_and_number(genuine < threshold),
+                _rate_and_number(impostor >= threshold),
             ]
         )
     head = [
@@ -140,9 +140,9 @@ def threshold_table(hearing: Hearing) -> str:
         made = trials(hearing, SHOWN_S, condition)
         head += [f"false rejects, {condition}", "false accepts", "of these recorded together"]
         columns += [
-            [_percent(made.false_rejects(each)) for each in THRESHOLDS],
-            [_percent(made.false_accepts(each)) for each in THRESHOLDS],
-            [_percent(made.false_accepts(each, together=True)) for each in THRESHOLDS],
+            [_rate(made.genuine < each) for each in THRESHOLDS],
+            [_rate(made.impostor >= each) for each in THRESHOLDS],
+            [_rate(made.impostor[made.together] >= each) for each in THRESHOLDS],
         ]
     return markdown_table(head, zip(*columns, strict=True))
 
@@ -158,7 +158,7 @@ def found_table(hearing: Hearing, threshold: float) -> str:
         span = f"{low_s:g} s and more" if np.isinf(high_s) else f"{low_s:g} to {high_s:g} s"
         if len(own):
             shown = _cosines(own.min(), np.quantile(own, _LOW), own.mean())
-            rows.append([span, str(len(own)), shown, _share(own < threshold)])
+            rows.append([span, str(len(own)), shown, _rate_and_number(own < threshold)])
     head = ["speech found", "genuine trials", "lowest / 5 % / mean cosine", "false rejects"]
     return markdown_table(head, rows)
 
@@ -174,7 +174,7 @@ def name_table(hearing: Hearing) -> str:
 
 
 def several_table(hearing: Hearing) -> str:
-    """A row per way to score a name with several recordings; "" where there are no trials."""
+    """A row per way to score a name with several recordings."""
     rows = [
         [
             scoring,
@@ -185,7 +185,7 @@ def several_table(hearing: Hearing) -> str:
         if genuine and impostor
     ]
     head = ["score of a name", "genuine trials, lowest", "impostor trials, 99 % / highest"]
-    return markdown_table(head, rows) if rows else ""
+    return markdown_table(head, rows) if rows else "No name has several recordings here.\n"
 
 
 def link_table(hearing: Hearing, threshold: float) -> str:
@@ -213,9 +213,9 @@ def _cosines(*values: "float | np.floating[Any]") -> str:
     return " / ".join(f"{value:.2f}" for value in values)
 
 
-def _percent(share: float) -> str:
-    return "-" if np.isnan(share) else f"{share * 100:.2f} %"
+def _rate(errors: NDArray[np.bool_]) -> str:
+    return f"{errors.mean():.2%}".replace("%", " %") if len(errors) else "-"
 
 
-def _share(errors: NDArray[np.bool_]) -> str:
-    return f"{_percent(float(errors.mean()))} ({errors.sum()})"
+def _rate_and_number(errors: NDArray[np.bool_]) -> str:
+    return f"{_rate(errors)} ({errors.sum()})"

@@ -34,15 +34,6 @@ class Trials(NamedTuple):
     together: NDArray[np.bool_]
     n_people: int  # in genuine trials
 
-    def false_rejects(self, threshold: float) -> float:
-        """Share of genuine trials below the threshold; NaN where there is none."""
-        return float(np.mean(self.genuine < threshold)) if len(self.genuine) else float("nan")
-
-    def false_accepts(self, threshold: float, together: bool = False) -> float:
-        """Share of impostor trials at it or above, of those recorded together alone if asked."""
-        cosines = self.impostor[self.together] if together else self.impostor
-        return float(np.mean(cosines >= threshold)) if len(cosines) else float("nan")
-
     def equal_error(self) -> tuple[float, float]:
         """Return the rate at which both errors are most equal, and the threshold there."""
         thresholds = np.unique(np.concatenate([self.genuine, self.impostor]))
