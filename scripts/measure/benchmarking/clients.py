@@ -2,15 +2,13 @@
 
 import os
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tritonclient.grpc import InferenceServerClient
 
 from inputs.recordings import Recording
 from measure.benchmarking.memory import PeakMemory
@@ -18,9 +16,6 @@ from measure.kit.sending import Connection
 from sending.in_flight import Diarizer, defer_interrupt, diarize_all
 from sending.outcome import Failure
 from server.processes import children
-
-Counts = Mapping[str, "Counter[str]"]
-"""By model: `items`, `requests` and `runs` since the server started."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +28,6 @@ class ClientsResult:
     latencies_s: Sequence[Sequence[float]]  # of the answers, by client
     failures: Sequence[str]  # reasons of those that were not
     peak_bytes: int = 0  # highest PSS of the server
-    # By model, averages of a run: items, and requests merged into it.
-    batches: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def n_clients(self) -> int:
@@ -71,16 +64,14 @@ def run_clients(
     """Let one client per recording send it `n_requests` times; KeyboardInterrupt after Ctrl-C."""
     with ExitStack() as stack:
         services = [stack.enter_context(connection.service()) for _ in audio]
-        before = model_counts(connection.url)
         server = children(os.getpid())
         memory = stack.enter_context(PeakMemory(lambda: server))
         interrupted = stack.enter_context(defer_interrupt())
         started_s = time.monotonic()
         latencies_s, failures = closed_loop(services, audio, n_requests, interrupted)
         wall_s = time.monotonic() - started_s
-    batches = batch_sizes(before, model_counts(connection.url))
     mode = str(connection.parameters["mode"])
-    return ClientsResult(mode, audio_s, wall_s, latencies_s, failures, memory.peak_bytes, batches)
+    return ClientsResult(mode, audio_s, wall_s, latencies_s, failures, memory.peak_bytes)
 
 
 def closed_loop(
@@ -112,27 +103,3 @@ def closed_loop(
     with ThreadPoolExecutor(len(diarizers)) as threads:
         list(threads.map(run, range(len(diarizers))))
     return latencies_s, failures
-
-
-def model_counts(url: str) -> Counts:
-    """Ask the server at gRPC `url` for the counts of all its models."""
-    with InferenceServerClient(url, channel_args=[("grpc.enable_http_proxy", 0)]) as client:
-        statistics = client.get_inference_statistics().model_stats
-    return {
-        each.name: Counter(
-            items=each.inference_count,
-            requests=each.inference_stats.success.count,
-            runs=each.execution_count,
-        )
-        for each in statistics
-    }
-
-
-def batch_sizes(before: Counts, after: Counts) -> dict[str, dict[str, float]]:
-    """Average batch of every model that was run in between."""
-    done = {name: counts - before.get(name, Counter()) for name, counts in after.items()}
-    return {
-        name: {what: counts[what] / counts["runs"] for what in ("items", "requests")}
-        for name, counts in done.items()
-        if counts["runs"]
-    }

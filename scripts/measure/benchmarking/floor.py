@@ -1,9 +1,8 @@
 """The floor: what the nets alone cost in ONNX Runtime, in this process, on all cores.
 
-One session has all cores, as ONNX Runtime uses them by default; the service distributes its batches
-over threads instead, which can be a little faster than this floor. Decoding, features, clustering
-and data transfer are not in it, nor is silero, which is not an ONNX net here. Only some of a long
-recording's batches are run; the rest would take as long.
+One session has all cores; the service distributes its batches over threads instead, which can be a
+little faster than this floor. Only some of a long recording's batches are run; the rest would take
+as long.
 """
 
 import time

@@ -52,10 +52,6 @@ Every client has a connection and a recording of its own, of {length}, and sends
 has its answer, {requests} times. `of one client` is the throughput over that of one client alone;
 `slowest / fastest` compares the clients' mean latencies.
 """
-_BATCHES = """\
-Triton's own statistics over each row above: items (windows of the speaker net, chunks of the
-segmentation net) in an average run of the net, and requests merged into it.
-"""
 
 
 @dataclass(frozen=True)
@@ -124,10 +120,7 @@ def markdown_page(benchmark: Benchmark, report: Mapping[str, Any], pictures: str
     if benchmark.peers:
         commands = "".join(f"- {text}\n" for text in options["peer"])
         parts += ["## Other programs\n", _PEERS, commands, peers_table(ours, benchmark.peers)]
-    parts += [
-        "## Many clients\n", clients, clients_table(benchmark.clients),
-        "### Batches\n", _BATCHES, batches_table(benchmark.clients),
-    ]  # fmt: skip
+    parts += ["## Many clients\n", clients, clients_table(benchmark.clients)]
     if benchmark.failures:
         parts += ["## Failed\n", "".join(f"- {each}\n" for each in benchmark.failures)]
     return "\n".join(parts)
@@ -220,21 +213,6 @@ def clients_table(results: Sequence[ClientsResult]) -> str:
             _times(ratio(each.throughput, alone.get(each.mode))), seconds(each.latency_s(50)),
             seconds(each.latency_s(95)), _times(each.unfairness), megabytes(each.peak_bytes),
         ])  # fmt: skip
-    return markdown_table(header, rows)
-
-
-def batches_table(results: Sequence[ClientsResult]) -> str:
-    """Average batches by model: items, and requests merged."""
-    models = sorted({name for each in results for name in each.batches} - {"run", "sad"})
-    header = ["clients", "mode"]
-    header += [text for name in models for text in (f"{name}: items", "requests")]
-    rows = []
-    for each in results:
-        row = [str(each.n_clients), each.mode]
-        for name in models:
-            size = each.batches.get(name)
-            row += [f"{size['items']:.1f}", f"{size['requests']:.2f}"] if size else [ABSENT] * 2
-        rows.append(row)
     return markdown_table(header, rows)
 
 

@@ -42,6 +42,7 @@ from measure.soaking.requests import (
     Tensor,
 )
 from server.flags import LOOPBACK, Ports
+from server.processes import stop
 
 N_CLIENTS = 8
 GATEWAY = ROOT / "client" / "web" / "app.py"
@@ -82,9 +83,8 @@ class Target:
     def infer(self, name: str, shape: Sequence[int], model: str = "run", **texts: str) -> str:
         """Send zeros, as many as the shape says if that is possible; return the status."""
         n_bytes = 4 * math.prod(shape)
-        zeros = bytes(n_bytes if 0 < n_bytes < 2**30 else 0)
+        tensor = Tensor(name, "FP32", shape, bytes(n_bytes if 0 < n_bytes < 2**30 else 0))
         with Client(self.server.url) as client:
-            tensor = Tensor(name, "FP32", shape, zeros)
             return client.infer(Request([tensor], texts, model)).status
 
     def ask_gateway(
@@ -138,9 +138,8 @@ class Target:
             {"start_s": n / 1000, "end_s": (n + 1) / 1000, "speaker": f"{speaker}{n}"}
             for n in range(n_turns)
         ]
-        body = json.dumps({"turns": turns}).encode()
-        content_type = "application/json"
-        return self.ask_gateway(f"{self.job}/turns", body, "PUT", Content_Type=content_type)[0]
+        body, path = json.dumps({"turns": turns}).encode(), f"{self.job}/turns"
+        return self.ask_gateway(path, body, "PUT", Content_Type="application/json")[0]
 
     def inject_formula(self) -> str:
         """Name a speaker like a formula; return how the name is written into a CSV file."""
@@ -211,10 +210,7 @@ RESTARTING = (UNAVAILABLE, "503")
 def run_attacks(speech: Speech, whole: Speech, seconds: float, server_log: Path) -> AttacksResult:
     """Attack a server and a gateway for some time, beside good clients.
 
-    Raises
-    ------
-    SoakError, ServerError
-        If they do not start or stop.
+    SoakError or ServerError if they do not start or stop.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(_process_with_undecodable_name())
@@ -315,10 +311,6 @@ def _gateway(url: str) -> Iterator[int]:
 
 def stop_gateway(process: "subprocess.Popen[bytes]", within_s: float = TIMEOUT_GATEWAY_S) -> None:
     """Terminate the gateway; SoakError if it does not stop in time and has to be killed."""
-    process.terminate()
-    try:
-        process.wait(within_s)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        raise SoakError(f"the gateway did not stop within {within_s:g} s and was killed") from None
+    stop(process, within_s)
+    if process.returncode == -signal.SIGKILL:
+        raise SoakError(f"the gateway did not stop within {within_s:g} s and was killed")

@@ -133,10 +133,8 @@ def run_faults(
 ) -> FaultsResult:
     """Start serve.py and client.py, kill every victim in turn, and check the client's output.
 
-    Raises
-    ------
-    SoakError, ServerError
-        If the server does not start or stop, or a recording gets no answer before the first fault.
+    SoakError or ServerError if the server does not start or stop, or a recording gets no answer
+    before the first fault.
     """
     with tempfile.TemporaryDirectory(prefix="soak-") as name, serving(server_log) as server:
         run = ClientRun(Path(name), as_floats(speech), n_recordings, LENGTH_S)

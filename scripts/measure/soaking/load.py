@@ -8,10 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
-import psutil
 
 from measure.benchmarking.audio import SAMPLE_RATE_HZ
 from measure.benchmarking.memory import pss_bytes
@@ -35,10 +33,7 @@ LONG_S, LARGEST_S = 60, 300
 MAX_PATIENCE_S = 3.0  # before a client cancels
 GRACE_S = 30.0  # beyond gRPC's own deadline; an outcome that has not come by then is lost
 N_GROWTH_CLIENTS = 4  # as many requests as the service works on at once
-MAX_GROWTH = 0.15  # of the PSS after the largest request
-MAX_SHARED_GROWTH_BYTES = 64_000_000
-SHARED_MEMORY = "/dev/shm/"
-BLOCK_BYTES = 512  # of st_blocks
+MAX_GROWTH = 0.15  # of the memory after the largest request
 
 
 @dataclass(frozen=True)
@@ -126,38 +121,6 @@ def repeated_flac(speech: Speech, length_s: int) -> bytes:
     return encoded(np.resize(speech, length_s * SAMPLE_RATE_HZ), kind="FLAC")
 
 
-@dataclass(frozen=True)
-class MemorySample:
-    """Memory of all processes of the server."""
-
-    pss_bytes: int = 0  # proportional set size; shared pages count once
-    shared_bytes: int = 0  # the files in /dev/shm among it
-
-    @classmethod
-    def of(cls, pids: AbstractSet[int]) -> "MemorySample":
-        """Measure now."""
-        return cls(pss_bytes(pids), shared_memory_bytes(pids))
-
-    def __sub__(self, other: "MemorySample") -> "MemorySample":
-        return MemorySample(
-            self.pss_bytes - other.pss_bytes, self.shared_bytes - other.shared_bytes
-        )
-
-
-def shared_memory_bytes(pids: AbstractSet[int]) -> int:
-    """Allocated size of the files in /dev/shm that the processes have mapped, each once."""
-    paths: set[str] = set()
-    for pid in pids:
-        with contextlib.suppress(psutil.Error):
-            paths |= {region.path for region in psutil.Process(pid).memory_maps()}
-    total = 0
-    for path in paths:
-        if path.startswith(SHARED_MEMORY):
-            with contextlib.suppress(OSError):
-                total += Path(path).stat().st_blocks * BLOCK_BYTES
-    return total
-
-
 @dataclass
 class Sent:
     """A request that was sent, and every outcome that came back for it."""
@@ -184,8 +147,8 @@ class LoadResult:
     wrong: Sequence[str]  # one sentence for every outcome that is not as alone
     lost: Sequence[str]  # one for every request without exactly one outcome
     server: Sequence[str] = ()  # what was wrong with the server afterwards
-    before: MemorySample = field(default_factory=MemorySample)
-    after: MemorySample = field(default_factory=MemorySample)
+    before_bytes: int = 0  # PSS of the server's processes
+    after_bytes: int = 0
 
     @property
     def problems(self) -> list[str]:
@@ -227,14 +190,14 @@ def run_load(
     url: str, n_clients: int, next_request: NextRequest, pids: AbstractSet[int]
 ) -> LoadResult:
     """Put load on the server at `url`, whose processes are `pids`."""
-    before = MemorySample.of(pids)
+    before_bytes = pss_bytes(pids)
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(Client(url)) for _ in range(n_clients)]
         result = run_clients(clients, next_request)
         server = [] if clients[0].is_ready() else ["the server was not ready afterwards"]
     if ended := pids - alive(pids):
         server.append(f"{len(ended)} process(es) of the server ended")
-    return replace(result, server=server, before=before, after=MemorySample.of(pids))
+    return replace(result, server=server, before_bytes=before_bytes, after_bytes=pss_bytes(pids))
 
 
 def run_growth(
@@ -242,25 +205,18 @@ def run_growth(
 ) -> LoadResult:
     """Send the largest request from every client at once, then `n_requests` others.
 
-    What the largest one took is no growth: Python, ONNX Runtime and the shared memory grow to the
-    largest request they have seen, and keep that.
+    What the largest one took is no growth: Python, ONNX Runtime and the shared memory keep it.
     """
     largest = file_request(repeated_flac(whole, LARGEST_S))
     with Client(url) as client:
         client.infer_all([largest] * N_GROWTH_CLIENTS)
     result = run_load(url, N_GROWTH_CLIENTS, mix.for_count(n_requests), pids)
-    return replace(result, server=[*result.server, *excess(result.before, result.after)])
+    return replace(
+        result, server=[*result.server, *excess(result.before_bytes, result.after_bytes)]
+    )
 
 
-def excess(before: MemorySample, after: MemorySample) -> list[str]:
-    """One sentence for each kind of memory that grew too much."""
-    growth = after - before
-    found = [
-        ("memory", growth.pss_bytes, round(MAX_GROWTH * before.pss_bytes)),
-        ("shared memory", growth.shared_bytes, MAX_SHARED_GROWTH_BYTES),
-    ]
-    return [
-        f"{name} grew by {n_bytes} bytes, expected at most {most}"
-        for name, n_bytes, most in found
-        if n_bytes > most
-    ]
+def excess(before_bytes: int, after_bytes: int) -> list[str]:
+    """A sentence if the memory grew too much."""
+    growth, most = after_bytes - before_bytes, round(MAX_GROWTH * before_bytes)
+    return [f"memory grew by {growth} bytes, expected at most {most}"] if growth > most else []

@@ -20,8 +20,8 @@ _INTRODUCTION = """\
 Written by `python scripts/measure/soak.py`; do not edit. It starts the real server and tries to
 break it. A request is *wrong* if its answer differs from that to the same request sent alone:
 another status, another text of the error, other speakers, or a boundary moved by more than 20 ms.
-(Not byte by byte: the nets work on batches that mix the requests of all clients, which changes the
-last bits of their results.) It is *lost* if it did not get exactly one outcome.
+(Not byte by byte: batches mix the requests of all clients, which changes the nets' last bits.) It
+is *lost* if it did not get exactly one outcome.
 """
 _INPUTS = """\
 Every request below was sent together with a good one over the same connection. The good one had to
@@ -55,11 +55,10 @@ valid text runs meanwhile. {n_stopped} times a process of a model was stopped (S
 one was sent again. While the server restarts, an attack gets `UNAVAILABLE` or 503.
 """
 _GROWTH = """\
-Memory of all processes of the server (PSS: shared pages count once) and of the files in /dev/shm
-through which its processes pass tensors: after {largest:g} minutes of audio in every instance of
-`run` at once, and again after {n_requests} requests of the mix above. Python, ONNX Runtime and the
-shared memory keep what the largest request took; other requests must not add to it. One MB is 10^6
-bytes.
+Memory of all processes of the server (PSS: shared pages count once): after {largest:g} minutes of
+audio in every instance of `run` at once, and again after {n_requests} requests of the mix above.
+Python, ONNX Runtime and the shared memory keep what the largest request took; other requests must
+not add to it. One MB is 10^6 bytes.
 """
 
 
@@ -107,35 +106,27 @@ def markdown_page(soak: Soak, report: Mapping[str, Any]) -> str:
         parts += ["## Wrong or lost\n", "".join(f"- {each}\n" for each in soak.problems)]
     else:
         parts.append("Nothing was wrong, nothing was lost.\n")
-    if soak.load:
-        parts += _load(soak.load)
-    if soak.faults:
-        parts += _faults(soak.faults)
-    if soak.attacks:
-        parts += _attacks(soak.attacks)
-    if soak.growth:
-        parts += _growth(soak.growth)
-    if soak.repeats is not None:
-        rows = [[each.mode, str(each.n_runs), str(each.n_different)] for each in soak.repeats]
-        table = markdown_table(["mode", "runs", "different answers"], rows)
-        parts += ["## Repeats\n", _REPEATS, table]
-    if soak.inputs is not None:
-        parts += _inputs(soak.inputs)
+    parts += _load(soak.load) if soak.load else []
+    parts += _faults(soak.faults) if soak.faults else []
+    parts += _attacks(soak.attacks) if soak.attacks else []
+    parts += _growth(soak.growth) if soak.growth else []
+    parts += _repeats(soak.repeats) if soak.repeats else []
+    parts += _inputs(soak.inputs) if soak.inputs else []
     return "\n".join(parts)
 
 
 def _summary(soak: Soak) -> Iterator[tuple[str, str]]:
     """One line per finding."""
-    if soak.inputs is not None:
+    if soak.inputs:
         yield "unusual and invalid requests tried", str(len(soak.inputs))
         n_bad = sum(bool(each.problems) for each in soak.inputs)
         yield "of these not as expected, or affecting the request beside them", str(n_bad)
-    if soak.repeats is not None:
+    if soak.repeats:
         n_runs = sum(each.n_runs for each in soak.repeats)
         n_other = sum(each.n_different - 1 for each in soak.repeats)
         yield f"different answers in {n_runs} repeats", str(n_other)
     if growth := soak.growth:
-        size = f"{megabytes((growth.after - growth.before).pss_bytes)} MB"
+        size = f"{megabytes(growth.after_bytes - growth.before_bytes)} MB"
         yield f"growth of memory over {growth.n_sent} requests", size
     if load := soak.load:
         minutes = load.wall_s / MINUTE_S
@@ -191,17 +182,17 @@ def _attacks(attacks: AttacksResult) -> list[str]:
 
 def _growth(growth: LoadResult) -> list[str]:
     text = _GROWTH.format(largest=LARGEST_S / MINUTE_S, n_requests=growth.n_sent)
-    samples = {
-        "after the largest request": growth.before,
-        f"after {growth.n_sent} more": growth.after,
-        "growth": growth.after - growth.before,
-    }
     rows = [
-        [name, megabytes(sample.pss_bytes), megabytes(sample.shared_bytes)]
-        for name, sample in samples.items()
+        ["after the largest request", megabytes(growth.before_bytes)],
+        [f"after {growth.n_sent} more", megabytes(growth.after_bytes)],
+        ["growth", megabytes(growth.after_bytes - growth.before_bytes)],
     ]
-    table = markdown_table(["", "all processes MB", "of it in /dev/shm MB"], rows)
-    return ["## Memory\n", text, table]
+    return ["## Memory\n", text, markdown_table(["", "all processes MB"], rows)]
+
+
+def _repeats(results: Sequence[RepeatsResult]) -> list[str]:
+    rows = [[each.mode, str(each.n_runs), str(each.n_different)] for each in results]
+    return ["## Repeats\n", _REPEATS, markdown_table(["mode", "runs", "different answers"], rows)]
 
 
 def _inputs(results: Sequence[CaseResult]) -> list[str]:

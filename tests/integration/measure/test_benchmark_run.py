@@ -6,7 +6,6 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from tritonclient.grpc import service_pb2
 
 from integration.client_fake_server import FakeTriton, RefusalError
 from measure import benchmark
@@ -18,7 +17,7 @@ SHORT = ["--lengths", "1", "2", "--repeats", "2", "--clients", "1", "3", "--requ
 
 
 class OwnServer(FakeTriton):
-    """Replaces TritonServer, and counts as Triton does."""
+    """Replaces TritonServer."""
 
     seen = SimpleNamespace()
 
@@ -30,13 +29,6 @@ class OwnServer(FakeTriton):
     def __exit__(self, *error):
         super().__exit__(*error)
         OwnServer.seen.stopped = True
-
-    def ModelStatistics(self, request, context):  # noqa: N802
-        stats = service_pb2.ModelStatisticsResponse().model_stats.add(name="speaker_model")
-        stats.inference_count = 40 * len(self.calls)
-        stats.execution_count = len(self.calls)
-        stats.inference_stats.success.count = 2 * len(self.calls)
-        return service_pb2.ModelStatisticsResponse(model_stats=[stats])
 
 
 class PlantedNets:
@@ -79,7 +71,6 @@ def test_everything_is_measured_reported_and_drawn(tmp_path, own_server, capfd):
     assert [(each["mode"], len(each["latencies_s"])) for each in report["clients"]] == [
         ("classic", 1), ("full", 1), ("classic", 3), ("full", 3),
     ]  # fmt: skip
-    assert report["clients"][2]["batches"] == {"speaker_model": {"items": 40.0, "requests": 2.0}}
     assert (tmp_path / "benchmark.md").read_text() in capfd.readouterr().out
     pictures = sorted(path.name for path in tmp_path.glob("*.png"))
     assert pictures == ["memory.png", "stages.png", "time.png"]

@@ -1,10 +1,8 @@
-"""Many clients at once, with planted diarizers; batches from planted counts."""
-
-from collections import Counter
+"""Many clients at once, with planted diarizers."""
 
 import pytest
 
-from measure.benchmarking.clients import ClientsResult, batch_sizes, closed_loop
+from measure.benchmarking.clients import ClientsResult, closed_loop
 from sending.in_flight import CancelledError
 from sending.outcome import Answer, Failure
 
@@ -53,20 +51,3 @@ def test_client_without_an_answer_leaves_no_ratio():
 
     assert result.unfairness is None
     assert ClientsResult("full", 30.0, 3.0, [[]], ["refused"]).latency_s(50) is None
-
-
-def counts(items, runs, requests):
-    return Counter(items=items, runs=runs, requests=requests)
-
-
-def test_batches_are_differences_of_counts():
-    before = {"speaker_model": counts(100, 10, 50), "sad": counts(7, 7, 7)}
-    after = {
-        "speaker_model": counts(340, 14, 60),
-        "sad": counts(7, 7, 7),  # was not run
-        "segmentation": counts(16, 2, 2),
-    }
-    assert batch_sizes(before, after) == {
-        "speaker_model": {"items": 60.0, "requests": 2.5},
-        "segmentation": {"items": 8.0, "requests": 1.0},
-    }

@@ -6,7 +6,6 @@ from measure.benchmark import parse_options
 from measure.benchmarking.clients import ClientsResult
 from measure.benchmarking.floor import Floor
 from measure.benchmarking.report import (
-    batches_table,
     clients_table,
     floor_table,
     length_text,
@@ -85,17 +84,6 @@ def test_clients_are_compared_with_one_alone():
         ["1", "full", "2", "0", "20.0", "1.00 x", "1.50", "1.95", "1.00 x", "600"],
         ["2", "full", "3", "1", "30.0", "1.50 x", "1.50", "1.95", "2.00 x", "0"],
     ]
-
-
-def test_batches_of_the_nets():
-    sizes = {
-        "speaker_model": {"items": 57.25, "requests": 1.5},
-        "run": {"items": 1.0, "requests": 1.0},
-    }
-
-    table = batches_table([ClientsResult("full", 30.0, 3.0, [[1.0]], [], batches=sizes)])
-
-    assert rows(table) == [["1", "full", "57.2", "1.50"]]
 
 
 def test_quick_and_long_change_the_defaults():

@@ -1,9 +1,6 @@
-"""Many planted clients: what is wrong, lost or doubled is reported; the mix; shared memory."""
+"""Many planted clients: what is wrong, lost or doubled is reported; the mix."""
 
-import mmap
-import os
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +15,6 @@ from measure.soaking.load import (
     Mix,
     Planned,
     run_clients,
-    shared_memory_bytes,
 )
 from measure.soaking.requests import Outcome, file_request
 from unit.measure.soaking.test_judging import PLAIN, answer, moved, refusal
@@ -129,13 +125,3 @@ def test_a_number_of_requests_is_drawn():
     next_request = mix(0).for_count(3)
 
     assert [next_request() is None for _ in range(5)] == [False, False, False, True, True]
-
-
-def test_shared_memory_counts_every_mapped_file_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(load, "SHARED_MEMORY", f"{tmp_path}/")
-    path = Path(tmp_path / "region")
-    path.write_bytes(os.urandom(8192))
-
-    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0), mmap.mmap(file.fileno(), 0):
-        assert shared_memory_bytes({os.getpid()}) == path.stat().st_blocks * 512 > 0
-    assert shared_memory_bytes({os.getpid()}) == 0
