@@ -22,9 +22,14 @@ from measure.benchmarking.floor import NetsAlone, options_with
 from measure.benchmarking.memory import pss_bytes
 from measure.benchmarking.report import NAME, Benchmark, markdown_page, report_of
 from measure.benchmarking.runs import HOUR_S, LengthResult, ModeOfService, Peer, run_in_turn
-from measure.kit import ROOT
 from measure.kit.own_server import own_server
-from measure.kit.program import add_service_options, exit_code, require_matplotlib, run_program
+from measure.kit.program import (
+    add_output,
+    add_service_options,
+    exit_code,
+    require_matplotlib,
+    run_program,
+)
 from measure.kit.provenance import provenance
 from measure.kit.report import publish, write_json
 from measure.kit.sending import Connection
@@ -83,10 +88,9 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     _add_options(parser)
     options = parser.parse_args(arguments)
-    names = [peer.name for peer in options.peer]
+    quick, names = options.quick, [peer.name for peer in options.peer]
     if len(set(names)) < len(names):
         parser.error(f"--peer: every NAME once, got {', '.join(names)}")
-    quick = options.quick
     lengths_s = options.lengths or (QUICK_LENGTHS_S if quick else LENGTHS_S)
     options.lengths = sorted({*lengths_s, *([LONG_S] if options.long else [])})
     options.clients = sorted(set(options.clients or (QUICK_CLIENTS if quick else CLIENTS)))
@@ -119,10 +123,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add_service_options(parser)
     add("--timeout", metavar="SECONDS", type=positive_seconds, default=TIMEOUT_S,
         help="maximum time for one recording (default: %(default)g)")
-    add("--output", metavar="DIR", type=Path, default=ROOT / "output" / "benchmark",
-        help="where files go (default: output/benchmark)")
-    add("--docs", action="store_true", help="write docs/benchmark.md and its pictures too")
     # fmt: on
+    add_output(parser, "benchmark", "docs/benchmark.md and its pictures")
 
 
 def _listed(numbers: Sequence[float]) -> str:

@@ -13,9 +13,8 @@ from console.option_values import count, positive_seconds
 from console.run_report import log
 from formats.output import RttmFolder
 from measure.benchmarking.audio import SAMPLE, InputError
-from measure.kit import ROOT
 from measure.kit.own_server import own_server
-from measure.kit.program import add_service_options, exit_code, run_program
+from measure.kit.program import add_output, add_service_options, exit_code, run_program
 from measure.kit.provenance import provenance
 from measure.kit.report import publish, write_json
 from measure.soaking.attacks import run_attacks
@@ -97,10 +96,8 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--seed", type=int, default=0, help="of the mix of requests (default: %(default)s)")
     add("--audio", metavar="FILE", type=Path, default=SAMPLE,
         help="a recording of at least 30 s (default: the sample recording)")
-    add("--output", metavar="DIR", type=Path, default=ROOT / "output" / "soak",
-        help="where files go (default: output/soak)")
-    add("--docs", action="store_true", help="write docs/reliability.md too")
     # fmt: on
+    add_output(parser, "soak", "docs/reliability.md")
     add_service_options(parser)
     options = parser.parse_args(arguments)
     options.phases = [phase for phase in PHASES if phase in options.phases]

@@ -88,12 +88,10 @@ def closed_loop(
     failures: list[str] = []
 
     def run(client: int) -> None:
-        name = f"client_{client}"
+        name, diarizer = f"client_{client}", diarizers[client]
         recordings = [Recording(name, Path(name))] * n_requests
         sent_s = time.monotonic()
-        for outcome in diarize_all(
-            diarizers[client], recordings, lambda _: audio[client], 1, interrupted
-        ):
+        for outcome in diarize_all(diarizer, recordings, lambda _: audio[client], 1, interrupted):
             if isinstance(outcome, Failure):
                 failures.append(outcome.reason)
             else:

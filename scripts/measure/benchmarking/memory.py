@@ -40,15 +40,7 @@ def _memory(pid: int, measure: Callable[[psutil.Process], int]) -> int:
 class PeakMemory(contextlib.AbstractContextManager["PeakMemory"]):
     """Measures the memory of processes in a thread while the block runs.
 
-    Parameters
-    ----------
-    pids
-        Returns the processes; called anew every time.
-
-    Attributes
-    ----------
-    peak_bytes
-        The highest PSS so far.
+    `pids` is called anew every time; `peak_bytes` is the highest PSS so far.
     """
 
     def __init__(self, pids: Callable[[], Pids]) -> None:

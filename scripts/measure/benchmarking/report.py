@@ -69,11 +69,6 @@ class Benchmark:
         return [each for each in self.lengths if not each.is_peer]
 
     @property
-    def peers(self) -> list[LengthResult]:
-        """Results of other programs."""
-        return [each for each in self.lengths if each.is_peer]
-
-    @property
     def failures(self) -> list[str]:
         """One sentence for every run, and every kind of clients' request, without an answer."""
         of_lengths = [
@@ -117,9 +112,9 @@ def markdown_page(benchmark: Benchmark, report: Mapping[str, Any], pictures: str
         "## Stages\n", _STAGES, stages_table(ours), f"![stages]({pictures}stages.png)\n",
         "## The floor\n", _FLOOR, floor_table(ours),
     ]  # fmt: skip
-    if benchmark.peers:
+    if peers := [each for each in benchmark.lengths if each.is_peer]:
         commands = "".join(f"- {text}\n" for text in options["peer"])
-        parts += ["## Other programs\n", _PEERS, commands, peers_table(ours, benchmark.peers)]
+        parts += ["## Other programs\n", _PEERS, commands, peers_table(ours, peers)]
     parts += ["## Many clients\n", clients, clients_table(benchmark.clients)]
     if benchmark.failures:
         parts += ["## Failed\n", "".join(f"- {each}\n" for each in benchmark.failures)]

@@ -40,10 +40,9 @@ class Run:
     failure: str | None = None  # why there is no answer; the rest means nothing then
 
     def all_stages(self) -> dict[str, float]:
-        """Seconds by stage: the server's, `other`, `transport`.
+        """Seconds by stage: the server's, `other` and `transport`.
 
-        `other` is the rest of the server's total; 0 where stages that ran side by side (decoding
-        and speech detection ahead of the nets) add up to more.
+        `other` is 0 where stages that ran side by side add up to more than the server's total.
         """
         stages = {name: spent_s for name, spent_s in self.stage_s.items() if name != TOTAL}
         total_s = self.stage_s.get(TOTAL, 0.0)
@@ -94,14 +93,8 @@ class LengthResult:
 class ModeOfService:
     """The service in one mode: recordings sent one at a time.
 
-    Parameters
-    ----------
-    mode
-        The request parameter.
-    service
-        A connection that sends this mode.
-    nets
-        Measures the floor right after each run, while the machine is in the same state.
+    `service` is a connection that sends this mode; `nets` measure the floor right after each run,
+    while the machine is in the same state.
     """
 
     is_peer = False

@@ -11,6 +11,7 @@ from console.options import DEFAULT_JOBS, DEFAULT_TIMEOUT_S
 from console.run_report import log, log_problems, set_up_logging
 from formats.atomic_file import OutputError
 from inputs.recordings import ListError
+from measure.kit import ROOT
 from scoring.scores import ScoringError
 from sending.service import ServiceError
 from server.triton_server import ServerError
@@ -105,6 +106,14 @@ def add_service_options(parser: argparse.ArgumentParser) -> None:
         help="option of the service, such as frames.chunk_hop_s=2.5; may be repeated "
         "(default: as in model_repo)",
     )
+
+
+def add_output(parser: argparse.ArgumentParser, name: str, pages: str) -> None:
+    """Add --output, by default output/`name`, and --docs, which writes `pages` too."""
+    add = parser.add_argument
+    add("--output", metavar="DIR", type=Path, default=ROOT / "output" / name,
+        help=f"where files go (default: output/{name})")  # fmt: skip
+    add("--docs", action="store_true", help=f"write {pages} too")
 
 
 def assignment(text: str) -> str:

@@ -98,16 +98,9 @@ def crc(content: bytes | bytearray, polynomial: int, n_bits: int) -> int:
 
 
 def flac_of_silence(n_blocks: int, block_samples: int) -> bytes:
-    """A FLAC file of silence, 16 kHz, that takes 13 bytes and more per block.
+    """A FLAC file of silence, 16 kHz, in 13 bytes and more per block of up to 65 535 samples.
 
     Layout from RFC 9639: STREAMINFO, then frames of one constant subframe each.
-
-    Parameters
-    ----------
-    n_blocks
-        Any number.
-    block_samples
-        Up to 65535.
     """
     size = block_samples.to_bytes(2, "big")
     # 20 bits rate, 3 bits channels - 1, 5 bits depth - 1, 36 bits number of samples

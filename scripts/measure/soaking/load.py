@@ -63,16 +63,8 @@ NextRequest = Callable[[], Planned | None]
 class Mix:
     """Draws requests at random, the same ones in the same order for a seed.
 
-    Parameters
-    ----------
-    client
-        Sends every request once, alone, at the start.
-    speech, whole
-        The excerpt that the cases are made of, and the recording that long requests are made of.
-    seed
-        Of the draw.
-    n_good
-        Number of different good requests; all by default.
+    At the start `client` sends every request once, alone. Cases are made of `speech`, long requests
+    of `whole`; `n_good` is the number of different good requests, all by default.
     """
 
     def __init__(
