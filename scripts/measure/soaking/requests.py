@@ -86,9 +86,9 @@ def files_tensor(*files: bytes) -> Tensor:
     return Tensor("AUDIO", "BYTES", [len(files)], content)
 
 
-def samples_tensor(samples: NDArray[Any], datatype: str = "FP32") -> Tensor:
-    """The input `input`, from an array of any type and shape."""
-    return Tensor("input", datatype, samples.shape, np.ascontiguousarray(samples).tobytes())
+def samples_tensor(samples: NDArray[Any]) -> Tensor:
+    """The input `input`, from an array of floats of any shape."""
+    return Tensor("input", "FP32", samples.shape, np.ascontiguousarray(samples).tobytes())
 
 
 def file_request(file: bytes, **parameters: Parameter) -> Request:
