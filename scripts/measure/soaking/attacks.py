@@ -243,7 +243,9 @@ def run_attacks(speech: Speech, whole: Speech, seconds: float, server_log: Path)
     return AttacksResult(load.wall_s, n_answered, n_again, counts, restarts, problems)
 
 
-def _attack(target: Target, until_s: float) -> tuple[dict[str, Counter[str]], list[str], list[str]]:
+def _attack(
+    target: Target, until_s: float
+) -> tuple[dict[str, dict[str, int]], list[str], list[str]]:
     """Try all attacks in turn, and stop one process every minute, until the time is over.
 
     Returns the number of responses by attack and status, what serve.py printed, and problems.
@@ -266,7 +268,8 @@ def _attack(target: Target, until_s: float) -> tuple[dict[str, Counter[str]], li
                 log.info("stopped a process of %s: %s", victim, restarts[-1])
                 stopped_s = time.monotonic()
         n_rounds += 1
-    return counts, restarts, list(dict.fromkeys(problems))
+    by_attack = {name: dict(of_attack) for name, of_attack in counts.items()}  # as JSON has them
+    return by_attack, restarts, list(dict.fromkeys(problems))
 
 
 class RetryingClient(Client):

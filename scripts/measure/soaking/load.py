@@ -165,7 +165,8 @@ def run_clients(clients: Sequence[Client], next_request: NextRequest) -> LoadRes
         elif problem := planned.problem(outcomes[0]):
             wrong.append(f"{planned}: {problem}")
     n_good = len({each.planned.name for each in sent if each.planned.kind == GOOD})
-    return LoadResult(len(clients), n_good, wall_s, len(sent), counts, wrong, lost)
+    by_kind = {kind: dict(of_kind) for kind, of_kind in counts.items()}  # as JSON has them
+    return LoadResult(len(clients), n_good, wall_s, len(sent), by_kind, wrong, lost)
 
 
 def _send_until_end(client: Client, next_request: NextRequest, sent: list[Sent]) -> None:

@@ -1,6 +1,8 @@
 """Many planted clients: what is wrong, lost or doubled is reported; the mix."""
 
+import json
 import threading
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -67,6 +69,7 @@ def test_every_request_gets_its_one_outcome():
     result = result_of(plan, lambda _: [answer(*moved(10))])
 
     assert result.counts == {"good": {"OK": 20}, "bad": {"OK": 1}}
+    assert json.loads(json.dumps(asdict(result)))["counts"] == result.counts
     assert result.lost == []
     assert len(result.wrong) == 1
     assert result.wrong[0].startswith("bad, it: got 2 speaker(s)")
