@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import psutil
 
 from measure.benchmarking.audio import SAMPLE_RATE_HZ
 from measure.benchmarking.memory import pss_bytes
@@ -34,6 +35,8 @@ MAX_PATIENCE_S = 3.0  # before a client cancels
 GRACE_S = 30.0  # beyond gRPC's own deadline; an outcome that has not come by then is lost
 N_GROWTH_CLIENTS = 4  # as many requests as the service works on at once
 MAX_GROWTH = 0.15  # of the memory after the largest request
+MAX_SHARED_GROWTH_BYTES = 64_000_000
+SHARED_MEMORY = "/dev/shm"
 
 
 @dataclass(frozen=True)
@@ -203,13 +206,20 @@ def run_growth(
     largest = file_request(repeated_flac(whole, LARGEST_S))
     with Client(url) as client:
         client.infer_all([largest] * N_GROWTH_CLIENTS)
+    shared_bytes = psutil.disk_usage(SHARED_MEMORY).used
     result = run_load(url, N_GROWTH_CLIENTS, mix.for_count(n_requests), pids)
-    return replace(
-        result, server=[*result.server, *excess(result.before_bytes, result.after_bytes)]
-    )
+    shared_growth = psutil.disk_usage(SHARED_MEMORY).used - shared_bytes
+    grown = [
+        *excess(
+            "memory", result.after_bytes - result.before_bytes, MAX_GROWTH * result.before_bytes
+        ),
+        *excess("shared memory", shared_growth, MAX_SHARED_GROWTH_BYTES),
+    ]
+    return replace(result, server=[*result.server, *grown])
 
 
-def excess(before_bytes: int, after_bytes: int) -> list[str]:
+def excess(name: str, growth_bytes: int, most_bytes: float) -> list[str]:
     """A sentence if the memory grew too much."""
-    growth, most = after_bytes - before_bytes, round(MAX_GROWTH * before_bytes)
-    return [f"memory grew by {growth} bytes, expected at most {most}"] if growth > most else []
+    if growth_bytes <= most_bytes:
+        return []
+    return [f"{name} grew by {growth_bytes} bytes, expected at most {most_bytes:.0f}"]
