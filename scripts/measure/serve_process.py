@@ -4,7 +4,6 @@ The soak test and the end-to-end tests run the service through this.
 """
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from server.flags import LOOPBACK, SHM_PREFIX, Ports
-from server.processes import PROXY, children, command_line, running, stubs
+from server.processes import PROXY, children, command_line, kill_processes, running, stubs
 from server.server_log import ServerError
 from server.triton_server import ROOT
 
@@ -109,9 +108,7 @@ class ServeProcess:
         try:
             self.process.wait(STOPPED_WITHIN_S)
         except subprocess.TimeoutExpired:
-            for pid in processes:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            kill_processes(processes)
             self.process.wait()
             raise ServerError(
                 f"serve.py did not stop within {STOPPED_WITHIN_S:g} s and was killed"

@@ -12,13 +12,14 @@ import numpy as np
 
 from diarization.fbank import mel_filters
 from diarization.full.segmentation import CHUNK_FRAMES, CHUNK_SAMPLES, POWERSET, frame_centres
-from diarization.options import SpeakerBounds
+from diarization.options import Options, SadOptions, SpeakerBounds
 from diarization.pipeline import diarize
 from diarization.request import RequestOptions
 from diarization.sad import FRAME_SAMPLES
 
 SECOND = 16_000
 ANY = SpeakerBounds()
+SMALL_BLOCKS = Options(sad=SadOptions(block_s=10.24, cut_search_s=5.0))
 
 LEVEL = 0.1
 TONES_HZ = np.array([500, 1500, 4000])

@@ -13,8 +13,8 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from inputs.recordings import AUDIO_ENDINGS
 from measure.kit import ROOT
+from measure.kit.corpus import audio_files
 
 SAMPLE = ROOT / "data" / "sample" / "sample.wav"
 SAMPLE_RATE_HZ = 16_000
@@ -40,7 +40,7 @@ def source_files(folder: Path | None) -> list[Path]:
         return [SAMPLE]
     if not folder.is_dir():
         raise InputError(f"folder not found: {folder}, expected one with audio files")
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in AUDIO_ENDINGS)
+    files = audio_files(folder)
     if not files:
         raise InputError(f"no audio file in {folder}")
     return files

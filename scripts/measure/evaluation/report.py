@@ -16,12 +16,11 @@ from measure.evaluation.results import (
     mean_scores,
     worst_recordings,
 )
-from measure.kit.report import output_errors, write_json
+from measure.kit.report import output_errors, rounded, write_json
 from sending.outcome import Answer, Outcome
 
 JSON_NAME, MARKDOWN_NAME = "evaluation.json", "evaluation.md"
 RTTM_FOLDER, PICTURE_FOLDER, LENGTHS_NAME = "rttm", "timelines", "lengths.png"
-_DECIMALS = 4
 
 
 def report_of(
@@ -41,14 +40,14 @@ def _set(result: SetResult) -> dict[str, Any]:
     return {
         "name": result.name,
         "scores": _scores(result.scores),
-        "false_speech_percent": _rounded(result.false_speech_percent),
+        "false_speech_percent": rounded(result.false_speech_percent),
         "speaker_counts": {
             "exact": result.n_within(0),
             "within_one": result.n_within(1),
         },
-        "audio_s": _rounded(result.audio_s),
-        "wall_s": _rounded(result.wall_s),
-        "stage_s": _rounded_all(result.stage_s),
+        "audio_s": rounded(result.audio_s),
+        "wall_s": rounded(result.wall_s),
+        "stage_s": rounded(result.stage_s),
         "left_out": list(result.left_out),
         "recordings": [_recording(each) for each in result.recordings],
     }
@@ -58,25 +57,17 @@ def _recording(result: RecordingResult) -> dict[str, Any]:
     return {
         "recording_id": result.recording_id,
         "scores": _scores(result.scores),
-        "false_speech_percent": _rounded(result.false_speech_percent),
+        "false_speech_percent": rounded(result.false_speech_percent),
         "n_speakers": list(result.n_speakers),
-        "audio_s": _rounded(result.audio_s),
-        "elapsed_s": _rounded(result.elapsed_s),
+        "audio_s": rounded(result.audio_s),
+        "elapsed_s": rounded(result.elapsed_s),
         "info": dict(result.info),
         "failure": result.failure,
     }
 
 
 def _scores(scores: Scores) -> list[dict[str, float]]:
-    return [_rounded_all(asdict(score)) for score in scores]
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, _DECIMALS)
-
-
-def _rounded_all(values: Mapping[str, float]) -> dict[str, float]:
-    return {name: round(value, _DECIMALS) for name, value in values.items()}
+    return [rounded(asdict(score)) for score in scores]
 
 
 class ReportFolder:

@@ -181,7 +181,7 @@ def test_requests_that_wait_take_no_memory(proxy, triton):
     large = request("HOLD", raw_input_contents=[bytes(n_bytes)])
     calls = [proxy.stub.ModelInfer.future(large) for _ in range(6)]
     wait_for(lambda: len(triton.seen) == len(calls))
-    # Of 300 MB the allocator keeps 50 to 170 that are free, now more, now less.
+    # Of 300 MB the allocator keeps 50 to 170 that are free; malloc_trim would return them.
     wait_for(lambda: resident_bytes(proxy.process.pid) < before_bytes + 5 * n_bytes)
     triton.released.set()
     assert [call.result(WAIT_S).id for call in calls] == ["HOLD"] * len(calls)

@@ -8,7 +8,7 @@ import pytest
 
 from diarization.clustering import cluster
 from diarization.fbank import fbank, window_features
-from diarization.options import CallOptions, Options, SadOptions, SpeakerBounds
+from diarization.options import CallOptions, Options, SpeakerBounds
 from diarization.pipeline import diarize, diarize_classic
 from diarization.request import RequestOptions
 from diarization.sad import speech_blocks
@@ -16,6 +16,7 @@ from diarization.windows import subsegment
 from unit.planted_recordings import (
     ANY,
     SECOND,
+    SMALL_BLOCKS,
     PlantedNetworks,
     found_in,
     furthest_s,
@@ -26,7 +27,6 @@ from unit.planted_recordings import (
 )
 
 TALK = [(0, 1.0, 3.8), (1, 4.9, 7.2), (0, 8.3, 12.0), (1, 13.1, 13.9), (1, 15.0, 19.5)]
-SMALL_BLOCKS = Options(sad=SadOptions(block_s=10.24, cut_search_s=5.0))
 
 
 def classic(audio, options=SMALL_BLOCKS, speakers=ANY, models=None):

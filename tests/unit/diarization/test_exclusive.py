@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarization.options import Options, SadOptions, SpeakerBounds
-from unit.planted_recordings import ANY, found_in, furthest_s, recording, turn_rows
+from diarization.options import Options, SpeakerBounds
+from unit.planted_recordings import ANY, SMALL_BLOCKS, found_in, furthest_s, recording, turn_rows
 from unit.seeded import seeded
 
 TALK = [(0, 1.0, 6.0), (1, 5.0, 9.0), (0, 10.0, 14.0), (1, 13.0, 18.0), (0, 19.0, 23.0)]
-SMALL_BLOCKS = Options(sad=SadOptions(block_s=10.24, cut_search_s=5.0))
 
 
 def full(audio, speakers=ANY, options=SMALL_BLOCKS, *, exclusive=True):

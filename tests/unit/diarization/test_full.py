@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarization.options import CallOptions, Options, SadOptions, SpeakerBounds
+from diarization.options import CallOptions, Options, SpeakerBounds
 from diarization.pipeline import diarize
 from diarization.request import RequestOptions
 from unit.planted_recordings import (
     ANY,
     SECOND,
+    SMALL_BLOCKS,
     PlantedNetworks,
     found_in,
     furthest_s,
@@ -24,7 +25,6 @@ from unit.seeded import seeded
 
 TWO_FRAMES_S = 2 * 270 / SECOND
 TALK = [(0, 1.0, 6.0), (1, 5.0, 9.0), (0, 10.0, 14.0), (1, 13.0, 18.0), (0, 19.0, 23.0)]
-SMALL_BLOCKS = Options(sad=SadOptions(block_s=10.24, cut_search_s=5.0))
 
 
 def full(audio, options=SMALL_BLOCKS, speakers=ANY, models=None):

@@ -11,7 +11,6 @@ from diarization.options import (
     CallOptions,
     ClusterOptions,
     Options,
-    SadOptions,
     SpeakerBounds,
     WindowOptions,
 )
@@ -21,6 +20,7 @@ from diarization.sad import leveled, loudness
 from unit.planted_recordings import (
     ANY,
     SECOND,
+    SMALL_BLOCKS,
     PlantedNetworks,
     found_in,
     furthest_s,
@@ -31,7 +31,6 @@ from unit.planted_recordings import (
 )
 
 TALK = [(0, 1.0, 3.8), (1, 4.9, 7.2), (0, 8.3, 12.0), (1, 13.1, 13.9), (1, 15.0, 19.5)]
-SMALL_BLOCKS = Options(sad=SadOptions(block_s=10.24, cut_search_s=5.0))
 
 
 @pytest.fixture(params=["classic", "full"])

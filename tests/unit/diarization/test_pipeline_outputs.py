@@ -6,13 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarization.clustering import unit_length
-from diarization.options import Options, SadOptions, SpeakerBounds
-from unit.planted_recordings import PlantedNetworks, found_in, recording, turn_rows
+from diarization.options import Options, SpeakerBounds
+from unit.planted_recordings import SMALL_BLOCKS, PlantedNetworks, found_in, recording, turn_rows
 from unit.seeded import seeded
 
 ORDER = [2, 0, 2, 1, 0]  # planted speakers in order of their turns
 TALK = [(who, 4 * at + 0.5, 4 * at + 3.5) for at, who in enumerate(ORDER)]
-SMALL_BLOCKS = Options(sad=SadOptions(block_s=10.24, cut_search_s=5.0))
 MODES = ["classic", "full"]
 
 

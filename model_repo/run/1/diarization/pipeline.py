@@ -86,9 +86,9 @@ def diarize(
 ) -> Diarization:
     """Find out who spoke when in one signal.
 
-    Audio is processed block by block, in two passes: one for its level, one for the rest. Of the
-    whole recording only windows, their embeddings and,
-    in the full mode, the segmentation's posteriors are kept.
+    Audio is processed block by block, in two passes: the first measures the level. Of the whole
+    recording only windows, their embeddings and, in the full mode, the segmentation's posteriors
+    are kept.
 
     Parameters
     ----------
@@ -190,8 +190,7 @@ def embedded_blocks(
             for batch in window_batches(block.samples, blocks[-1].windows, plan, stopwatch):
                 yield batch.features
 
-    embeddings = list(models.embed(features()))
-    return blocks, embeddings
+    return blocks, list(models.embed(features()))
 
 
 def warm_up(options: Options) -> None:

@@ -220,9 +220,8 @@ def one_ahead(items: Iterable[T]) -> Iterator[T]:
     end: Any = object()
     iterator = iter(items)
     with ThreadPoolExecutor(1) as thread:
-        coming = [
-            thread.submit(next, iterator, end)
-        ]  # popped first, so that an error's traceback keeps no future alive
+        # Popped before its result is taken, so that an error's traceback keeps no future alive.
+        coming = [thread.submit(next, iterator, end)]
         while (item := coming.pop().result()) is not end:
             coming.append(thread.submit(next, iterator, end))
             yield item
