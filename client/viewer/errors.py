@@ -25,13 +25,13 @@ class Error:
 
     Parameters
     ----------
-    kind : str
+    kind
         One of KINDS.
-    start_ms, end_ms : int
+    start_ms, end_ms
         The stretch.
-    n_speakers : int
+    n_speakers
         How many speakers at once are in error; their time counts that many times.
-    true, found : tuple[str, ...]
+    true, found
         Who talks there without being found, and who is found there without talking, sorted.
     """
 
@@ -59,9 +59,9 @@ def find_errors(
 
     Parameters
     ----------
-    reference, found : Sequence[Turn]
+    reference, found
         True and found turns.
-    match : Mapping[str, str]
+    match
         True speaker by found speaker.
     """
     by_kind: dict[str, list[Error]] = {kind: [] for kind in KINDS}

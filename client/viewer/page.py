@@ -32,11 +32,11 @@ def build_report(audio: Path, result: Result, reference: Sequence[Turn] | None =
 
     Parameters
     ----------
-    audio : Path
+    audio
         The recording.
-    result : Result
+    result
         Its turns.
-    reference : Sequence[Turn] | None
+    reference
         The true turns, if known.
 
     Raises

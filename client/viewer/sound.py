@@ -166,7 +166,7 @@ def peaks_of(block: Samples) -> NDArray[np.uint8]:
 
     Parameters
     ----------
-    block : Samples
+    block
         At 16 kHz. If more blocks follow, its length is a multiple of 160.
 
     Returns
@@ -197,7 +197,7 @@ def round_coarsely(
 
     Parameters
     ----------
-    samples : NDArray[np.float64 | np.float32]
+    samples
         shape=(n_samples,), in whole steps of 16 bits; 2^15 is full scale.
     """
     frames = np.pad(samples, (0, -len(samples) % FRAME_SAMPLES)).reshape(-1, FRAME_SAMPLES)

@@ -22,13 +22,13 @@ class Kind:
 
     Parameters
     ----------
-    what : str
+    what
         Description for messages.
-    application_id : int
+    application_id
         Marks the file, see SQLite's `PRAGMA application_id`.
-    version : int
+    version
         Of the schema, in `PRAGMA user_version`.
-    schema : str
+    schema
         One statement that creates its table.
     """
 

@@ -38,11 +38,11 @@ class Enroller:
 
     Parameters
     ----------
-    options : argparse.Namespace
+    options
         Address of the service, time limits, and `force`, which skips the check for one speaker.
-    guard : Access
+    guard
         Credentials for the service.
-    backoff : Backoff
+    backoff
         How long a recording waits until it is sent again.
     """
 

@@ -78,9 +78,9 @@ class EnrolledVoices:
 
     Parameters
     ----------
-    voices : Sequence[Voice]
+    voices
         Of any networks.
-    threshold : float
+    threshold
         Least cosine at which a speaker is an enrolled person.
     """
 

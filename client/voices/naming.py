@@ -47,11 +47,11 @@ class Naming:
 
     Parameters
     ----------
-    enrolled : EnrolledVoices | None
+    enrolled
         Who is enrolled.
-    kept : KeptAnswers | None
+    kept
         Where answers are kept until they are linked; None if they are not to be linked.
-    threshold : float
+    threshold
         Least mean cosine at which the speakers of several recordings are one.
     """
 
@@ -146,7 +146,7 @@ class KeptAnswers:
 
     Parameters
     ----------
-    directory : Path
+    directory
         The output directory, which exists.
     """
 

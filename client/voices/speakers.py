@@ -18,11 +18,11 @@ class Speakers:
 
     Parameters
     ----------
-    names : list[str]
+    names
         As in RTTM, by first appearance.
-    centroids : Centroids
+    centroids
         shape=(len(names), dim).
-    network : str
+    network
         The speaker network that made them.
     """
 

@@ -33,15 +33,15 @@ class Origin:
 
     Parameters
     ----------
-    file_name : str
+    file_name
         Of the recording, without its folder.
     audio_sha256 : str
         Of that file.
-    speech_s : float
+    speech_s
         Seconds of speech in it.
-    model_name, mode : str
+    model_name, mode
         The model that answered, and the mode it reported (`full`, `classic`).
-    enrolled_at : str
+    enrolled_at
         ISO 8601, UTC.
     """
 
@@ -59,13 +59,13 @@ class Voice:
 
     Parameters
     ----------
-    name : str
+    name
         Without white space.
-    network : str
+    network
         The speaker network that made the centroid: those of different networks are not comparable.
-    centroid : NDArray[np.float32]
+    centroid
         shape=(dim,), of length one.
-    origin : Origin
+    origin
         Where it comes from.
     """
 

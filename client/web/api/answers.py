@@ -56,9 +56,9 @@ def choose_format(accept: str, token: str | None) -> Format:
 
     Parameters
     ----------
-    accept : str
+    accept
         The header Accept; empty means `*/*`.
-    token : str | None
+    token
         The token in ?format=, which takes precedence.
 
     Raises

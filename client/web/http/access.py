@@ -112,9 +112,9 @@ class RateLimiter:
 
     Parameters
     ----------
-    per_minute : int
+    per_minute
         Tokens per minute; 0: no limit.
-    clock : Callable[[], float]
+    clock
         Monotonic seconds.
     """
 

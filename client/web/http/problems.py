@@ -40,13 +40,13 @@ class ProblemError(Exception):
 
     Parameters
     ----------
-    status : int
+    status
         HTTP status, 400 to 599.
-    detail : str
+    detail
         One sentence for the caller.
-    headers : Mapping[str, str] | None
+    headers
         Further headers of the answer.
-    errors : Sequence[Mapping[str, str]]
+    errors
         `field` and `message` of each invalid value.
     """
 

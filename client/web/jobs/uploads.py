@@ -73,13 +73,13 @@ async def receive_form(
 
     Parameters
     ----------
-    request : Request
+    request
         Its body must be unread.
-    folder : Path
+    folder
         Gets the file, under a random name.
-    max_bytes : int
+    max_bytes
         Size limit of the file.
-    reserve : Callable[[int], None]
+    reserve
         Called with a number of bytes before they go to disk; may raise ProblemError.
 
     Raises

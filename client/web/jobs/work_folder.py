@@ -28,7 +28,7 @@ class WorkFolder:
 
     Parameters
     ----------
-    folder : Path
+    folder
         Created if it is missing. Broken-off uploads of an earlier gateway are removed.
 
     Raises
