@@ -2,9 +2,9 @@
 
 import pytest
 
-from turned_clock import Clock
+from fake_clock import FakeClock
 
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return FakeClock()

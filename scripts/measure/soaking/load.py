@@ -40,8 +40,8 @@ SHARED_MEMORY = "/dev/shm"
 
 
 @dataclass(frozen=True)
-class Planned:
-    """A request that a client is to send."""
+class PlannedRequest:
+    """A request to send, and the outcome to expect."""
 
     kind: str  # one of `SHARES`
     name: str
@@ -59,7 +59,7 @@ class Planned:
         return f"{self.kind}, {self.name}"
 
 
-NextRequest = Callable[[], Planned | None]
+NextRequest = Callable[[], PlannedRequest | None]
 """The next request for any client, None at the end; called from several threads."""
 
 
@@ -78,8 +78,8 @@ class Mix:
         chosen = [ANSWERED[each] for each in sorted(self._rng.permutation(len(ANSWERED))[:n_good])]
         long = file_request(repeated_flac(whole, LONG_S))
 
-        def plan(kind: str, requests: Iterable[tuple[str, Request]]) -> list[Planned]:
-            return [Planned(kind, name, each, client.infer(each)) for name, each in requests]
+        def plan(kind: str, requests: Iterable[tuple[str, Request]]) -> list[PlannedRequest]:
+            return [PlannedRequest(kind, name, each, client.infer(each)) for name, each in requests]
 
         good = plan(GOOD, ((case.name, case.make(speech)) for case in chosen))
         refused = [each for each in good if each.baseline.status != OK]  # such as half a file
@@ -92,7 +92,7 @@ class Mix:
         to_cancel = [*self.by_kind[LONG], *self.by_kind[GOOD]]
         self.by_kind[CANCEL] = [replace(each, kind=CANCEL) for each in to_cancel]
 
-    def draw(self) -> Planned:
+    def draw(self) -> PlannedRequest:
         """Draw the next request."""
         with self._lock:
             kind = str(self._rng.choice(list(SHARES), p=list(SHARES.values())))
@@ -120,7 +120,7 @@ def repeated_flac(speech: Speech, length_s: int) -> bytes:
 class Sent:
     """A request that was sent, and every outcome that came back for it."""
 
-    planned: Planned
+    planned: PlannedRequest
     outcomes: list[Outcome] = field(default_factory=list)
     arrived: threading.Event = field(default_factory=threading.Event)
 

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from e2e.calls import der_percent, run_client
+from fake_voxconverse import AUDIO, COMMIT, RTTM, packed
 from file_server import serving
 from server.triton_server import ROOT
-from voxconverse_world import AUDIO, COMMIT, RTTM, packed
 
 MD_EVAL = ROOT / "external_tools/SCTK-2.4.12/src/md-eval/md-eval.pl"
 MOST_DER_PERCENT = 2.0  # the sample alone: 0.0 at collar 0.25 s

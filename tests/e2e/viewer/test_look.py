@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from e2e.browser import contrast
 from e2e.report_view import RATE_HZ, ROWS, TRUE_ROWS, lanes, make_report, opened
-from made_media import noise
+from media_files import noise
 
 TEXTS = ("h1", "#facts", ".label .name", ".label .note", "kbd", ".keys", "td", "thead th", ".times")
 

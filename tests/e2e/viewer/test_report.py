@@ -12,7 +12,7 @@ from e2e.browser import PHONE_WIDTH
 from e2e.calls import run_client
 from e2e.report_view import is_playing, lanes, opened, run, same_times, table_cells, time_s, value
 from formats.rttm import read_rttm, turns_of
-from made_media import write_media
+from media_files import write_media
 
 pytestmark = pytest.mark.triton
 

@@ -21,7 +21,7 @@ from e2e.report_view import (
     value,
 )
 from formats.result import Doubt, Result
-from made_media import noise
+from media_files import noise
 from report_cases import HOSTILE, turns
 from viewer.page import build_report
 

@@ -11,7 +11,7 @@ from e2e.calls import diarize
 from e2e.counters import read_counts, wait_for_metrics, wait_until
 from e2e.long_recordings import repeated
 from gateways import assert_problem, serving
-from made_media import write_media
+from media_files import write_media
 from server.triton_server import TritonServer
 
 N_AT_ONCE = 20

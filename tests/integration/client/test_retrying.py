@@ -14,7 +14,7 @@ import pytest
 
 import client
 from integration.client_fake_server import RefusalError, files_in, one_turn
-from integration.cut_wire import Wire
+from integration.tcp_relay import Relay
 from sending.in_flight import Backoff
 
 AT_ONCE = Backoff(first_s=0.01, max_s=0.05)
@@ -53,22 +53,22 @@ def test_fifty_recordings_survive_an_outage_and_rejections(triton, wav_scp, tmp_
     ids = [f"r{number:02}" for number in range(50)]
     troubles = {"r03": [FULL] * 2, "r20": [STUB_DIED], "r21": [HOP_DIED], "r30": [FULL] * 3}
     failing, numbers = Failing(troubles), itertools.count(1)
-    with Wire(triton.url) as wire:
+    with Relay(triton.url) as relay:
 
         def reply(call):
             if next(numbers) in (12, 40):
-                wire.cut(n_to_refuse=2)
+                relay.cut(n_to_refuse=2)
             return failing(call)
 
         triton.reply = reply
         code = run(
-            wire.url, "--wavscp", wav_scp(*ids), "--output_directory", tmp_path / "out", "--jobs=8"
+            relay.url, "--wavscp", wav_scp(*ids), "--output_directory", tmp_path / "out", "--jobs=8"
         )
 
     err = capfd.readouterr().err
     sent = collections.Counter(triton.ids)
     assert code == 0
-    assert wire.n_refused == 4
+    assert relay.n_refused == 4
     assert files_in(tmp_path / "out") == expected_files(ids)
     assert set(sent) == set(ids)
     assert all(sent[name] > len(troubles[name]) for name in troubles)
@@ -80,15 +80,15 @@ def test_fifty_recordings_survive_an_outage_and_rejections(triton, wav_scp, tmp_
 def test_a_broken_connection_is_logged_once_and_the_recording_sent_again(
     triton, wav_scp, tmp_path, capfd
 ):
-    with Wire(triton.url) as wire:
+    with Relay(triton.url) as relay:
 
         def reply(call):
             if len(triton.calls) == 1:
-                wire.cut(n_to_refuse=1)
+                relay.cut(n_to_refuse=1)
             return one_turn(call)
 
         triton.reply = reply
-        code = run(wire.url, "--wavscp", wav_scp("a"), "--output_directory", tmp_path / "out")
+        code = run(relay.url, "--wavscp", wav_scp("a"), "--output_directory", tmp_path / "out")
 
     err = capfd.readouterr().err
     assert code == 0

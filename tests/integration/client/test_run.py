@@ -10,7 +10,7 @@ import soundfile
 
 import client
 from integration.client_fake_server import RefusalError, files_in, one_turn, run
-from made_media import write_media
+from media_files import write_media
 
 
 def test_the_request_is_the_file_as_it_is_with_the_contracts_parameters(triton, wav, tmp_path):

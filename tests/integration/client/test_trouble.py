@@ -16,7 +16,7 @@ import pytest
 import client
 from inputs import audio_files
 from integration.client_fake_server import RefusalError, files_in, one_turn
-from made_media import write_mov
+from media_files import write_mov
 
 CLIENT = Path(client.__file__).parent
 

@@ -11,7 +11,7 @@ import soundfile
 from hypothesis import strategies
 
 from inputs.recordings import id_problem
-from made_media import noise
+from media_files import noise
 
 COUNTS = ("min_speakers", "num_speakers", "max_speakers")
 

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from gateways import assert_problem
-from made_media import write_media
+from media_files import write_media
 from web.jobs import results
 from web.jobs.results import MAX_SPEAKERS
 

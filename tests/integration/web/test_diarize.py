@@ -21,7 +21,7 @@ from gateways import (
 )
 from inputs.audio_files import AudioError
 from integration.client_fake_server import RefusalError, one_turn
-from made_media import noise, write_media
+from media_files import noise, write_media
 from sending.service import Service
 
 RESULT = Result("call", (Turn(0, 1000, "SPEAKER_00", 0.75),), 30_000, "full")

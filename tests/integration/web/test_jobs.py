@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from gateways import Caller, Clock, assert_problem, serving, wait_until
 from integration.client_fake_server import RefusalError, one_turn
-from made_media import noise, write_media
+from media_files import noise, write_media
 
 ANA = {"start_s": 0.25, "end_s": 0.75, "speaker": "Ana María"}
 

@@ -12,7 +12,7 @@ import pytest
 from formats.atomic_file import OutputError
 from gateways import assert_problem, serving, wait_until
 from inputs import audio_files
-from made_media import write_mov
+from media_files import write_mov
 from web.jobs import work_folder
 
 DAMAGE = [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"turns": 1}', b'{"turns": [{}], "rttm": 1}']

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from gateways import Caller, assert_problem, wait_until
-from made_media import noise, write_media
+from media_files import noise, write_media
 from viewer.page import STYLES
 from viewer.sound import encode_sound
 from web.jobs import views

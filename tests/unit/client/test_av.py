@@ -13,7 +13,7 @@ import soundfile
 
 from inputs import audio_files, av_worker
 from inputs.audio_files import AudioError, audio_length_s, encoded_bytes
-from made_media import KINDS, noise, write_media, write_mov
+from media_files import KINDS, noise, write_media, write_mov
 
 CANNOT = "^neither libsndfile nor PyAV can read "
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.progress import FIRST_SPEED, MAX_OF_A_RUN, Progress, Status, progress_text
-from turned_clock import Clock
+from fake_clock import FakeClock
 from unit.seeded import seeded
 
 
@@ -139,7 +139,7 @@ EVENTS = st.tuples(
 @seeded()
 @given(st.lists(LENGTHS_S, min_size=4, max_size=4), st.integers(1, 3), st.lists(EVENTS))
 def test_the_bar_never_goes_back_and_is_full_only_at_the_end(lengths_s, jobs, events):
-    clock = Clock()
+    clock = FakeClock()
     progress = Progress({f"r{number}": each for number, each in enumerate(lengths_s)}, jobs, clock)
     seen = [progress.status()]
     left = {0, 1, 2, 3}

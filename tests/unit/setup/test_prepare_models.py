@@ -12,8 +12,8 @@ import onnxruntime
 import pytest
 from onnx import helper
 
+from fake_models import SAD_BYTES, SEGMENTATION_BYTES, FakeModels, small_onnx
 from file_server import serving
-from model_world import SAD_BYTES, SEGMENTATION_BYTES, World, small_onnx
 from setup import prepare_models
 from setup.fetching import sha256_of
 from setup.networks.installing import exporter_fingerprint
@@ -22,22 +22,22 @@ from setup.networks.onnx_model import one_torch_thread
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    """A world in which the default models are installed."""
+    """Installed default models."""
     with pytest.MonkeyPatch.context() as monkeypatch, one_torch_thread():
-        world = World(tmp_path_factory.mktemp("prepared"), monkeypatch)
-        assert world.prepare() == 0
-    return world
+        models = FakeModels(tmp_path_factory.mktemp("prepared"), monkeypatch)
+        assert models.prepare() == 0
+    return models
 
 
 @pytest.fixture
-def world(tmp_path, monkeypatch):
-    return World(tmp_path, monkeypatch)
+def models(tmp_path, monkeypatch):
+    return FakeModels(tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def ready(tmp_path, monkeypatch, prepared):
-    """A copy of the prepared world."""
-    return World(tmp_path, monkeypatch, like=prepared)
+    """A copy of `prepared`."""
+    return FakeModels(tmp_path, monkeypatch, like=prepared)
 
 
 # The default models
@@ -111,32 +111,32 @@ def test_missing_segmentation_model_is_exported_from_its_weights(ready, capsys):
     assert session.get_outputs()[0].shape == ["B", 589, 7]
 
 
-def test_weights_that_cannot_be_fetched_are_one_sentence_and_change_nothing(world, capsys):
-    world.weights.write_bytes(b"half a file")
-    assert world.prepare() == 1
+def test_weights_that_cannot_be_fetched_are_one_sentence_and_change_nothing(models, capsys):
+    models.weights.write_bytes(b"half a file")
+    assert models.prepare() == 1
     err = capsys.readouterr().err
     assert err.startswith("error: cannot download http://127.0.0.1:9/campplus_cn_en_common.pt: ")
     assert err.count("\n") == 1
-    assert not world.onnx.exists()
+    assert not models.onnx.exists()
 
 
-def test_truncated_sad_model_is_replaced(world):
-    world.sad.parent.mkdir(parents=True)
-    world.sad.write_bytes(SAD_BYTES[:-7])
-    assert world.prepare("--speaker_onnx", str(small_onnx(world.root / "m.onnx"))) == 0
-    assert world.sad.read_bytes() == SAD_BYTES
+def test_truncated_sad_model_is_replaced(models):
+    models.sad.parent.mkdir(parents=True)
+    models.sad.write_bytes(SAD_BYTES[:-7])
+    assert models.prepare("--speaker_onnx", str(small_onnx(models.root / "m.onnx"))) == 0
+    assert models.sad.read_bytes() == SAD_BYTES
 
 
 # Any WeSpeaker export
 
 
-def test_export_is_installed_unchanged_with_its_own_embedding_size(world, capsys):
-    path = small_onnx(world.root / "my_model.onnx", size=17)
-    assert world.prepare("--speaker_onnx", str(path)) == 0
-    assert world.onnx.read_bytes() == path.read_bytes()
+def test_export_is_installed_unchanged_with_its_own_embedding_size(models, capsys):
+    path = small_onnx(models.root / "my_model.onnx", size=17)
+    assert models.prepare("--speaker_onnx", str(path)) == 0
+    assert models.onnx.read_bytes() == path.read_bytes()
     out = capsys.readouterr().out
     assert out.endswith("speaker model: my_model, embedding size 17\n")
-    assert json.loads(world.stamp.read_text()) == {
+    assert json.loads(models.stamp.read_text()) == {
         "name": "my_model",
         "output_dims": [17],
         "source": "local file my_model.onnx",
@@ -146,12 +146,12 @@ def test_export_is_installed_unchanged_with_its_own_embedding_size(world, capsys
     }
 
 
-def test_name_in_the_metadata_of_a_model_is_used(world, capsys):
-    path = small_onnx(world.root / "m.onnx")
+def test_name_in_the_metadata_of_a_model_is_used(models, capsys):
+    path = small_onnx(models.root / "m.onnx")
     model = onnx.load(path)
     helper.set_model_props(model, {"model_name": "ours"})
     onnx.save(model, path)
-    assert world.prepare("--speaker_onnx", str(path)) == 0
+    assert models.prepare("--speaker_onnx", str(path)) == 0
     assert "speaker model: ours, embedding size 17" in capsys.readouterr().out
 
 
@@ -169,36 +169,36 @@ def test_chosen_model_survives_the_next_set_up_until_another_is_chosen(ready, ca
 
 
 @pytest.mark.parametrize("damage", ["no stamp", "stamp of another model", "no json", "other keys"])
-def test_model_without_a_matching_stamp_is_installed_again(world, capsys, damage):
-    path = small_onnx(world.root / "m.onnx")
-    assert world.prepare("--speaker_onnx", str(path)) == 0
-    expected = world.stamp.read_text()
-    world.stamp.unlink()
+def test_model_without_a_matching_stamp_is_installed_again(models, capsys, damage):
+    path = small_onnx(models.root / "m.onnx")
+    assert models.prepare("--speaker_onnx", str(path)) == 0
+    expected = models.stamp.read_text()
+    models.stamp.unlink()
     if damage == "stamp of another model":  # a run killed between the model and its stamp
-        world.stamp.write_text(expected.replace(sha256_of(path), "0" * 64))
+        models.stamp.write_text(expected.replace(sha256_of(path), "0" * 64))
     elif damage != "no stamp":
-        world.stamp.write_text("{" if damage == "no json" else '{"name": "x"}')
+        models.stamp.write_text("{" if damage == "no json" else '{"name": "x"}')
     capsys.readouterr()
-    assert world.prepare("--speaker_onnx", str(path)) == 0
-    assert f"{world.onnx}: installed" in capsys.readouterr().out
-    assert world.stamp.read_text() == expected
+    assert models.prepare("--speaker_onnx", str(path)) == 0
+    assert f"{models.onnx}: installed" in capsys.readouterr().out
+    assert models.stamp.read_text() == expected
 
 
-def test_refused_model_leaves_the_installed_one(world, capsys):
-    path = small_onnx(world.root / "good.onnx")
-    assert world.prepare("--speaker_onnx", str(path)) == 0
-    (world.root / "bad.onnx").write_bytes(path.read_bytes()[:-50])
-    assert world.prepare("--speaker_onnx", str(world.root / "bad.onnx")) == 1
+def test_refused_model_leaves_the_installed_one(models, capsys):
+    path = small_onnx(models.root / "good.onnx")
+    assert models.prepare("--speaker_onnx", str(path)) == 0
+    (models.root / "bad.onnx").write_bytes(path.read_bytes()[:-50])
+    assert models.prepare("--speaker_onnx", str(models.root / "bad.onnx")) == 1
     err = capsys.readouterr().err
     assert "bad.onnx: ONNX Runtime cannot load it" in err
     assert ".part-" not in err
     assert err.count("\n") == 1
-    assert world.onnx.read_bytes() == path.read_bytes()
-    assert sorted(p.name for p in world.onnx.parent.iterdir()) == ["model.onnx", "model.onnx.json"]
+    assert models.onnx.read_bytes() == path.read_bytes()
+    assert sorted(p.name for p in models.onnx.parent.iterdir()) == ["model.onnx", "model.onnx.json"]
 
 
-def test_missing_model_file_is_one_sentence(world, capsys):
-    assert world.prepare("--speaker_onnx", "/nowhere/model.onnx") == 1
+def test_missing_model_file_is_one_sentence(models, capsys):
+    assert models.prepare("--speaker_onnx", "/nowhere/model.onnx") == 1
     assert capsys.readouterr().err == (
         "error: file not found: /nowhere/model.onnx, expected an ONNX speaker model\n"
     )
@@ -214,74 +214,74 @@ def server():
 
 
 @pytest.fixture
-def prepare_resnet(world, server):
+def prepare_resnet(models, server):
     def prepare():
         url = f"{server.url}/model.onnx"
-        return world.prepare("--speaker_model", "resnet34_LM", "--speaker_url", url)
+        return models.prepare("--speaker_model", "resnet34_LM", "--speaker_url", url)
 
     return prepare
 
 
 @pytest.fixture
-def content(world, server):
+def content(models, server):
     """The model that the server has."""
-    server.files["model.onnx"] = small_onnx(world.root / "m.onnx", 256).read_bytes()
+    server.files["model.onnx"] = small_onnx(models.root / "m.onnx", 256).read_bytes()
     return server.files["model.onnx"]
 
 
 def test_url_is_fetched_once_and_its_checksum_recorded(
-    world, server, prepare_resnet, content, capsys
+    models, server, prepare_resnet, content, capsys
 ):
     assert prepare_resnet() == 0
-    assert world.onnx.read_bytes() == world.download.read_bytes() == content
-    assert world.record.read_text() == f"{sha256_of(world.onnx)}  {world.download.name}\n"
+    assert models.onnx.read_bytes() == models.download.read_bytes() == content
+    assert models.record.read_text() == f"{sha256_of(models.onnx)}  {models.download.name}\n"
     assert capsys.readouterr().out.endswith(
         "speaker model: voxceleb_resnet34_LM, embedding size 256\n"
     )
     assert prepare_resnet() == 0
-    world.download.unlink()
+    models.download.unlink()
     assert prepare_resnet() == 0
     assert server.asked == ["model.onnx"]
 
 
-def test_file_that_changed_since_first_use_is_refused(world, prepare_resnet, content, capsys):
+def test_file_that_changed_since_first_use_is_refused(models, prepare_resnet, content, capsys):
     assert prepare_resnet() == 0
-    small_onnx(world.download, 6)
+    small_onnx(models.download, 6)
     assert prepare_resnet() == 1
-    assert f"as recorded in {world.record} on first use" in capsys.readouterr().err
-    assert world.onnx.read_bytes() == content
+    assert f"as recorded in {models.record} on first use" in capsys.readouterr().err
+    assert models.onnx.read_bytes() == content
 
 
 def test_url_that_changed_since_first_use_is_refused(
-    world, server, prepare_resnet, content, capsys
+    models, server, prepare_resnet, content, capsys
 ):
     assert prepare_resnet() == 0
-    world.download.unlink()
-    world.onnx.unlink()
-    server.files["model.onnx"] = small_onnx(world.root / "m.onnx", 6).read_bytes()
+    models.download.unlink()
+    models.onnx.unlink()
+    server.files["model.onnx"] = small_onnx(models.root / "m.onnx", 6).read_bytes()
     assert prepare_resnet() == 1
     assert "nothing was installed" in capsys.readouterr().err
-    assert not world.download.exists()
-    assert not world.onnx.exists()
+    assert not models.download.exists()
+    assert not models.onnx.exists()
 
 
-def test_page_instead_of_a_model_is_not_kept(world, server, prepare_resnet, capsys):
+def test_page_instead_of_a_model_is_not_kept(models, server, prepare_resnet, capsys):
     server.files["model.onnx"] = b"<html>please log in</html>"
     assert prepare_resnet() == 1
     assert f"{server.url}/model.onnx: ONNX Runtime cannot load it" in capsys.readouterr().err
-    assert not world.download.exists()
-    assert not world.record.exists()
+    assert not models.download.exists()
+    assert not models.record.exists()
 
 
-def test_file_in_the_download_folder_counts_as_first_use_if_it_is_complete(world, capsys):
-    content = small_onnx(world.download).read_bytes()
-    world.download.write_bytes(content[: len(content) // 2])
-    assert world.prepare("--speaker_model", "resnet34_LM") == 1
-    assert f"{world.download}: ONNX Runtime cannot load it" in capsys.readouterr().err
-    assert not world.record.exists()
-    world.download.write_bytes(content)
-    assert world.prepare("--speaker_model", "resnet34_LM") == 0
-    assert world.record.read_text().startswith(sha256_of(world.download))
+def test_file_in_the_download_folder_counts_as_first_use_if_it_is_complete(models, capsys):
+    content = small_onnx(models.download).read_bytes()
+    models.download.write_bytes(content[: len(content) // 2])
+    assert models.prepare("--speaker_model", "resnet34_LM") == 1
+    assert f"{models.download}: ONNX Runtime cannot load it" in capsys.readouterr().err
+    assert not models.record.exists()
+    models.download.write_bytes(content)
+    assert models.prepare("--speaker_model", "resnet34_LM") == 0
+    assert models.record.read_text().startswith(sha256_of(models.download))
 
 
 # Command line
@@ -310,8 +310,8 @@ def test_options_that_do_not_fit_together_are_wrong_usage(arguments, capsys):
     assert "error: " in capsys.readouterr().err
 
 
-def test_repository_that_cannot_be_written_is_one_sentence(world, capsys):
-    shutil.rmtree(world.repo)
-    world.repo.write_bytes(b"a file, not a folder")
-    assert world.prepare() == 1
-    assert f"cannot make folder {world.repo}" in capsys.readouterr().err
+def test_repository_that_cannot_be_written_is_one_sentence(models, capsys):
+    shutil.rmtree(models.repo)
+    models.repo.write_bytes(b"a file, not a folder")
+    assert models.prepare() == 1
+    assert f"cannot make folder {models.repo}" in capsys.readouterr().err

@@ -11,12 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from file_server import serving
-from inputs.recordings import read_wav_scp
-from scoring.scores import read_reference
-from setup import prepare_voxconverse
-from setup.prepare_voxconverse import AUDIO_URL, RTTM_URL, locked
-from voxconverse_world import (
+from fake_voxconverse import (
     AUDIO,
     COMMIT,
     NAMES,
@@ -28,6 +23,11 @@ from voxconverse_world import (
     rttm_files,
     wav,
 )
+from file_server import serving
+from inputs.recordings import read_wav_scp
+from scoring.scores import read_reference
+from setup import prepare_voxconverse
+from setup.prepare_voxconverse import AUDIO_URL, RTTM_URL, locked
 
 
 class Run:

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from inputs.audio_files import AudioError
-from made_media import noise, write_media
+from media_files import noise, write_media
 from unit.made_audio import tone
 from viewer import sound
 from viewer.sound import (

@@ -15,7 +15,7 @@ from measure.soaking.load import (
     GOOD,
     LONG,
     Mix,
-    Planned,
+    PlannedRequest,
     run_clients,
 )
 from measure.soaking.requests import Outcome, file_request
@@ -50,7 +50,7 @@ class PlantedClient:
 
 
 def planned(kind, outcome, patience_s=None):
-    return Planned(kind, "it", file_request(b"x"), outcome, patience_s)
+    return PlannedRequest(kind, "it", file_request(b"x"), outcome, patience_s)
 
 
 def result_of(plan, reply, n_clients=3):

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import torch
 
-from model_world import Intruder, public_weights
+from fake_models import Intruder, public_weights
 from setup.fetching import PROJECT
 from setup.networks.campplus import (
     CamPlusPlus,

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import torch
 
-from model_world import Intruder, public_weights, segmentation_checkpoint
+from fake_models import Intruder, public_weights, segmentation_checkpoint
 from setup.fetching import PROJECT
 from setup.networks.interfaces import CHUNK_SAMPLES, POWERSET
 from setup.networks.onnx_model import (

@@ -1,4 +1,4 @@
-"""A TCP relay between client and server that a test can cut, as when a server dies."""
+"""A TCP relay between client and server that breaks connections on request, as a crash does."""
 
 import contextlib
 import socket
@@ -8,10 +8,10 @@ import threading
 _RESET_AT_ONCE = struct.pack("ii", 1, 0)
 
 
-class Wire:
-    """Passes bytes on between its own port and the server's, in both directions.
+class Relay:
+    """Passes bytes between its own port and the server's, in both directions.
 
-    After `cut(n)` all its connections are broken and the next n are refused. Then it is whole.
+    `cut(n)` breaks all its connections and refuses the next n; later ones work again.
     """
 
     def __init__(self, server_url):

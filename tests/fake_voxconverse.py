@@ -1,4 +1,4 @@
-"""A VoxConverse of a few seconds, as its authors' servers give it."""
+"""VoxConverse archives with a few seconds of noise, laid out like the real ones."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def packed(files: Mapping[str, bytes], comment: str = "") -> bytes:
 
 
 def audio_files(names=NAMES, folder="audio") -> dict[str, bytes]:
-    """Recordings with what a Mac leaves among them."""
+    """Recordings, and a hidden file that macOS adds to archives."""
     hidden = {f"__MACOSX/{folder}/._{names[0]}.wav": b"\0\5\x16\7"}
     return {f"{folder}/{n}.wav": wav(k) for k, n in enumerate(names)} | hidden
 
 
 def rttm_files(names=NAMES, others=("aepyx",)) -> dict[str, bytes]:
-    """The repository of the references: both sets, and what else it holds."""
+    """The repository of the references: both sets and a README."""
     top = f"voxconverse-{COMMIT}"
     files = {f"{top}/README.md": b"### Version 0.3"}
     files |= {f"{top}/dev/{name}.rttm": rttm(name) for name in names}
@@ -52,5 +52,5 @@ def rttm_files(names=NAMES, others=("aepyx",)) -> dict[str, bytes]:
 
 
 def archives() -> dict[str, bytes]:
-    """What the two servers serve, by path."""
+    """The content of both servers, by path."""
     return {AUDIO: packed(audio_files()), RTTM: packed(rttm_files(), COMMIT)}

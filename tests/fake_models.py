@@ -68,8 +68,8 @@ def segmentation_checkpoint(net: Segmentation) -> dict[str, object]:
     return {"pytorch-lightning_version": "2.0.2", "state_dict": state}
 
 
-class World:
-    """A model repository, download folders, and a table of small files in place of the real ones.
+class FakeModels:
+    """A model repository, download folders, and a table of small files instead of the real ones.
 
     The SAD file is in its download folder, so nothing is fetched for it. A placeholder is installed
     as the segmentation model, as exporting one takes seconds.
