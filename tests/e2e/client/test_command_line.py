@@ -49,7 +49,7 @@ def test_a_folder_is_diarized_and_printed_line_by_line(server, folder, tmp_path)
     }
 
 
-def test_a_pipe_leads_through_the_client(server, sample):
+def test_the_client_works_in_a_pipe(server, sample):
     script = (
         f"cat {sample} | {sys.executable} {CLIENT} --url={server.url} --audio_file - --json "
         f"| {sys.executable} -m json.tool --json-lines"
@@ -88,7 +88,7 @@ def test_a_dry_run_sends_nothing_and_writes_nothing(server, folder, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_person_sees_what_the_page_shows(server, sample, monkeypatch):
+def test_the_terminal_output_matches_the_docs(server, sample, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     terminal = Terminal()
     with subprocess.Popen(

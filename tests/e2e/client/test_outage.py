@@ -35,7 +35,7 @@ def client(sample, tmp_path):
         process.communicate()
 
 
-def test_a_server_killed_in_the_middle_costs_no_recording(client, tmp_path):
+def test_no_recording_is_lost_when_the_server_is_killed(client, tmp_path):
     with TritonServer(tmp_path / "tritonserver.log") as server:
         process = client(server)
         deadline = time.monotonic() + WITHIN_S

@@ -89,14 +89,12 @@ def container(workspace, tools):
         process.communicate()
 
 
-def test_the_server_is_open_to_the_container(container):
+def test_the_server_listens_on_all_interfaces(container):
     for port in vars(container.ports).values():  # at another address than the default one
         socket.create_connection(("127.0.0.2", port), timeout=10).close()
 
 
-def test_models_with_a_configuration_of_the_given_name_take_it_and_the_others_keep_theirs(
-    container, sample
-):
+def test_a_named_configuration_applies_to_the_models_that_have_it(container, sample):
     assert diarize(container, sample.read_bytes()).info["mode"] == "classic"
     assert diarize(container, sample.read_bytes(), mode="full").info["mode"] == "full"
 
@@ -121,7 +119,7 @@ def test_the_clients_image_diarizes_and_scores(container, sample, tmp_path):
     assert (tmp_path / "output" / "rttm").read_text().startswith("SPEAKER sample 1 ")
 
 
-def test_it_ends_in_order_and_has_written_nothing(container, workspace):
+def test_the_container_stops_cleanly_and_writes_no_files(container, workspace):
     processes = children(container.process.pid)
     container.process.send_signal(signal.SIGTERM)
     assert container.process.wait() == 128 + signal.SIGTERM

@@ -37,7 +37,7 @@ def test_every_metric_of_the_page_is_served(served):
     assert {name for name in named if f"\n{name}{{" not in served} == set()
 
 
-def test_every_label_that_an_expression_picks_is_served(served):
+def test_every_label_in_an_expression_is_served(served):
     picked = [
         (metric, label, value)
         for expression in expressions()

@@ -27,7 +27,7 @@ def test_simulated_conversations_score_at_most_8_percent(server, simulated, tmp_
 
 
 @pytest.mark.parametrize("mode", ["full", "classic"])
-def test_who_is_found_in_parts_is_found_in_the_whole(server, simulated, tmp_path, mode):
+def test_speakers_found_in_parts_are_found_in_the_whole(server, simulated, tmp_path, mode):
     (tmp_path / "sets").mkdir()
     (tmp_path / "sets" / "sim").symlink_to(simulated)
     made = [str(tmp_path / "sets"), str(tmp_path / "long"), "--shared_names=sim", "--sets=joined"]
@@ -54,7 +54,7 @@ def test_who_is_found_in_parts_is_found_in_the_whole(server, simulated, tmp_path
     assert abs(found - true) <= 0.1 * true
 
 
-def test_a_recording_of_several_blocks_is_one_recording(server, sample):
+def test_a_recording_of_several_blocks_has_all_turns_and_two_speakers(server, sample):
     samples, _ = soundfile.read(sample, dtype="float32")
     # 25 minutes, three blocks; every turn comes fifty times over, which is no way to count speakers
     answer = diarize(server, wav_bytes(np.tile(samples, 50)), num_speakers=2)

@@ -95,7 +95,7 @@ def test_a_client_with_certificate_and_key_is_answered(ask, pem, tmp_path):
 
 
 @pytest.mark.parametrize("header", [(), key("wrong")])
-def test_a_client_without_the_key_learns_its_header(header, ask, pem):
+def test_a_client_without_the_key_gets_an_explanation(header, ask, pem):
     finished = ask(*ca(pem), *own(pem), *header)
 
     told(finished, f"refuses access: it expects the header '{KEY_HEADER}'", "see --header")

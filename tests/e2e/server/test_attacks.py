@@ -80,14 +80,14 @@ def test_inner_models_cannot_be_kept_busy(server, sample, model, name, shape):
 
 
 @pytest.mark.parametrize("parameters", [{"recording_id": "a\0b"}, {"num_speakers\0x": "1"}])
-def test_texts_that_triton_would_cut_at_nul_are_refused(server, parameters):
+def test_strings_that_triton_would_cut_at_nul_are_refused(server, parameters):
     status, text = ask(server, [1, 16_000], bytes(64_000), **parameters)
     assert status == "INVALID_ARGUMENT"
     assert "expected no NUL character" in text
 
 
 @pytest.mark.parametrize("service", ["http", "metrics"])
-def test_requests_of_http_that_crash_triton_are_refused(server, sample, service):
+def test_http_requests_that_crash_triton_are_refused(server, sample, service):
     head = b"POST /v2/models/run/infer HTTP/1.1\r\nHost: x\r\n"
     nested = b"[" * 200_000
     with unharmed(server, sample):
@@ -116,7 +116,7 @@ def answer_to(connection, request):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("service", ["http", "grpc", "metrics"])
-def test_silent_connections_are_closed_and_block_no_other(server, sample, service):
+def test_idle_connections_are_closed_and_block_no_other(server, sample, service):
     with unharmed(server, sample), ExitStack() as stack:
         silent = [stack.enter_context(connection_to(server, service)) for _ in range(MANY)]
         began_s = time.monotonic()
@@ -130,7 +130,7 @@ def test_silent_connections_are_closed_and_block_no_other(server, sample, servic
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["run", "sad", "segmentation", "speaker_model"])
-def test_a_process_of_a_model_that_hangs_is_noticed_and_replaced(model, tmp_path, sample):
+def test_a_hanging_model_process_is_detected_and_replaced(model, tmp_path, sample):
     with serving(tmp_path / "triton.log") as server:
         server.wait_until_ready()
         expected = diarize(server, sample.read_bytes()).rttm
@@ -144,7 +144,7 @@ def test_a_process_of_a_model_that_hangs_is_noticed_and_replaced(model, tmp_path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("program", ["tritonserver", "proxy.py"])
-def test_a_server_that_hangs_is_noticed_and_replaced(program, tmp_path, sample):
+def test_a_hanging_server_is_detected_and_replaced(program, tmp_path, sample):
     with serving(tmp_path / "triton.log") as server:
         server.wait_until_ready()
         expected = diarize(server, sample.read_bytes()).rttm

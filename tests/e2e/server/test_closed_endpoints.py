@@ -53,7 +53,7 @@ def stub(server):
 
 
 @pytest.mark.parametrize("call", CLOSED_CALLS)
-def test_closed_over_grpc(stub, call):
+def test_restricted_endpoints_are_closed_over_grpc(stub, call):
     with pytest.raises(grpc.RpcError) as refused:
         getattr(stub, call)(CLOSED_CALLS[call], timeout=20)
     assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
@@ -61,12 +61,12 @@ def test_closed_over_grpc(stub, call):
 
 
 @pytest.mark.parametrize("headers", ["triton-grpc-protocol-diarization-key", "diarization-key"])
-def test_a_key_that_is_guessed_opens_nothing(stub, headers):
+def test_a_guessed_key_is_refused(stub, headers):
     with pytest.raises(grpc.RpcError, match=RESTRICTED):
         stub.RepositoryIndex(PB["RepositoryIndexRequest"](), metadata=[(headers, "admin")])
 
 
-def test_http_answers_health_and_metrics_alone(server):
+def test_http_serves_only_health_and_metrics(server):
     answers = {path: status_of(server.http_url + path) for path in OPEN_PATHS}
     assert answers == OPEN_PATHS
     assert status_of(server.metrics_url) == 200
@@ -87,7 +87,7 @@ def test_health_metadata_configuration_and_statistics_are_open_over_grpc(server)
 
 
 @pytest.mark.parametrize("model", ["sad", "segmentation", "speaker_model"])
-def test_inner_models_are_for_run_alone(stub, model):
+def test_clients_cannot_call_inner_models(stub, model):
     with pytest.raises(grpc.RpcError) as refused:
         stub.ModelInfer(PB["ModelInferRequest"](model_name=model), timeout=20)
     assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED

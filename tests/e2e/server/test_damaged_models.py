@@ -68,7 +68,7 @@ MEND = "run ./scripts/setup.sh or scripts/setup/prepare_models.py"
         ),
     ],
 )
-def test_the_broken_model_is_named_first(damage, file, beginning, end, tmp_path):
+def test_the_broken_model_is_reported_first(damage, file, beginning, end, tmp_path):
     repository = tmp_path / "models"
     shutil.copytree(MODEL_REPOSITORY, repository)
     damage(repository / file)

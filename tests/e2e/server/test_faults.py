@@ -163,7 +163,7 @@ def test_a_fault_during_a_restart_is_handled_too(tmp_path, sample):
 
 
 @pytest.mark.slow
-def test_a_server_whose_serve_was_killed_is_ended_by_the_next(tmp_path, sample):
+def test_serve_stops_the_server_of_a_killed_serve(tmp_path, sample):
     with serving(tmp_path / "triton.log") as killed:
         killed.wait_until_ready()
         left, prefix = children(killed.process.pid), killed.shared_memory_prefix()
@@ -176,7 +176,7 @@ def test_a_server_whose_serve_was_killed_is_ended_by_the_next(tmp_path, sample):
 
 
 @pytest.mark.slow
-def test_starts_that_fail_end_it_with_the_reason(tmp_path, sample):
+def test_repeated_failed_starts_end_serve_with_the_reason(tmp_path, sample):
     repository = tmp_path / "models"
     shutil.copytree(MODEL_REPOSITORY, repository)
     with serving(
@@ -225,7 +225,7 @@ def refusal(server, recording):
 
 
 @pytest.mark.slow
-def test_work_that_takes_too_long_ends_with_the_server(tmp_path, sample):
+def test_draining_ends_at_the_time_limit(tmp_path, sample):
     samples, _ = soundfile.read(sample, dtype="float32")
     with serving(tmp_path / "triton.log", "--drain=1") as server, ThreadPoolExecutor(1) as thread:
         server.wait_until_ready()

@@ -62,7 +62,7 @@ def answers(ports):
         return False
 
 
-def test_serve_says_ready_and_sigterm_stops_every_process(started, ports, tmp_path):
+def test_serve_prints_ready_and_sigterm_stops_every_process(started, ports, tmp_path):
     process = started(SERVE, *port_flags(ports), f"--log={tmp_path / 'log'}")
     line = process.stdout.readline()
     assert line.startswith("ready"), process.stderr.read()
@@ -92,7 +92,7 @@ def test_serve_reports_why_the_server_did_not_start(started, ports, tmp_path):
     assert not answers(ports)
 
 
-def test_serve_names_a_port_that_is_in_use(started, ports):
+def test_serve_reports_a_port_that_is_in_use(started, ports):
     with socket.create_server(("127.0.0.1", ports.grpc)):
         process = started(SERVE, *port_flags(ports))
         _, complaint = process.communicate(timeout=READY_WITHIN_S)
@@ -100,7 +100,7 @@ def test_serve_names_a_port_that_is_in_use(started, ports):
     assert complaint == f"serve: port {ports.grpc} is in use; choose another --grpc-port\n"
 
 
-def test_the_bare_command_takes_a_relative_repository_and_ctrl_c(started, ports, tmp_path):
+def test_the_bare_command_accepts_a_relative_repository_and_ctrl_c(started, ports, tmp_path):
     (tmp_path / "model_repo").symlink_to(MODEL_REPOSITORY)
     process = started(TRITONSERVER, "--model-repository=model_repo", *port_flags(ports))
     deadline = time.monotonic() + READY_WITHIN_S
@@ -115,7 +115,7 @@ def test_the_bare_command_takes_a_relative_repository_and_ctrl_c(started, ports,
     assert not alive(stubs)
 
 
-def test_serve_ends_when_a_model_loses_its_process_and_may_not_restart(started, ports, tmp_path):
+def test_without_restarts_serve_exits_when_a_model_loses_its_process(started, ports, tmp_path):
     address = "--http-address=127.0.0.2"  # readiness is asked where the server listens
     log = f"--log={tmp_path / 'log'}"
     process = started(SERVE, *port_flags(ports), address, log, "--restarts=0")

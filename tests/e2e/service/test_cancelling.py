@@ -51,7 +51,7 @@ def wait_for_the_deadline(under_way):
         (wait_for_the_deadline, 3),
     ],
 )
-def test_work_for_a_client_who_has_gone_stops_and_is_counted(
+def test_work_stops_when_the_client_gives_up_and_is_counted(
     server, sample, long_recording, give_up, timeout_s
 ):
     alone = diarize(server, sample.read_bytes())
@@ -69,7 +69,7 @@ def test_work_for_a_client_who_has_gone_stops_and_is_counted(
     assert now["audio_seconds", "full"] - before["audio_seconds", "full"] == pytest.approx(30)
 
 
-def test_a_client_who_gives_up_does_not_touch_another_request(server, sample, long_recording):
+def test_cancelling_does_not_affect_another_request(server, sample, long_recording):
     alone = diarize(server, sample.read_bytes())
     sad_before = calls_of_sad(server)
     under_way = UnderWay(server, long_recording)

@@ -92,7 +92,7 @@ def md_eval_der(rttm, reference, folder):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_each_side_of_a_call_is_its_speaker_at_the_right_times(
+def test_each_channel_of_a_call_has_its_speaker_at_the_right_times(
     server, wav, reference, mode, tmp_path
 ):
     answer = diarize(server, wav.read_bytes(), mode=mode, recording_id="call", **ONE_A_SIDE)
@@ -108,7 +108,9 @@ def test_each_side_of_a_call_is_its_speaker_at_the_right_times(
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_labels_embeddings_and_confidences_go_with_the_turns_of_both_sides(server, wav, call, mode):
+def test_labels_embeddings_and_confidences_match_the_turns_of_both_channels(
+    server, wav, call, mode
+):
     both = diarize(server, wav.read_bytes(), mode=mode, **ONE_A_SIDE)
     named = {turn[2]: int(row[2]) for turn, row in zip(both.turns, both.labels[0], strict=True)}
 
@@ -121,7 +123,7 @@ def test_labels_embeddings_and_confidences_go_with_the_turns_of_both_sides(serve
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_sides_where_nobody_else_is_heard_need_not_be_told_their_number(server, samples, mode):
+def test_channels_with_one_voice_need_no_number_of_speakers(server, samples, mode):
     alone = [[(11.03, 14.49)], [(14.7, 17.92), (21.78, 27.85)]]  # by the sample's reference
     answer = diarize(server, wav_bytes(cut_apart(samples, alone).T), mode=mode, channels="separate")
 
@@ -131,14 +133,14 @@ def test_sides_where_nobody_else_is_heard_need_not_be_told_their_number(server, 
 
 
 @pytest.mark.parametrize("asked", [{}, {"channels": "mix"}])
-def test_the_mean_of_both_sides_has_two_speakers(server, wav, asked):
+def test_the_mean_of_both_channels_has_two_speakers(server, wav, asked):
     answer = diarize(server, wav.read_bytes(), **asked)
 
     assert channels_and_names(answer.rttm) == {("1", "SPEAKER_00"), ("1", "SPEAKER_01")}
     assert (answer.info["channels"], answer.info["n_channels"]) == ("mix", 2)
 
 
-def test_the_first_side_alone_is_answered_as_a_file_of_it(server, wav, call):
+def test_the_first_channel_is_answered_like_a_mono_file(server, wav, call):
     first = diarize(server, wav.read_bytes(), channels="first")
     alone = diarize(server, wav_bytes(call[0]))
 
@@ -146,7 +148,7 @@ def test_the_first_side_alone_is_answered_as_a_file_of_it(server, wav, call):
     assert {name for _, name in channels_and_names(first.rttm)} == {turn[2] for turn in alone.turns}
 
 
-def test_samples_are_answered_as_the_file_of_them(server, wav, call):
+def test_samples_and_a_file_give_the_same_answer(server, wav, call):
     tensor = grpcclient.InferInput("input", list(call.shape), "FP32")
     tensor.set_data_from_numpy(call)
     with grpcclient.InferenceServerClient(server.url) as client:
@@ -156,7 +158,7 @@ def test_samples_are_answered_as_the_file_of_them(server, wav, call):
     assert np.allclose(by_samples.as_numpy("LABELS"), by_file.as_numpy("LABELS"), atol=0.02)
 
 
-def test_a_wrong_choice_is_refused_and_names_the_right_ones(server, wav):
+def test_an_invalid_value_is_refused_with_the_valid_ones(server, wav):
     with pytest.raises(grpcclient.InferenceServerException) as refusal:
         diarize(server, wav.read_bytes(), channels="both")
 
@@ -166,7 +168,7 @@ def test_a_wrong_choice_is_refused_and_names_the_right_ones(server, wav):
     )
 
 
-def test_the_client_writes_and_scores_both_sides(server, wav, reference, tmp_path):
+def test_the_client_writes_and_scores_both_channels(server, wav, reference, tmp_path):
     done = run_client(
         server, f"--audio_file={wav}", "--channels=separate", "--num_speakers=1",
         f"--output_directory={tmp_path}", "--format=json,csv,uem", f"--reference={reference}",
@@ -183,7 +185,7 @@ def test_the_client_writes_and_scores_both_sides(server, wav, reference, tmp_pat
     assert (tmp_path / "call.uem").read_text() == "call 1 0.000 30.000\ncall 2 0.000 30.000\n"
 
 
-def test_the_page_of_formats_shows_what_the_server_answers_to_this_call(server, wav):
+def test_the_example_in_the_docs_matches_the_answer(server, wav):
     done = run_client(
         server, f"--audio_file={wav}", "--channels=separate", "--num_speakers=1", "--format=csv"
     )  # fmt: skip
@@ -202,7 +204,7 @@ def rows_of(table):
     return np.array(times), [(row["speaker"], row["channel"]) for row in rows]
 
 
-def test_the_client_scores_both_sides_against_a_reference_of_one_channel(
+def test_the_client_scores_both_channels_against_a_reference_of_one_channel(
     server, wav, sample, tmp_path
 ):
     one_channel = tmp_path / "mono.rttm"

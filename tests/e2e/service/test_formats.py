@@ -41,7 +41,7 @@ def rows_of(lines):
     return np.array(numbers), [(row["recording_id"], row["speaker"]) for row in rows]
 
 
-def test_the_page_shows_what_the_server_answers(written):
+def test_the_examples_in_the_docs_match_the_answer(written):
     shown = re.search(r"^## csv\n\n```\n(.*?)^```$", PAGE.read_text(), re.M | re.S)[1]
     (page_s, page_names), (now_s, now_names) = (
         rows_of(text.splitlines()) for text in (shown, (written / "sample.csv").read_text())
@@ -51,7 +51,7 @@ def test_the_page_shows_what_the_server_answers(written):
     np.testing.assert_allclose(now_s, page_s, atol=SAME_TIME_S)
 
 
-def test_all_formats_say_the_same_to_their_readers(written):
+def test_all_formats_contain_the_same_turns(written):
     turns = load_rttm(str(written / "rttm_sample"))["sample"]
     times = sorted((segment.start, segment.end) for segment in turns.itersegments())
     document = json.loads((written / "sample.json").read_text())

@@ -46,7 +46,7 @@ def labels_or_status(server, recording):
 
 
 @pytest.mark.usefixtures("own_shm")
-def test_a_full_shared_memory_fails_requests_and_room_mends_it(tmp_path, sample):
+def test_requests_fail_while_shared_memory_is_full(tmp_path, sample):
     samples, rate_hz = soundfile.read(sample, dtype="float32")
     short, long = wav_bytes(samples[: 10 * rate_hz]), wav_bytes(np.tile(samples, 10))
     with serving(tmp_path / "triton.log") as server:

@@ -51,7 +51,7 @@ def status_without_audio(server, *inputs):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_an_answer_counts_what_its_info_says(server, sample, changes, mode):
+def test_counters_match_the_info_of_an_answer(server, sample, changes, mode):
     info = diarize(server, sample.read_bytes(), mode=mode).info
     changed = changes()
     stage_s = {stage: by for (name, *_, stage), by in changed.items() if name == "stage_seconds"}
@@ -66,7 +66,7 @@ def test_an_answer_counts_what_its_info_says(server, sample, changes, mode):
     assert all(key[1] == mode for key in changed)
 
 
-def test_what_several_instances_answer_at_once_adds_up(server, sample, changes):
+def test_counts_of_instances_add_up(server, sample, changes):
     instances = re.search(r"count: (\d+)", (MODEL_REPOSITORY / "run" / "config.pbtxt").read_text())
     samples, _ = soundfile.read(sample, dtype="float32")
     files = [wav_bytes(samples[: 16_000 * (4 + n)]) for n in range(2 * int(instances[1]))]
@@ -79,7 +79,7 @@ def test_what_several_instances_answer_at_once_adds_up(server, sample, changes):
     }
 
 
-def test_every_refused_request_counts_its_reason_alone(server, sample, changes):
+def test_a_refused_request_counts_only_its_reason(server, sample, changes):
     good = sample.read_bytes()
     for encoded, parameters in [
         (b"no audio", {}),
@@ -98,7 +98,7 @@ def test_every_refused_request_counts_its_reason_alone(server, sample, changes):
     }
 
 
-def test_a_request_that_triton_itself_refuses_is_not_ours_to_count(server, changes):
+def test_a_request_refused_by_triton_is_not_counted(server, changes):
     tensor = grpcclient.InferInput("samples", [1], "FP32")
     tensor.set_data_from_numpy(np.zeros(1, np.float32))
     assert status_without_audio(server, tensor) == "StatusCode.INVALID_ARGUMENT"

@@ -47,7 +47,7 @@ def test_info_names_the_network_of_the_embeddings(halves):
     assert halves[0].info["speaker_network"] == json.loads(note.read_text())["name"]
 
 
-def test_one_speaker_at_a_time_on_request(server, sample):
+def test_exclusive_turns_do_not_overlap(server, sample):
     asked, unasked = (
         np.array([turn[:2] for turn in diarize(server, sample.read_bytes(), exclusive=each).turns])
         for each in (True, False)

@@ -54,7 +54,7 @@ def overlaps(turns, after_s=0.0):
     ]
 
 
-def test_overlapped_speech_comes_back_as_two_turns_at_one_time(server, two_at_once):
+def test_overlapping_speech_gives_overlapping_turns(server, two_at_once):
     encoded, together_from_s = two_at_once
     answer = diarize(server, encoded)
     assert answer.info["mode"] == "full"

@@ -48,7 +48,7 @@ def status(error):
     return error.status().removeprefix("StatusCode.")
 
 
-def test_a_flood_is_turned_away_at_once_and_those_let_in_are_answered(small_server, sample):
+def test_requests_beyond_the_queue_are_refused_and_the_others_answered(small_server, sample):
     alone = diarize(small_server, sample.read_bytes(), mode="classic")
     flood = diarize_all(small_server, [sample.read_bytes()] * 12, mode="classic")
     errors = [each for each in flood if isinstance(each, grpcclient.InferenceServerException)]
@@ -59,7 +59,7 @@ def test_a_flood_is_turned_away_at_once_and_those_let_in_are_answered(small_serv
     assert diarize(small_server, sample.read_bytes(), mode="classic").rttm == alone.rttm
 
 
-def test_whoever_has_waited_too_long_is_told_so(small_server, sample):
+def test_a_request_that_waits_too_long_is_refused(small_server, sample):
     rejected_before = read_rejected(small_server)
     pending = [UnderWay(small_server, repeated(sample, 12)) for _ in range(2)]
     wait_until(lambda: pending[0].outcomes or pending[1].outcomes)
@@ -81,7 +81,7 @@ def test_whoever_has_waited_too_long_is_told_so(small_server, sample):
         (5, "WAV", "AUDIO: got 4800044 bytes, expected at most 4500000"),
     ],
 )
-def test_what_is_over_a_limit_is_refused_and_counted(small_server, sample, n_times, kind, text):
+def test_requests_over_a_limit_are_refused_and_counted(small_server, sample, n_times, kind, text):
     before = read_counts(small_server)
     with pytest.raises(grpcclient.InferenceServerException) as refused:
         diarize(small_server, repeated(sample, n_times, kind))
@@ -92,7 +92,7 @@ def test_what_is_over_a_limit_is_refused_and_counted(small_server, sample, n_tim
     assert changed == {("failed_requests", "over_limit"): 1}
 
 
-def test_short_recordings_are_answered_while_a_long_one_is_worked_on(server, sample):
+def test_short_recordings_are_answered_while_a_long_one_is_processed(server, sample):
     alone = diarize(server, sample.read_bytes(), mode="classic")
     long_one = UnderWay(server, repeated(sample, 40))
     meanwhile = [diarize(server, sample.read_bytes(), mode="classic") for _ in range(3)]

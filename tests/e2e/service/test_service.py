@@ -64,7 +64,7 @@ def test_the_sample_is_diarized_and_scored(server, sample, tmp_path):
     assert der_percent(done.stdout) <= 8
 
 
-def test_the_lines_of_upstreams_readme_work_as_typed(server, sample, tmp_path):
+def test_the_commands_of_upstreams_readme_work(server, sample, tmp_path):
     (tmp_path / "wav.scp").write_text(f"sample {sample}\n")
     (tmp_path / "ref").mkdir()
     (tmp_path / "ref" / "sample.rttm").write_bytes(sample.with_suffix(".rttm").read_bytes())
@@ -97,7 +97,7 @@ def test_upstreams_own_request_gets_labels(server, sample, sample_alone):
     np.testing.assert_allclose(result.as_numpy("LABELS"), sample_alone.labels, atol=SAME_TIME_S)
 
 
-def test_labels_rttm_and_info_say_the_same(sample_alone):
+def test_labels_rttm_and_info_agree(sample_alone):
     (rows,) = sample_alone.labels
     turns = [(begin, end, int(speaker[-2:])) for begin, end, speaker in sample_alone.turns]
     np.testing.assert_allclose(rows, turns, atol=1e-3)
@@ -115,7 +115,7 @@ def test_silence_of_any_length_gives_an_empty_rttm(server, n_samples):
     assert answer.labels.shape == (1, 0, 3)
 
 
-def test_a_silent_file_is_a_success_of_the_client(server, tmp_path):
+def test_the_client_succeeds_for_a_silent_file(server, tmp_path):
     (tmp_path / "quiet.wav").write_bytes(wav_bytes(np.zeros(32_000)))
     done = run_client(
         server, f"--audio_file={tmp_path / 'quiet.wav'}", f"--output_directory={tmp_path}"
@@ -124,7 +124,7 @@ def test_a_silent_file_is_a_success_of_the_client(server, tmp_path):
     assert (tmp_path / "rttm_quiet").read_text() == ""
 
 
-def test_garbage_is_refused_and_hurts_nobody(server, sample, sample_alone):
+def test_garbage_is_refused_and_affects_no_other_request(server, sample, sample_alone):
     good = sample.read_bytes()
     answers = diarize_all(server, [b"no audio", good, b"", good[:20]])
     same_turns(answers[1], sample_alone)
@@ -153,7 +153,7 @@ def test_a_wrong_parameter_is_refused_by_name(server, sample, parameters, named)
     assert named in refused.value.message()
 
 
-def test_neither_input_is_refused(server):
+def test_a_request_without_input_is_refused(server):
     with (
         grpcclient.InferenceServerClient(server.url) as client,
         pytest.raises(grpcclient.InferenceServerException, match="exactly one of input, AUDIO"),
@@ -162,13 +162,13 @@ def test_neither_input_is_refused(server):
 
 
 @pytest.mark.parametrize("n_speakers", [1, 3])
-def test_the_asked_number_of_speakers_is_the_number_found(server, sample, n_speakers):
+def test_the_requested_number_of_speakers_is_found(server, sample, n_speakers):
     answer = diarize(server, sample.read_bytes(), num_speakers=n_speakers, recording_id="mine")
     assert len({turn[2] for turn in answer.turns}) == n_speakers
     assert {line.split()[1] for line in answer.rttm.splitlines()} == {"mine"}
 
 
-def test_eight_recordings_at_once_are_answered_as_alone(server, sample, sample_alone):
+def test_concurrent_recordings_are_answered_as_alone(server, sample, sample_alone):
     samples, _ = soundfile.read(sample, dtype="float32")
     files = [wav_bytes(samples[: 160_000 + 40_000 * n]) for n in range(8)]
     alone = [diarize(server, encoded) for encoded in files]
@@ -177,7 +177,7 @@ def test_eight_recordings_at_once_are_answered_as_alone(server, sample, sample_a
     same_turns(alone[-1], diarize(server, files[-1]))
 
 
-def test_the_windows_of_a_short_recording_are_one_call(server, sample, speaker_statistics):
+def test_the_windows_of_a_short_recording_are_sent_in_one_call(server, sample, speaker_statistics):
     windows_before, executions_before = speaker_statistics()
     answer = diarize(server, sample.read_bytes())
     windows, executions = speaker_statistics()

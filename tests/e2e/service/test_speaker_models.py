@@ -64,7 +64,7 @@ def files_of(repository):
 
 
 @pytest.mark.parametrize("mode", ["full", "classic"])
-def test_its_embeddings_and_its_name_are_in_the_answer(foreign_server, sample, mode):
+def test_the_answer_has_the_embeddings_and_the_name_of_the_model(foreign_server, sample, mode):
     answer = diarize(foreign_server, sample.read_bytes(), mode=mode, num_speakers=2)
     assert answer.embeddings.shape == (2, SIZE)
     assert np.allclose(np.linalg.norm(answer.embeddings, axis=1), 1, atol=1e-5)
@@ -73,7 +73,7 @@ def test_its_embeddings_and_its_name_are_in_the_answer(foreign_server, sample, m
     assert len(answer.turns) > 2
 
 
-def test_a_recording_of_one_window_too(foreign_server, sample):
+def test_a_recording_of_one_window_is_answered(foreign_server, sample):
     samples, rate_hz = soundfile.read(sample, dtype="float32")
     second = samples[7 * rate_hz : 8 * rate_hz]
     answer = diarize(foreign_server, wav_bytes(second), mode="classic")

@@ -23,7 +23,7 @@ def page(visit, talk):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_colours_can_be_told_apart(visit, talk, scheme):
+def test_colours_are_distinguishable(visit, talk, scheme):
     page = opened(visit, talk, color_scheme=scheme).page
 
     for selector in TEXTS:
@@ -47,7 +47,7 @@ def test_colours_can_be_told_apart(visit, talk, scheme):
         assert contrast(page, colour, card) >= 3, name
 
 
-def test_the_button_turns_the_page_dark_and_light(visit, talk):
+def test_the_button_switches_between_dark_and_light(visit, talk):
     page = opened(visit, talk, color_scheme="light").page
     toggle = page.get_by_role("button", name="Dark colours")
 
@@ -77,7 +77,7 @@ def test_reduced_motion_is_respected(visit, talk):
     assert not moves("reduce")
 
 
-def test_everything_has_a_name_and_a_role(page):
+def test_every_element_has_a_name_and_a_role(page):
     tree = page.locator("body").aria_snapshot()
 
     assert page.locator("h1").count() == 1
@@ -92,7 +92,7 @@ def test_everything_has_a_name_and_a_role(page):
     assert "button:" not in tree.replace('button "', "")
 
 
-def test_colour_is_never_alone(page):
+def test_nothing_is_shown_by_colour_alone(page):
     patterns = page.evaluate(
         """() => ["speaker", "reference", "overlap", "missed", "false_alarm", "confusion"].map(
             (kind) => {

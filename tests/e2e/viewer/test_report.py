@@ -99,7 +99,7 @@ def test_errors_and_overlap_are_drawn(page):
     assert f"DER {100 * wrong_s / score['reference_s']:.1f} %" in text
 
 
-def test_a_click_on_a_turn_plays_it_from_its_begin(shown, page, turns):
+def test_a_click_on_a_turn_plays_it_from_its_start(shown, page, turns):
     turn = longest(turns)
     begin_s, end_s = turn.start_ms / 1000, turn.end_ms / 1000
 
@@ -125,7 +125,7 @@ def test_a_turn_stops_at_its_end(shown, page, turns):
     assert time_s(page) == pytest.approx(turn.end_ms / 1000, abs=0.01)
 
 
-def test_a_click_elsewhere_goes_there(page):
+def test_a_click_outside_turns_moves_the_playhead(page):
     wave = page.locator(".wave").bounding_box()
 
     page.locator(".wave").click(position={"x": wave["width"] / 3, "y": 10})
@@ -134,7 +134,7 @@ def test_a_click_elsewhere_goes_there(page):
     assert not is_playing(page)
 
 
-def test_keys(shown, page, turns):
+def test_keyboard_shortcuts(shown, page, turns):
     press = page.keyboard.press
     press("ArrowRight")
     press("ArrowRight")
@@ -155,7 +155,7 @@ def test_keys(shown, page, turns):
     shown.until(lambda: is_playing(page), "the turn to play")
 
 
-def test_the_list_of_turns_is_for_the_keyboard(shown, page, turns):
+def test_the_list_of_turns_works_by_keyboard(shown, page, turns):
     page.get_by_role("listbox", name="Turns").focus()
     for key in ("ArrowDown", "ArrowDown", "ArrowUp", "End"):
         page.keyboard.press(key)
@@ -169,7 +169,7 @@ def test_the_list_of_turns_is_for_the_keyboard(shown, page, turns):
     assert page.locator(f"#{active}").get_attribute("aria-selected") == "true"
 
 
-def test_zoom_and_scroll_show_a_part_that_is_right(shown, page, turns):
+def test_zooming_and_scrolling_show_the_right_part(shown, page, turns):
     width = page.locator(".scroller").evaluate("each => each.clientWidth")
     for _ in range(8):
         page.keyboard.press("+")
@@ -197,7 +197,7 @@ def test_zoom_and_scroll_show_a_part_that_is_right(shown, page, turns):
     )
 
 
-def test_the_wheel_zooms_where_it_points(page):
+def test_the_wheel_zooms_at_the_pointer(page):
     box = page.locator(".wave").bounding_box()
     page.mouse.move(box["x"] + box["width"] * 2 / 3, box["y"] + 10)
     page.keyboard.down("Control")
@@ -210,7 +210,7 @@ def test_the_wheel_zooms_where_it_points(page):
     assert left == pytest.approx(20 - 20 / 4, abs=0.5)
 
 
-def test_nothing_is_fetched(shown, written):
+def test_the_page_requests_nothing(shown, written):
     assert shown.requests[0] == (written / "sample.html").as_uri()
     assert [url for url in shown.requests[1:] if not url.startswith(("blob:null", "data:,"))] == []
 
@@ -244,7 +244,7 @@ def test_the_sound_in_the_page_is_the_recording(page, sample):
     assert value(page, "view.player.audio.duration") == 30
 
 
-def test_a_call_from_a_phone_is_shown_too(server, sample, visit, tmp_path, turns):
+def test_an_m4a_recording_is_shown(server, sample, visit, tmp_path, turns):
     samples, _ = soundfile.read(sample, dtype="int16")
     audio = write_media(tmp_path / "call.m4a", samples)
 
@@ -259,7 +259,7 @@ def test_a_call_from_a_phone_is_shown_too(server, sample, visit, tmp_path, turns
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pictures_are_kept(visit, written, turns, scheme):
+def test_screenshots_are_saved(visit, written, turns, scheme):
     """docs/report.png is a copy of the light one."""
     shown = opened(visit, written / "sample.html", color_scheme=scheme)
     turn = turns.index(longest(turns))
@@ -269,7 +269,7 @@ def test_pictures_are_kept(visit, written, turns, scheme):
     assert shown.screenshot(f"report_{scheme}").stat().st_size > 20_000
 
 
-def test_a_phone_shows_all_of_it(visit, written, turns):
+def test_the_page_fits_a_phone(visit, written, turns):
     shown = opened(visit, written / "sample.html", width=PHONE_WIDTH, height=1700)
 
     page = shown.page

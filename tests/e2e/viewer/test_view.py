@@ -164,7 +164,7 @@ def test_a_name_does_not_reorder_what_surrounds_it(visit, made):
         assert page.locator(f"{place} bdi").count() == 1, place
 
 
-def test_doubt_about_the_number_of_speakers_is_seen(visit, talk, tmp_path):
+def test_doubt_about_the_number_of_speakers_is_shown(visit, talk, tmp_path):
     soundfile.write(tmp_path / "a.wav", noise(RATE_HZ), RATE_HZ)
     doubtful = Result("a", turns((0, 1, "x")), doubt=Doubt(0.071, more_speakers_likely=True))
     (tmp_path / "a.html").write_text(build_report(tmp_path / "a.wav", doubtful))
@@ -180,7 +180,7 @@ def test_doubt_about_the_number_of_speakers_is_seen(visit, talk, tmp_path):
     assert opened(visit, talk).page.locator(".doubt").count() == 0
 
 
-def test_a_recording_without_speech(visit, made):
+def test_a_recording_without_speech_is_shown(visit, made):
     page = opened(visit, made("talk", noise(RATE_HZ), [])).page
 
     expect(page.get_by_text("No speech found.")).to_be_visible()
@@ -241,7 +241,7 @@ def test_the_chosen_turn_stays_chosen_when_turns_change(page):
     assert page.locator(".turn[aria-selected=true]").get_attribute("data-index") == "1"
 
 
-def test_the_playhead_is_followed(visit, talk):
+def test_the_view_follows_the_playhead(visit, talk):
     shown = opened(visit, talk)
     page = shown.page
     run(page, "view.zoomBy(1e6); view.seek(2.0);")

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.triton
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pictures_are_kept(visit, gateway, mp3, scheme):
+def test_screenshots_are_saved(visit, gateway, mp3, scheme):
     """docs/webapp.png is a copy of the light one of the result."""
     seen = visit(gateway.url, color_scheme=scheme)
     page = seen.page
@@ -85,7 +85,7 @@ def test_doubt_about_the_number_of_speakers_is_a_note(visit, settings, sample):
         expect(note).to_be_visible()
 
 
-def test_a_phone_shows_all_of_it(visit, gateway, mp3):
+def test_the_page_fits_a_phone(visit, gateway, mp3):
     seen = visit(gateway.url, width=PHONE_WIDTH, height=800, has_touch=True)
     page = seen.page
     width = "() => document.documentElement.scrollWidth"

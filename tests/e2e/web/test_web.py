@@ -37,7 +37,7 @@ def test_an_upload_is_answered_as_triton_answers(server, gateway, sample):
 
 
 @pytest.mark.parametrize("kind", ["m4a", "webm"])
-def test_what_browsers_and_telephones_record_is_diarized(kind, gateway, speech, tmp_path):
+def test_recordings_of_browsers_and_phones_are_diarized(kind, gateway, speech, tmp_path):
     file = write_media(tmp_path / f"call.{kind}", speech)
 
     document = gateway.send(file).json()
@@ -53,7 +53,7 @@ def test_options_reach_the_server(gateway, sample):
     assert_problem(gateway.send(sample, min_speakers=50, max_speakers=40), 422)
 
 
-def test_channels_are_told_apart(gateway, speech, tmp_path):
+def test_channels_are_diarized_separately(gateway, speech, tmp_path):
     path = tmp_path / "call.wav"
     soundfile.write(path, np.stack([speech, np.zeros_like(speech)], axis=1), 16_000)
 
@@ -63,14 +63,14 @@ def test_channels_are_told_apart(gateway, speech, tmp_path):
     assert all(turn["speaker"].startswith("CH1_") for turn in turns)
 
 
-def test_what_the_server_refuses_is_told(gateway, speech, tmp_path):
+def test_a_refusal_of_the_server_is_passed_on(gateway, speech, tmp_path):
     path = tmp_path / "call.wav"
     soundfile.write(path, np.full(16_000, np.nan), 16_000, subtype="FLOAT")
 
     assert_problem(gateway.send(path), 422, "finite")
 
 
-def test_of_many_uploads_at_once_nothing_is_lost(gateway, speech, tmp_path):
+def test_no_concurrent_upload_is_lost(gateway, speech, tmp_path):
     clip = tmp_path / "clip.wav"
     soundfile.write(clip, speech[6 * 16_000 : 16 * 16_000], 16_000)
     with ThreadPoolExecutor(N_AT_ONCE) as threads:
@@ -100,7 +100,7 @@ def test_removing_a_job_stops_the_work_in_triton(server, gateway, sample, tmp_pa
 
 
 @pytest.mark.slow  # the page's own test of this is part of every run
-def test_a_job_outlives_a_server_that_is_killed_in_its_middle(settings, sample, tmp_path):
+def test_a_job_survives_a_killed_server(settings, sample, tmp_path):
     path = tmp_path / "long.wav"
     path.write_bytes(repeated(sample, 6))
     with (

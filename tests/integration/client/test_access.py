@@ -23,7 +23,7 @@ def run(url, wav, *more):
     return client.main(["--url", url, "--audio_file", str(wav), *map(str, more)])
 
 
-def test_headers_go_with_every_call_and_are_shown_nowhere(triton, wav, tmp_path, capfd):
+def test_headers_are_sent_with_every_call_and_never_printed(triton, wav, tmp_path, capfd):
     (tmp_path / "keys").write_text(f"X-Key: {SECRET}\n")
 
     code = run(triton.url, wav, "-v", "--header", f"@{tmp_path / 'keys'}", "--header", "x-team:red")
@@ -42,7 +42,7 @@ def test_headers_go_with_every_call_and_are_shown_nowhere(triton, wav, tmp_path,
         (["--ssl_cert", "absent.pem"], "expected both --ssl_cert and --ssl_key or neither"),
     ],
 )
-def test_unusable_access_options_are_one_sentence(more, words, triton, wav, capfd):
+def test_invalid_access_options_are_reported(more, words, triton, wav, capfd):
     code = run(triton.url, wav, *more)
 
     err = capfd.readouterr().err

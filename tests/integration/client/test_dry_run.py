@@ -32,7 +32,7 @@ def test_a_dry_run_reports_what_it_would_send_and_write(triton, wav, tmp_path, c
     assert not out.parent.exists()
 
 
-def test_recordings_that_would_fail_are_named_as_a_run_names_them(triton, wav_scp, tmp_path, capfd):
+def test_recordings_that_would_fail_are_reported_as_in_a_run(triton, wav_scp, tmp_path, capfd):
     scp = wav_scp("a", "absent", "text")
     (tmp_path / "absent.wav").unlink()
     (tmp_path / "text.wav").write_text("this is no audio")
@@ -47,7 +47,7 @@ def test_recordings_that_would_fail_are_named_as_a_run_names_them(triton, wav_sc
     assert "would send 1 of 3 recording(s)" in err
 
 
-def test_with_resume_finished_recordings_stay_as_they_are(triton, wav_scp, out, capfd):
+def test_with_resume_finished_recordings_are_kept(triton, wav_scp, out, capfd):
     earlier = "SPEAKER a 1 0.000 1.000 <NA> <NA> SPEAKER_00 <NA> <NA>\n"
     (out / "rttm_a").write_text(earlier)
     (out / "rttm").write_text(earlier)
@@ -63,7 +63,7 @@ def test_with_resume_finished_recordings_stay_as_they_are(triton, wav_scp, out, 
     )
 
 
-def test_an_absent_server_is_reported(wav, capfd):
+def test_an_unreachable_server_is_reported(wav, capfd):
     with socket.socket() as unused:  # bound but not listening: connections are refused
         unused.bind(("127.0.0.1", 0))
         code = run(f"127.0.0.1:{unused.getsockname()[1]}", "--audio_file", wav("a.wav"))

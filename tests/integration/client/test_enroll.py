@@ -39,7 +39,7 @@ def by_length(people, **more):
     return reply
 
 
-def test_a_voice_is_kept_with_where_it_comes_from(triton, wav, store, capfd):
+def test_a_voice_is_stored_with_its_origin(triton, wav, store, capfd):
     triton.reply = answering({"voice": [("SPEAKER_00", 3 * X + 4 * Y)]}, turn_s=6.0)
     path = wav("ana.wav")
 
@@ -58,7 +58,7 @@ def test_a_voice_is_kept_with_where_it_comes_from(triton, wav, store, capfd):
     assert "Ana_María: enrolled, ana.wav, 6.0 s of speech" in err
 
 
-def test_the_name_is_what_the_client_calls_that_voice(triton, wav, store, capfd):
+def test_the_client_uses_the_enrolled_name(triton, wav, store, capfd):
     triton.reply = answering({"voice": ONE, "talk": TWO}, turn_s=6.0)
     run(triton, store, "--name=Ana", wav("ana.wav"))
     capfd.readouterr()
@@ -72,7 +72,7 @@ def test_the_name_is_what_the_client_calls_that_voice(triton, wav, store, capfd)
     ]
 
 
-def test_how_many_people_talk_is_left_to_the_service(triton, wav, store):
+def test_the_number_of_speakers_is_left_to_the_service(triton, wav, store):
     triton.reply = answering({"voice": ONE}, turn_s=6.0)
 
     run(triton, store, "--name=Ana", "--mode=classic", wav("ana.wav"))
@@ -107,7 +107,7 @@ def test_one_voice_in_two_pieces_is_requested_again_as_one(triton, wav, store, c
     )
 
 
-def test_force_takes_it_for_one_voice_all_the_same(triton, wav, store):
+def test_force_accepts_it_as_one_voice(triton, wav, store):
     triton.reply = answering({"voice": ONE}, turn_s=6.0)
 
     assert run(triton, store, "--name=Ana", "--force", wav("ana.wav")) == 0
@@ -126,7 +126,7 @@ def test_a_recording_with_too_little_speech_is_refused(people, words, triton, wa
     assert words in capfd.readouterr().err
 
 
-def test_of_several_recordings_all_are_kept_or_none(triton, wav, store, capfd):
+def test_several_recordings_are_stored_all_or_none(triton, wav, store, capfd):
     paths = [wav("1.wav", 1000), wav("2.wav", 2000)]
     n_bytes = [path.stat().st_size for path in paths]
 
@@ -141,7 +141,7 @@ def test_of_several_recordings_all_are_kept_or_none(triton, wav, store, capfd):
     assert [voice.origin.file_name for voice in store.voices()] == ["1.wav", "2.wav"]
 
 
-def test_a_recording_that_sounds_like_no_other_of_that_name_is_refused(triton, wav, store, capfd):
+def test_a_recording_unlike_the_others_of_its_name_is_refused(triton, wav, store, capfd):
     triton.reply = answering({"voice": ONE}, turn_s=6.0)
     run(triton, store, "--name=Ana", wav("1.wav", 1000))
     triton.reply = answering({"voice": [("SPEAKER_00", 0.3 * X + Y)]}, turn_s=6.0)
@@ -156,7 +156,7 @@ def test_a_recording_that_sounds_like_no_other_of_that_name_is_refused(triton, w
     assert [voice.origin.file_name for voice in store.voices()] == ["3.wav"]
 
 
-def test_a_recording_given_twice_does_not_vouch_for_itself(triton, wav, store, capfd):
+def test_a_recording_given_twice_is_not_compared_with_itself(triton, wav, store, capfd):
     triton.reply = answering({"voice": ONE}, turn_s=6.0)
     run(triton, store, "--name=Ana", wav("1.wav", 1000), wav("1.wav", 1000))
     assert capfd.readouterr().err.count("enrolled") == 1
@@ -167,7 +167,7 @@ def test_a_recording_given_twice_does_not_vouch_for_itself(triton, wav, store, c
     assert "2.wav: got a voice that is like no other recording of Ana" in capfd.readouterr().err
 
 
-def test_a_voice_like_somebody_elses_is_kept_with_a_warning(triton, wav, store, capfd):
+def test_a_voice_similar_to_another_persons_is_stored_with_a_warning(triton, wav, store, capfd):
     triton.reply = answering({"voice": ONE}, turn_s=6.0)
     run(triton, store, "--name=Ana", wav("1.wav", 1000))
 
@@ -190,7 +190,7 @@ def test_enrolled_people_are_listed_and_removed(triton, wav, store, capfd):
     assert capfd.readouterr().out == ""
 
 
-def test_a_list_without_reader_or_beyond_ascii_raises_no_traceback(triton, wav, store):
+def test_a_closed_pipe_or_non_ascii_name_causes_no_traceback(triton, wav, store):
     triton.reply = answering({"voice": ONE}, turn_s=6.0)
     run(triton, store, "--name=José", wav("1.wav"))
     command = [sys.executable, enroll.__file__, "--list", "--voices", store.path]
@@ -223,7 +223,7 @@ def test_a_missing_file_is_reported(triton, store, capfd):
     assert err == "ERROR: cannot read nowhere.wav: No such file or directory\n"
 
 
-def test_where_nothing_can_be_kept_nothing_is_sent(triton, wav, tmp_path, capfd):
+def test_nothing_is_sent_if_the_store_cannot_be_written(triton, wav, tmp_path, capfd):
     store = VoiceStore(tmp_path / "no folder" / "voices.db")
 
     assert run(triton, store, "--name=Ana", wav("ana.wav")) == 2
@@ -231,7 +231,7 @@ def test_where_nothing_can_be_kept_nothing_is_sent(triton, wav, tmp_path, capfd)
     assert triton.headers == []
 
 
-def test_a_first_enrolment_may_find_the_file_that_another_one_has_just_made(triton, wav, store):
+def test_a_file_created_by_a_concurrent_enrolment_is_used(triton, wav, store):
     triton.reply = answering({"voice": ONE}, turn_s=6.0)
     store.path.touch()
 
@@ -239,7 +239,7 @@ def test_a_first_enrolment_may_find_the_file_that_another_one_has_just_made(trit
     assert [voice.name for voice in store.voices()] == ["Ana"]
 
 
-def test_no_server_is_one_sentence(wav, store, capfd):
+def test_an_unreachable_server_is_reported(wav, store, capfd):
     code = enroll.main(
         ["--url=127.0.0.1:9", "--voices", str(store.path), "--name=A", str(wav("1.wav"))]
     )
@@ -254,7 +254,7 @@ def test_a_missing_file_of_voices_is_refused(option, triton, store, capfd):
     assert "file not found, expected a file of voices" in capfd.readouterr().err
 
 
-def test_another_networks_voices_stay_beside(triton, wav, store):
+def test_voices_of_another_network_are_kept(triton, wav, store):
     triton.reply = answering({"voice": ONE}, turn_s=6.0)
     run(triton, store, "--name=Ana", wav("1.wav"))
     triton.reply = answering({"voice": [("SPEAKER_00", [1, 0])]}, "resnet34", turn_s=6.0)

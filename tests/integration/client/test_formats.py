@@ -95,7 +95,7 @@ def test_a_likely_missing_speaker_is_logged_and_written(triton, wav, out, capfd)
     assert {name: document[name] for name in doubt} == doubt
 
 
-def test_rttm_is_written_into_a_folder_in_any_case(triton, wav, out):
+def test_rttm_is_always_written_into_a_folder(triton, wav, out):
     run(triton, "--audio_file", wav, "--output_directory", out, "--format=srt")
 
     assert names_in(out) == {"talk.srt", "rttm_talk", "rttm"}
@@ -121,7 +121,7 @@ def test_no_speech_gives_files_of_every_format(triton, wav, out):
         ("csv,json", ["RTTM", "INFO", "CONFIDENCE"]),
     ],
 )
-def test_only_what_the_formats_need_is_asked_for(token, outputs, triton, wav, out):
+def test_only_outputs_that_the_formats_need_are_requested(token, outputs, triton, wav, out):
     run(triton, "--audio_file", wav, "--output_directory", out, "--format", token)
 
     assert triton.calls[0].outputs == outputs
@@ -142,7 +142,7 @@ def test_json_of_a_list_is_a_line_per_recording_on_standard_output(triton, wav_s
     assert {each["recording_id"] for each in documents} == {"a", "b"}
 
 
-def test_a_failed_recording_loses_the_files_of_an_earlier_run(triton, wav_scp, out):
+def test_a_failure_removes_the_recordings_files_of_an_earlier_run(triton, wav_scp, out):
     def reply(call):
         if call.recording_id == "bad":
             raise RefusalError("no")
@@ -158,9 +158,7 @@ def test_a_failed_recording_loses_the_files_of_an_earlier_run(triton, wav_scp, o
     assert names_in(out) == files_of("a") | {"rttm"}
 
 
-def test_one_file_that_cannot_be_written_takes_the_recordings_others_with_it(
-    triton, wav_scp, out, capfd
-):
+def test_a_recording_with_an_unwritable_file_keeps_no_files(triton, wav_scp, out, capfd):
     (out / "a.csv").mkdir()  # a folder where a file must go
 
     code = run(triton, "--wavscp", wav_scp("a", "b"), "--output_directory", out, "--format", ALL)
@@ -179,7 +177,7 @@ def test_one_file_that_cannot_be_written_takes_the_recordings_others_with_it(
         ({"RTTM": "no turn\n", "CONFIDENCE": [0.5]}, "RTTM holds 'no turn'"),
     ],
 )
-def test_an_answer_that_lacks_what_a_format_needs_is_that_recordings_failure(
+def test_an_answer_without_what_a_format_needs_fails_its_recording(
     answer, words, triton, wav, out, capfd
 ):
     triton.reply = lambda call: {"RTTM": one_turn(call)} | answer
@@ -191,7 +189,7 @@ def test_an_answer_that_lacks_what_a_format_needs_is_that_recordings_failure(
     assert words in capfd.readouterr().err
 
 
-def test_a_recording_is_finished_when_all_its_files_are_there(triton, wav_scp, out, capfd):
+def test_resume_sends_recordings_with_missing_files(triton, wav_scp, out, capfd):
     asking = ["--wavscp", wav_scp("a", "b", "c"), "--output_directory", out]
     run(triton, *asking, "--format=srt,json")
     (out / "b.json").unlink()
@@ -207,7 +205,7 @@ def test_a_recording_is_finished_when_all_its_files_are_there(triton, wav_scp, o
     assert "2 done, 0 failed, 1 done by an earlier run" in capfd.readouterr().err
 
 
-def test_a_format_more_asks_for_every_recording_again(triton, wav_scp, out):
+def test_an_additional_format_requests_every_recording_again(triton, wav_scp, out):
     asking = ["--wavscp", wav_scp("a", "b"), "--output_directory", out, "--resume"]
     run(triton, *asking)
 

@@ -64,7 +64,7 @@ def test_no_line_is_longer_than_100_columns(columns, monkeypatch):
     assert len(lines) < 160
 
 
-def test_the_environment_names_the_service_where_nothing_else_does(triton, wav, monkeypatch):
+def test_the_environment_sets_the_default_url(triton, wav, monkeypatch):
     monkeypatch.setenv(options.URL_VARIABLE, triton.url)
 
     assert client.main(["--audio_file", str(wav("a.wav"))]) == 0

@@ -56,7 +56,7 @@ def test_direction_marks_are_removed_from_ids_with_a_warning(triton, folder, cap
     assert "\u202e" not in err
 
 
-def test_files_and_patterns_follow_one_another(triton, folder, capfd):
+def test_files_and_patterns_can_be_combined(triton, folder, capfd):
     code = run(
         triton, "--audio_file", folder / "b.flac", folder / "a.*", f"--audio_file={folder}/My*"
     )
@@ -66,7 +66,7 @@ def test_files_and_patterns_follow_one_another(triton, folder, capfd):
     assert capfd.readouterr().out.count("SPEAKER") == 3 * 2
 
 
-def test_several_recordings_go_to_standard_output_in_formats_that_join_only(triton, folder, capfd):
+def test_several_recordings_on_standard_output_need_a_format_that_joins(triton, folder, capfd):
     code = run(triton, "--audio_file", folder, "--format=srt")
 
     assert code == 2
@@ -77,7 +77,7 @@ def test_several_recordings_go_to_standard_output_in_formats_that_join_only(trit
 LONG = "x" * 300  # longer than any name may be, so that it cannot even be looked at
 
 
-def test_audio_whose_name_cannot_be_is_that_recordings_failure(triton, folder, capfd):
+def test_an_impossible_audio_path_fails_only_its_recording(triton, folder, capfd):
     (folder / "loop.wav").symlink_to("loop.wav")
 
     code = run(triton, "--audio_file", f"{LONG}/x.wav", folder / "loop.wav", folder / "a.wav")
@@ -90,7 +90,7 @@ def test_audio_whose_name_cannot_be_is_that_recordings_failure(triton, folder, c
 
 
 @pytest.mark.parametrize("option", ["--reference", "--md_eval", "--voices", "--output_directory"])
-def test_other_names_that_cannot_be_are_wrong_usage(option, triton, folder, tmp_path, capfd):
+def test_other_impossible_paths_are_wrong_usage(option, triton, folder, tmp_path, capfd):
     reference = ["--reference", folder / "a.wav"] if option == "--md_eval" else []
 
     code = run(triton, "--audio_file", folder / "a.wav", *reference, option, LONG, "--dry_run")
@@ -116,7 +116,7 @@ def test_standard_input_is_sent_whole(flags, name, triton, folder):
     ("closed", "code", "output"),
     [("2>&-", 0, b"SPEAKER"), (">&-", 1, b"ERROR: a: cannot write a: standard output is closed")],
 )
-def test_closed_outputs_are_no_traceback(closed, code, output, triton, folder):
+def test_closed_outputs_cause_no_traceback(closed, code, output, triton, folder):
     script = f"{sys.executable} {CLIENT} --url {triton.url} --audio_file {folder}/a.wav {closed}"
 
     done = subprocess.run(["bash", "-c", script], capture_output=True, check=False, timeout=60)
@@ -137,7 +137,7 @@ def test_the_copy_of_standard_input_is_removed(triton, folder, tmp_path):
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def test_ctrl_c_while_standard_input_is_read_leaves_nothing(triton, tmp_path):
+def test_ctrl_c_while_standard_input_is_read_leaves_no_file(triton, tmp_path):
     (tmp_path / "tmp").mkdir()
     process = subprocess.Popen(
         [sys.executable, CLIENT, "--url", triton.url, "--audio_file", "-"],
@@ -156,7 +156,7 @@ def test_ctrl_c_while_standard_input_is_read_leaves_nothing(triton, tmp_path):
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def test_an_empty_standard_input_is_one_sentence_and_nothing_is_sent(triton):
+def test_an_empty_standard_input_is_refused(triton):
     done = as_program(triton, "--audio_file", "-", input=b"")
 
     assert done.returncode == 2
@@ -164,7 +164,7 @@ def test_an_empty_standard_input_is_one_sentence_and_nothing_is_sent(triton):
     assert triton.headers == []
 
 
-def test_a_terminal_is_not_audio(triton):
+def test_a_terminal_as_standard_input_is_refused(triton):
     leader, terminal = pty.openpty()
     try:
         done = as_program(triton, "--audio_file", "-", stdin=terminal)

@@ -43,7 +43,7 @@ def refuse_bad(call):
     return one_turn(call)
 
 
-def test_every_outcome_is_a_line_as_it_ends(triton, wav_scp, tmp_path, lines):
+def test_every_outcome_is_printed_when_it_arrives(triton, wav_scp, tmp_path, lines):
     scp = wav_scp("absent", "a", "bad", "b")
     (tmp_path / "absent.wav").unlink()
     triton.reply = refuse_bad
@@ -62,7 +62,7 @@ def test_every_outcome_is_a_line_as_it_ends(triton, wav_scp, tmp_path, lines):
     assert a["turns"][0]["confidence"] == 0.75
 
 
-def test_lines_go_beside_files_of_any_format(triton, wav_scp, out, lines):
+def test_lines_are_printed_beside_files_of_any_format(triton, wav_scp, out, lines):
     triton.reply = refuse_bad
     (out / "bad.srt").touch()
 
@@ -75,7 +75,7 @@ def test_lines_go_beside_files_of_any_format(triton, wav_scp, out, lines):
     assert names_in(out) == {"rttm_a", "a.srt", "rttm"}
 
 
-def test_an_answer_that_cannot_be_written_is_a_failure_there_too(triton, wav_scp, out, lines):
+def test_an_answer_that_cannot_be_written_is_a_failure_line(triton, wav_scp, out, lines):
     (out / "rttm_a").mkdir()
 
     code = run(triton, "--wavscp", wav_scp("a"), "--json", "--output_directory", out)
@@ -123,12 +123,12 @@ def test_scores_are_the_last_line(with_files, triton, wav_scp, tmp_path, out, li
     }
 
 
-def test_the_format_json_may_be_named_too(triton, wav, lines):
+def test_the_format_json_can_be_combined_with_lines(triton, wav, lines):
     assert run(triton, "--audio_file", wav("a.wav"), "--json", "--format=json") == 0
     assert len(lines()) == 1
 
 
-def test_the_schema_is_one_and_refuses_what_it_does_not_describe(validator):
+def test_the_schema_is_valid_and_refuses_other_documents(validator):
     validator.check_schema(validator.schema)
 
     assert not validator.is_valid({"schema": "diarization-failure/1", "recording_id": "a"})

@@ -29,7 +29,9 @@ def run(triton, wav_scp, out, *more):
     return client.main(list(map(str, command)))
 
 
-def test_only_what_is_missing_is_sent_and_all_is_joined_and_counted(triton, wav_scp, out, capfd):
+def test_only_missing_recordings_are_sent_and_all_are_joined_and_counted(
+    triton, wav_scp, out, capfd
+):
     triton.reply = lambda call: "" if call.recording_id == "c" else one_turn(call)  # no speech in c
     run(triton, wav_scp, out)
     whole = files_in(out)
@@ -140,7 +142,7 @@ def test_results_of_other_networks_are_made_again(triton, wav_scp, out, capfd):
     assert "4 done, 0 failed\n" in err
 
 
-def test_audio_that_was_copied_or_touched_is_the_same(triton, wav_scp, out, tmp_path):
+def test_copied_or_touched_audio_counts_as_unchanged(triton, wav_scp, out, tmp_path):
     run(triton, wav_scp, out)
     for name in "abcd":
         content = (tmp_path / f"{name}.wav").read_bytes()
@@ -182,7 +184,7 @@ def test_results_of_an_older_client_are_kept_with_a_warning_if_they_read_back(
         b'{"recording_id": [], "audio": 1, "settings": 2, "networks": 3, "files": 4}\n',
     ],
 )
-def test_damaged_notes_are_passed_over(damage, triton, wav_scp, out, capfd):
+def test_damaged_notes_are_skipped(damage, triton, wav_scp, out, capfd):
     run(triton, wav_scp, out)
     lines = (out / ".resume.jsonl").read_bytes().splitlines(keepends=True)
     (out / ".resume.jsonl").write_bytes(damage + b"".join(lines[1:])[:-30])
@@ -233,7 +235,7 @@ def test_a_finished_run_needs_no_server_and_no_audio(triton, wav_scp, out, tmp_p
     assert files_in(out)["rttm"] == "".join(map(turn, "abcd"))
 
 
-def test_what_an_earlier_run_did_is_scored_too(triton, wav_scp, out, tmp_path, capfd):
+def test_results_of_an_earlier_run_are_scored_too(triton, wav_scp, out, tmp_path, capfd):
     (tmp_path / "all.rttm").write_text(turn("a") + turn("b"))
     triton.reply = lambda call: "" if call.recording_id == "b" else one_turn(call)  # b: all missed
     run(triton, wav_scp, out)

@@ -147,7 +147,7 @@ def test_a_recording_fails_at_the_end_of_its_retry_period(triton, wav_scp, tmp_p
     )
 
 
-def test_one_that_waits_to_be_sent_again_does_not_hold_up_the_others(triton, wav_scp):
+def test_a_recording_waiting_for_its_retry_does_not_delay_others(triton, wav_scp):
     def reply(call):
         if call.recording_id == "a" and not {"b", "c", "d"} <= set(triton.ids):
             raise FULL

@@ -13,7 +13,7 @@ from integration.client_fake_server import RefusalError, files_in, one_turn, run
 from media_files import write_media
 
 
-def test_the_request_is_the_file_as_it_is_with_the_contracts_parameters(triton, wav, tmp_path):
+def test_a_request_has_the_unchanged_file_and_the_parameters(triton, wav, tmp_path):
     path = wav("talk.wav")
 
     code = run(
@@ -29,14 +29,14 @@ def test_the_request_is_the_file_as_it_is_with_the_contracts_parameters(triton, 
     assert call.outputs == ["RTTM", "INFO"]
 
 
-def test_the_mode_and_one_speaker_at_a_time_are_sent_as_asked_for(triton, wav):
+def test_mode_and_exclusive_are_sent(triton, wav):
     run(triton, "--audio_file", wav("talk.wav"), "--mode=classic", "--exclusive")
 
     assert triton.calls[0].parameters == {"mode": "classic", "exclusive": True}
 
 
 @pytest.mark.parametrize("channels", ["mix", "first", "separate"])
-def test_the_channels_are_sent_as_asked_for(triton, wav, channels):
+def test_channels_is_sent(triton, wav, channels):
     run(triton, "--audio_file", wav("talk.wav"), f"--channels={channels}")
 
     assert triton.calls[0].parameters == {"channels": channels}
@@ -46,7 +46,7 @@ def test_the_channels_are_sent_as_asked_for(triton, wav, channels):
     ("flags", "n_channels"),
     [([], 1), (["--channels=mix"], 1), (["--channels=first"], 2), (["--channels=separate"], 2)],
 )
-def test_what_is_decoded_here_is_sent_with_the_channels_that_are_needed(
+def test_audio_decoded_by_the_client_keeps_the_channels_that_are_needed(
     triton, tmp_path, flags, n_channels
 ):
     path = write_media(tmp_path / "call.m4a", np.zeros((16_000, 2), np.int16))
@@ -75,7 +75,7 @@ def test_a_folder_gets_one_file_for_each_recording_and_their_join(triton, wav_sc
     assert files_in(out) == {"rttm_a": a, "rttm_b": b, "rttm": a + b}
 
 
-def test_upstreams_cat_leaves_the_joined_file_as_it_is(triton, wav_scp, tmp_path):
+def test_upstreams_cat_leaves_the_joined_file_unchanged(triton, wav_scp, tmp_path):
     out = tmp_path / "out"
     ids = ["z", "a_b", "aB", "a-b", "Z", ".dot", "é", "a.b", "ab"]
     run(triton, "--wavscp", wav_scp(*ids), "--output_directory", out)
@@ -89,9 +89,7 @@ def test_upstreams_cat_leaves_the_joined_file_as_it_is(triton, wav_scp, tmp_path
     assert (out / "rttm").read_bytes() == joined
 
 
-def test_an_answer_that_does_not_end_its_line_is_ended_before_it_is_joined(
-    triton, wav_scp, tmp_path
-):
+def test_a_missing_final_newline_is_added_before_joining(triton, wav_scp, tmp_path):
     triton.reply = lambda call: one_turn(call).rstrip("\n")
 
     run(triton, "--wavscp", wav_scp("a", "b"), "--output_directory", tmp_path / "out")
@@ -100,7 +98,7 @@ def test_an_answer_that_does_not_end_its_line_is_ended_before_it_is_joined(
 
 
 @pytest.mark.parametrize("info", ["", "no json", "[1]", '{"audio_s": "long"}', None])
-def test_unusable_info_does_not_spoil_the_answer(info, triton, wav, capfd):
+def test_invalid_info_does_not_affect_the_answer(info, triton, wav, capfd):
     triton.reply = lambda call: {"RTTM": one_turn(call)} | ({} if info is None else {"INFO": info})
 
     code = run(triton, "--audio_file", wav("talk.wav"))
@@ -109,7 +107,7 @@ def test_unusable_info_does_not_spoil_the_answer(info, triton, wav, capfd):
     assert "talk: 1 speaker" in capfd.readouterr().err
 
 
-def test_one_refused_recording_leaves_the_others_alone(triton, wav_scp, tmp_path, capfd):
+def test_one_refused_recording_does_not_affect_the_others(triton, wav_scp, tmp_path, capfd):
     def reply(call):
         if call.recording_id == "bad":
             raise RefusalError("AUDIO: got 7 bytes that are no audio, expected a wav")
@@ -131,7 +129,7 @@ def test_one_refused_recording_leaves_the_others_alone(triton, wav_scp, tmp_path
     assert "Traceback" not in err
 
 
-def test_missing_audio_fails_its_own_recording_and_is_named_with_its_line(
+def test_missing_audio_fails_only_its_recording_and_is_reported_with_its_line(
     triton, wav_scp, tmp_path, capfd
 ):
     scp = wav_scp("a", "b", "c")
@@ -186,7 +184,7 @@ def test_a_wrong_list_is_refused_with_all_its_problems_and_nothing_is_sent(
     assert not (tmp_path / "out").exists()
 
 
-def test_foreign_files_stay_and_are_counted(triton, wav_scp, tmp_path, capfd):
+def test_files_of_other_runs_are_kept_and_counted(triton, wav_scp, tmp_path, capfd):
     out = tmp_path / "out"
     out.mkdir()
     (out / "rttm_other").write_text("of another list\n")
@@ -199,7 +197,7 @@ def test_foreign_files_stay_and_are_counted(triton, wav_scp, tmp_path, capfd):
     assert "1 rttm file(s) of other runs" in capfd.readouterr().err
 
 
-def test_jobs_recordings_are_in_flight_and_never_more(triton, wav_scp, tmp_path):
+def test_at_most_jobs_recordings_are_in_flight(triton, wav_scp, tmp_path):
     three_at_once = threading.Barrier(3, timeout=60)
 
     def reply(call):
@@ -235,7 +233,7 @@ def test_a_short_recording_does_not_wait_for_a_long_one(triton, wav_scp, capfd):
     assert capfd.readouterr().out.startswith("SPEAKER short1 ")
 
 
-def test_files_are_there_before_the_run_ends(triton, wav_scp, tmp_path):
+def test_files_are_written_before_the_run_ends(triton, wav_scp, tmp_path):
     out = tmp_path / "out"
     seen = {}
 

@@ -31,7 +31,7 @@ def earlier_run(tmp_path):
     return folder
 
 
-def test_an_absent_server_is_named_and_nothing_is_touched(wav_scp, earlier_run, capfd):
+def test_an_unreachable_server_is_reported_and_no_file_changes(wav_scp, earlier_run, capfd):
     with socket.socket() as unused:  # bound but not listening: connections are refused
         unused.bind(("127.0.0.1", 0))
         url = f"127.0.0.1:{unused.getsockname()[1]}"
@@ -46,7 +46,7 @@ def test_an_absent_server_is_named_and_nothing_is_touched(wav_scp, earlier_run, 
     assert files_in(earlier_run) == {"rttm_a": "earlier\n", "rttm": "earlier\n"}
 
 
-def test_a_model_that_is_not_ready_is_named_and_nothing_is_touched(
+def test_a_model_that_is_not_ready_is_reported_and_no_file_changes(
     triton, wav_scp, earlier_run, capfd
 ):
     code = client.main(
@@ -68,7 +68,7 @@ def test_a_model_that_is_not_ready_is_named_and_nothing_is_touched(
     assert files_in(earlier_run)["rttm"] == "earlier\n"
 
 
-def test_a_recording_that_takes_too_long_fails_and_says_after_how_long(triton, wav_scp, capfd):
+def test_a_timeout_fails_the_recording_and_is_reported(triton, wav_scp, capfd):
     given_up = threading.Event()
 
     def reply(call):
@@ -191,7 +191,7 @@ def score(triton, scp, tmp_path, *more):
     return client.main(["--url", triton.url, "--wavscp", str(scp), *reference, *more])
 
 
-def test_the_score_is_of_this_runs_recordings(triton, wav_scp, tmp_path, capfd):
+def test_only_recordings_of_this_run_are_scored(triton, wav_scp, tmp_path, capfd):
     code = score(triton, wav_scp("a"), tmp_path, "--output_directory", str(tmp_path / "out"))
 
     # `a` is right, and `b`, which is not in this run, is not held against it.
@@ -200,7 +200,7 @@ def test_the_score_is_of_this_runs_recordings(triton, wav_scp, tmp_path, capfd):
     assert capfd.readouterr().out.splitlines() == [perfect + "0.25 s", perfect + "0 s"]
 
 
-def test_a_failed_recording_scores_as_missed_and_this_is_said(triton, wav_scp, tmp_path, capfd):
+def test_a_failed_recording_scores_as_missed_with_a_message(triton, wav_scp, tmp_path, capfd):
     def reply(call):
         if call.recording_id == "b":
             raise RefusalError("no")

@@ -132,7 +132,7 @@ def test_people_enrolled_with_another_network_cause_a_warning(talks, asking, voi
     ("content", "words"),
     [(None, "file not found, expected a file of voices"), (b"text " * 500, "expected a file of")],
 )
-def test_a_wrong_file_of_voices_is_refused_before_anything_is_sent(
+def test_an_invalid_file_of_voices_is_refused_before_anything_is_sent(
     content, words, triton, wav_scp, tmp_path, capfd
 ):
     path = tmp_path / "wrong.db"

@@ -25,7 +25,7 @@ def services():
     return parsed["services"]
 
 
-def test_the_services_are_the_images_of_the_dockerfiles(services):
+def test_the_services_use_the_images_of_the_dockerfiles(services):
     assert {service["image"]: service["build"]["dockerfile"] for service in services.values()} == {
         f"{stage_of}:latest": f"Dockerfile/{path.name}"
         for stage_of, path in (
@@ -48,7 +48,7 @@ def test_the_services_have_no_privileges(services):
         assert not {"privileged", "cap_add", "network_mode", "pid", "ipc"} & service.keys()
 
 
-def test_the_servers_ports_are_tritons_and_open_to_this_machine_alone(services):
+def test_the_servers_ports_are_tritons_and_published_on_loopback(services):
     published = [port.split(":") for port in services["server"]["ports"]]
     assert {host for host, _, _ in published} == {"127.0.0.1"}
     assert {int(inside) for _, _, inside in published} == ALL_PORTS
@@ -56,7 +56,7 @@ def test_the_servers_ports_are_tritons_and_open_to_this_machine_alone(services):
     assert {int(port) for port in SERVING.all("EXPOSE")[0].split()} == ALL_PORTS
 
 
-def test_the_server_may_finish_its_work(services):
+def test_the_server_has_time_to_drain(services):
     grace_s = int(services["server"]["stop_grace_period"].removesuffix("s"))
     assert grace_s > DRAIN_S + STOP_TIMEOUT_S
     assert services["server"]["shm_size"] == "1g"
@@ -70,7 +70,7 @@ def test_the_client_waits_for_the_servers_health_and_is_not_root(services):
     assert "profiles" not in services["server"]
 
 
-def test_missing_folders_of_the_host_are_not_made_by_root(services):
+def test_missing_host_folders_are_not_created(services):
     volumes = services["client"]["volumes"]
     assert {volume["target"]: volume.get("read_only", False) for volume in volumes} == {
         "/ws/test_data": True,
@@ -79,14 +79,14 @@ def test_missing_folders_of_the_host_are_not_made_by_root(services):
     assert all(volume["bind"] == {"create_host_path": False} for volume in volumes)
 
 
-def test_the_commands_of_the_comment_name_places_of_the_client_image(services):
+def test_the_commands_in_the_comment_use_paths_of_the_client_image(services):
     text = (ROOT / "docker-compose.yml").read_text()
     assert ASKING.all("WORKDIR")[-1] == "/ws/client"  # so that `python client.py` is found
     for place in re.findall(r"=(/ws/\w+)", text):
         assert place in {volume["target"] for volume in services["client"]["volumes"]}
 
 
-def test_the_gpus_come_on_top(services):
+def test_the_gpu_file_only_adds_gpus(services):
     text = (ROOT / "Dockerfile" / "compose.gpu.yml").read_text()
     (more,) = yaml.safe_load(text)["services"].items()
     name, extra = more
@@ -96,7 +96,7 @@ def test_the_gpus_come_on_top(services):
     assert not extra.keys() & services[name].keys()
 
 
-def test_the_gateway_waits_for_the_server_and_is_open_to_this_machine_alone(services):
+def test_the_gateway_waits_for_the_server_and_is_published_on_loopback(services):
     web = services["web"]
     port = str(Settings(Path()).port)
     assert web["depends_on"] == {"server": {"condition": "service_healthy"}}
@@ -106,7 +106,7 @@ def test_the_gateway_waits_for_the_server_and_is_open_to_this_machine_alone(serv
     assert f":{port}/healthz" in GATEWAY.all("HEALTHCHECK")[0]
 
 
-def test_the_gateways_options_are_its_own(services):
+def test_the_gateways_options_are_valid(services):
     options = [*GATEWAY.command("ENTRYPOINT")[2:], *services["web"]["command"]]
     settings = parse_settings(options)
     assert settings.url == "server:8001"

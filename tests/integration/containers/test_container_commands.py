@@ -115,7 +115,7 @@ def test_upstreams_command_finds_tritonserver(container):
     assert output.splitlines()[0] == "--model-repository=/workspace/model_repo"
 
 
-def test_on_a_terminal_there_is_a_shell(container):
+def test_a_terminal_gets_a_shell(container):
     leader, follower = pty.openpty()
     process = container(stdin=follower, stdout=follower, stderr=follower)
     os.close(follower)
@@ -133,7 +133,7 @@ def said_on(leader):
     return said
 
 
-def test_without_a_terminal_the_supervised_server_is_started_for_the_world(container, tools):
+def test_without_a_terminal_the_server_listens_on_all_interfaces(container, tools):
     program(tools / "python3", 'echo "$@"')
     output, _ = container().communicate()
     script, *flags = output.split()
@@ -150,7 +150,7 @@ def test_flags_are_added_to_those_of_the_supervised_server(container, tools):
     assert output.split()[-3:] == ["--log-verbose=1", "--drain", "5"]
 
 
-def test_the_supervised_server_says_all_on_standard_output_and_stops_in_order(
+def test_the_supervised_server_logs_to_standard_output_and_stops_cleanly(
     container, workspace, tools
 ):
     before = files_below(workspace)
@@ -185,7 +185,7 @@ def is_healthy(workspace, tools, ports):
     return done.returncode
 
 
-def test_the_health_check_asks_tritons_port_of_this_machine(workspace, tools):
+def test_the_health_check_uses_tritons_port_on_loopback(workspace, tools):
     asked = "from server import readiness; print(readiness.http_url(readiness.Ports().http, []))"
     done = subprocess.run(
         [tools / "python3", "-c", asked],
@@ -197,7 +197,7 @@ def test_the_health_check_asks_tritons_port_of_this_machine(workspace, tools):
     assert done.stdout == "http://127.0.0.1:8000\n"
 
 
-def test_memory_is_given_back_as_on_the_embedded_server():
+def test_malloc_is_configured_as_for_the_embedded_server():
     launcher = import_file(ROOT / "scripts" / "server" / "launcher.py")
     set_by_image = SERVING.environment()
     assert {name: set_by_image.get(name) for name in launcher.MALLOC} == launcher.MALLOC
@@ -244,7 +244,7 @@ def test_the_client_runs_from_its_folder_alone(client_image, tmp_path):
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
-def test_root_becomes_the_owner_of_the_client_and_others_stay(client_image):
+def test_root_becomes_the_owner_of_the_client(client_image):
     entry = client_image / Path(ASKING.command("ENTRYPOINT")[0]).relative_to("/ws")
     os.chown(client_image / "client", 4321, 8765)
     who = [entry, "sh", "-c", "echo $(id -u) $(id -g) $(id -G) $HOME"]
@@ -253,7 +253,7 @@ def test_root_becomes_the_owner_of_the_client_and_others_stay(client_image):
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
-def test_another_user_than_root_stays_the_same():
+def test_a_user_other_than_root_is_kept():
     # Given on standard input: somebody else may not look into the folders of tests.
     script = (ROOT / "Dockerfile" / "as_owner.sh").read_text()
     done = subprocess.run(

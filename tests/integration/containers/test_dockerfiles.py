@@ -31,7 +31,7 @@ def test_hadolint_finds_nothing(dockerfile):
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_the_stages_stand_on_the_images_that_the_pins_were_resolved_for():
+def test_the_stages_use_the_images_that_the_pins_were_resolved_for():
     arguments = re.findall(r"^ARG (\w+_IMAGE)=(.*)", SERVER.read_text(), re.MULTILINE)
     assert dict(arguments) == {
         "PYTHON_IMAGE": "python:3.11-slim-bookworm",
@@ -56,7 +56,7 @@ def test_every_source_of_a_copy_is_sent_to_the_build(stage):
             assert copied([source], target), source
 
 
-def test_nothing_but_sources_is_sent_to_the_build(tmp_path):
+def test_only_sources_are_sent_to_the_build(tmp_path):
     planted = [
         ".git/HEAD",
         ".venv/bin/python",
@@ -125,14 +125,14 @@ def installed_pins():
     )
 
 
-def test_all_that_is_installed_is_pinned():
+def test_every_installed_package_is_pinned():
     assert {python for python, _ in installed_pins()} == {"3.10", "3.11"}
     assert all(re.fullmatch(r"[\w.\[\]-]+==[\d.]+", pin) for _, pin in installed_pins())
 
 
 @pytest.mark.slow  # it asks a package index
 @pytest.mark.parametrize(("python", "pin"), installed_pins())
-def test_there_is_a_build_of_every_pin_for_the_images_python(python, pin):
+def test_every_pin_has_a_build_for_the_images_python(python, pin):
     name, _, version = re.sub(r"\[.*\]", "", pin).partition("==")
     platforms = [f"--platform={platform}_x86_64" for platform in PLATFORMS]
     asked = [*PIP, "index", "versions", name, "--only-binary=:all:", *platforms]

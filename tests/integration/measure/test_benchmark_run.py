@@ -159,7 +159,7 @@ def test_options_reach_server_and_floor(tmp_path, own_server):
         (["--option", "calls.chunks=many"], "could not convert string to float: 'many'"),
     ],
 )
-def test_wrong_usage_is_one_sentence_and_nothing_is_started(
+def test_wrong_usage_is_reported_and_nothing_is_started(
     tmp_path, monkeypatch, arguments, words, capfd
 ):
     monkeypatch.setattr("measure.kit.own_server.TritonServer", None)

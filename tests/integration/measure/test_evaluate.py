@@ -192,7 +192,7 @@ def test_a_refused_recording_counts_as_missed_and_makes_the_exit_code_1(
     assert not (tmp_path / "out" / "rttm" / "calls" / "rttm_a").exists()
 
 
-def test_an_unreachable_server_is_one_sentence(root, capfd):
+def test_an_unreachable_server_is_reported(root, capfd):
     code = evaluate.main(["--url", "127.0.0.1:1", "--root", str(root)])
 
     err = capfd.readouterr().err
@@ -213,7 +213,7 @@ def test_an_unreachable_server_is_one_sentence(root, capfd):
         ),
     ],
 )
-def test_bad_input_is_one_sentence_and_nothing_is_sent(arguments, words, triton, root, capfd):
+def test_bad_input_is_reported_and_nothing_is_sent(arguments, words, triton, root, capfd):
     code = run(triton, *(each.format(root=root) for each in arguments))
 
     err = capfd.readouterr().err

@@ -121,7 +121,7 @@ def test_no_call_has_more_chunks_than_configured(server, chunks):
     assert len(calls) == math.ceil(9 / chunks)
 
 
-def test_chunks_go_on_from_block_to_block_and_windows_are_each_blocks_own(server):
+def test_chunks_continue_across_blocks_and_windows_do_not(server):
     silences_at = (13, 29, 45)  # a second each; the blocks are cut in their middles
     borders = [0, *(at + shift for at in silences_at for shift in (0, 1)), 50]
     pairs = zip(borders[::2], borders[1::2], strict=True)
@@ -180,7 +180,7 @@ def test_silence_calls_no_speaker_model(server, mode, called):
     assert [call.model for call in server.calls] == called
 
 
-def test_no_audio_calls_nothing(server, mode):
+def test_empty_audio_calls_no_model(server, mode):
     with running(server) as run:
         run.outputs(run.request(np.empty(0, np.float32), {"mode": mode}))
     assert server.calls == []
@@ -222,9 +222,7 @@ class CountedModel:
         ("speaker_model", "classic", 5.25),
     ],
 )  # six chunks or windows each, one a call
-def test_as_many_calls_are_under_way_as_configured_and_no_more(
-    server, model, mode, seconds, in_flight
-):
+def test_the_configured_number_of_calls_is_in_flight(server, model, mode, seconds, in_flight):
     counted = server.models[model] = CountedModel(server.models[model], in_flight)
     single = {"segmentation": "calls__chunks", "speaker_model": "calls__windows"}[model]
     with running(server, calls__in_flight=str(in_flight), **{single: "1"}) as run:

@@ -89,7 +89,7 @@ def test_labels_embeddings_and_confidences_count_speakers_and_turns_of_all_chann
     assert (outputs["CONFIDENCE"] > 0.9).all()
 
 
-def test_a_channel_is_answered_as_a_recording_of_it_alone(run):
+def test_a_separate_channel_is_answered_like_a_mono_recording(run):
     both = lines_in(run.outputs(run.request(CALL, SEPARATE)))
     for number, channel in enumerate(CALL, start=1):
         alone = lines_in(run.outputs(run.request(channel)))
@@ -99,7 +99,7 @@ def test_a_channel_is_answered_as_a_recording_of_it_alone(run):
 
 
 @pytest.mark.parametrize("sent", [as_input, as_file])
-def test_the_first_channel_alone_is_answered_as_if_there_were_no_other(run, sent):
+def test_first_ignores_the_other_channels(run, sent):
     first = run.outputs(run.request(sent(CALL), {"channels": "first"}))
     alone = run.outputs(run.request(sent(CALL[:1])))
 
@@ -109,7 +109,7 @@ def test_the_first_channel_alone_is_answered_as_if_there_were_no_other(run, sent
     assert info_in(first)["n_channels"] == 2
 
 
-def test_the_mean_is_what_is_answered_where_nothing_is_asked(run):
+def test_the_default_is_the_mean_of_the_channels(run):
     asked, unasked = (run.outputs(run.request(CALL, each)) for each in ({"channels": "mix"}, {}))
 
     assert asked["RTTM"].item() == unasked["RTTM"].item()
@@ -118,7 +118,7 @@ def test_the_mean_is_what_is_answered_where_nothing_is_asked(run):
     assert info_in(unasked)["n_channels"] == 2
 
 
-def test_the_only_channel_is_separate_too(run):
+def test_mono_audio_can_be_separate(run):
     mono = run.outputs(run.request(conversation(), SEPARATE))
     plain = run.outputs(run.request(conversation()))
 
@@ -127,7 +127,7 @@ def test_the_only_channel_is_separate_too(run):
     assert mono["LABELS"].tolist() == plain["LABELS"].tolist()
 
 
-def test_a_dead_channel_has_no_turns(run):
+def test_a_silent_channel_has_no_turns(run):
     dead = np.zeros_like(CALL[0])
     outputs = run.outputs(run.request(np.stack([dead, CALL[1], dead]), SEPARATE))
 
@@ -137,7 +137,7 @@ def test_a_dead_channel_has_no_turns(run):
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (2, 0), (2, 16_000)])
-def test_dead_channels_only_are_an_empty_answer(run, shape):
+def test_only_silent_channels_give_an_empty_answer(run, shape):
     outputs = run.outputs(run.request(np.zeros(shape, np.float32), SEPARATE))
 
     assert outputs["RTTM"].item() == b""
@@ -146,13 +146,13 @@ def test_dead_channels_only_are_an_empty_answer(run, shape):
     assert info_in(outputs)["n_channels"] == shape[0]
 
 
-def test_numbers_of_speakers_hold_for_every_channel(run):
+def test_numbers_of_speakers_apply_to_every_channel(run):
     outputs = run.outputs(run.request(CALL, {**SEPARATE, "num_speakers": 1}))
 
     assert {line[3] for line in lines_in(outputs)} == {"CH1_SPEAKER_00", "CH2_SPEAKER_00"}
 
 
-def test_one_at_a_time_holds_within_a_channel_and_not_between_them(run):
+def test_exclusive_applies_within_a_channel_only(run):
     overlapping = mixed(17, (0, 6, SLOW_HZ), (4, 12, QUICK_HZ), (11, 16, SLOW_HZ))
     call = np.stack([overlapping, mixed(17, (1, 15, QUICK_HZ))])
     lines = lines_in(run.outputs(run.request(call, {**SEPARATE, "exclusive": True})))
@@ -178,7 +178,7 @@ def test_channels_that_are_too_long_together_are_refused_before_any_call(sent):
     )
 
 
-def test_a_broken_second_channel_refuses_the_whole_request_and_hurts_no_other_choice(run):
+def test_a_broken_second_channel_fails_separate_but_not_first(run):
     broken = CALL.copy()
     broken[1, 100_000] = np.nan
     assert run.outputs(run.request(broken, {"channels": "first"}))["RTTM"]
@@ -187,7 +187,7 @@ def test_a_broken_second_channel_refuses_the_whole_request_and_hurts_no_other_ch
     assert error.message() == "audio: got NaN or infinite samples, expected finite values"
 
 
-def test_who_goes_after_the_first_channel_is_not_worked_for_in_the_second(run):
+def test_cancelling_after_the_first_channel_skips_the_second(run):
     calls = run.server.calls
     run.outputs(run.request(CALL[0]))
     n_of_first = len(calls)

@@ -40,7 +40,7 @@ def without_comments(path):
     return re.sub(r"#.*", "", path.read_text())
 
 
-def test_nothing_but_model_folders_lies_in_the_repository():
+def test_the_repository_contains_only_model_folders():
     assert sorted(REPOSITORY.iterdir()) == MODELS
     assert {"run", *NETS} <= {model.name for model in MODELS}
 
@@ -55,7 +55,7 @@ def test_every_folder_is_a_model(model):
 
 
 @pytest.mark.parametrize("path", CONFIG_FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_every_configuration_is_tritons_and_names_its_folder(path):
+def test_every_configuration_is_valid_and_names_its_folder(path):
     folder = path.parent.parent if path.parent.name == "configs" else path.parent
     config = text_format.Parse(path.read_text(), pb.ModelConfig())
     assert config.name == folder.name
@@ -68,7 +68,7 @@ def test_the_speaker_model_can_be_served_by_tensorrt_in_two_ways():
 
 
 @pytest.mark.parametrize("path", VARIANTS, ids=lambda path: path.stem)
-def test_a_variant_differs_only_in_what_computes(path):
+def test_a_variant_differs_only_in_backend_and_optimization(path):
     variant, default = read_config(path), config_of(path.parent.parent.name)
     for config in (variant, default):
         config.ClearField("backend")
@@ -108,7 +108,7 @@ def export_shapes():
     return {which: tuple(map(int, sizes)) for which, *sizes in found}
 
 
-def test_run_keeps_the_contract_that_clients_know():
+def test_run_has_the_inputs_and_outputs_that_clients_use():
     config = config_of("run")
     assert config.max_batch_size == 0
     assert tensors(config.input) == {
@@ -125,7 +125,7 @@ def test_run_keeps_the_contract_that_clients_know():
     }
 
 
-def test_run_lets_few_requests_wait_and_none_for_ever():
+def test_the_queue_of_run_is_limited_in_size_and_time():
     policy = config_of("run").dynamic_batching.default_queue_policy
     assert policy.max_queue_size == 64
     assert policy.timeout_action == pb.ModelQueuePolicy.REJECT
@@ -133,7 +133,7 @@ def test_run_lets_few_requests_wait_and_none_for_ever():
     assert not policy.allow_timeout_override
 
 
-def test_run_stays_on_the_cpu_and_the_nets_go_where_the_server_likes():
+def test_run_is_on_the_cpu_and_the_nets_on_any_device():
     assert {group.kind for group in config_of("run").instance_group} == {KIND_CPU}
     for net in NETS:
         assert {group.kind for group in config_of(net).instance_group} <= {KIND_AUTO}
@@ -169,7 +169,7 @@ def test_a_call_has_no_more_chunks_than_the_segmentation_model_takes():
     assert run_options().calls.chunks <= largest
 
 
-def test_the_segmentation_model_and_run_mean_the_same_chunks_and_frames():
+def test_the_segmentation_model_and_run_agree_on_chunks_and_frames():
     assert SEGMENTATION.input_axes == ("B", 1, CHUNK_SAMPLES)
     assert SEGMENTATION.output_axes == ("B", CHUNK_FRAMES, len(POWERSET))
 
@@ -196,7 +196,7 @@ def test_the_sad_model_is_warmed_up_with_samples():
     assert (n_streams, n_samples >= FRAME_SAMPLES) == (1, True)
 
 
-def test_the_sad_model_and_run_mean_the_same_frame_and_state():
+def test_the_sad_model_and_run_agree_on_frame_and_state():
     silero = import_file(REPOSITORY / "sad" / "1" / "silero.py")
     assert silero.FRAME_SAMPLES == FRAME_SAMPLES
     config = config_of("sad")
@@ -208,7 +208,7 @@ def test_the_sad_model_and_run_mean_the_same_frame_and_state():
     }
 
 
-def test_the_embedding_size_is_written_in_no_configuration():
+def test_no_configuration_contains_the_embedding_size():
     assert "embs" not in tensors(config_of("speaker_model").output)
     numbers = {
         int(number)

@@ -70,13 +70,13 @@ def test_a_declared_output_passes(pb_utils):
     ],
     ids=["name", "type", "rank", "no type of Triton", "size", "no bytes", "undeclared input"],
 )
-def test_a_model_that_breaks_its_contract_is_found_out(pb_utils, name, values, reads):
+def test_a_contract_violation_by_a_model_is_detected(pb_utils, name, values, reads):
     model = Careless(pb_utils, name, values, reads)
     with pytest.raises(ContractViolationError):
         execute(model, [Request(CONFIG, {"x": PAIRS})])
 
 
-def test_a_missing_response_is_found_out(pb_utils):
+def test_a_missing_response_is_detected(pb_utils):
     model = Careless(pb_utils, "y", np.zeros(3, np.float32))
     model.respond = lambda _request: None
     with pytest.raises(TypeError):
@@ -99,7 +99,7 @@ def call(pb_utils, values=PAIRS, **changes):
     return pb_utils.InferenceRequest(**{**sound, **changes}).exec()
 
 
-def test_a_sound_call_is_answered_and_recorded(pb_utils, server):
+def test_a_valid_call_is_answered_and_recorded(pb_utils, server):
     response = call(pb_utils, np.ones((3, 2), np.float32))
     tensor = pb_utils.get_output_tensor_by_name(response, "y")
     assert tensor.as_numpy().tolist() == [2, 2, 2]
@@ -119,12 +119,12 @@ def test_a_sound_call_is_answered_and_recorded(pb_utils, server):
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_a_call_that_the_server_would_not_take_is_found_out(pb_utils, changes):
+def test_a_call_that_the_server_would_refuse_is_detected(pb_utils, changes):
     with pytest.raises(ContractViolationError):
         call(pb_utils, **changes)
 
 
-def test_an_output_that_was_not_asked_for_is_not_there(pb_utils):
+def test_an_output_that_was_not_requested_is_missing(pb_utils):
     response = call(pb_utils)
     with pytest.raises(ContractViolationError, match="no output 'text'"):
         pb_utils.get_output_tensor_by_name(response, "text")

@@ -50,7 +50,7 @@ def test_a_failed_call_is_unavailable_and_its_reason_is_in_the_log_only(server, 
 
 
 @pytest.mark.parametrize(("mode", "failing"), EVERY_CALL)
-def test_after_a_failed_call_no_further_one_is_made(server, mode, failing):
+def test_no_call_follows_a_failed_one(server, mode, failing):
     def broken(inputs):
         raise ModelFailureError("out of memory")
 
@@ -117,7 +117,7 @@ def test_a_request_cancelled_during_a_call_makes_no_further_one(server, mode, du
     assert server.logger.errors == []
 
 
-def test_the_unexpected_is_an_internal_error_with_its_traceback_in_the_log_only(
+def test_an_unexpected_exception_is_an_internal_error_with_its_traceback_only_in_the_log(
     server, monkeypatch
 ):
     def broken(*_):
@@ -150,16 +150,12 @@ def test_the_unexpected_is_an_internal_error_with_its_traceback_in_the_log_only(
         ("frames__chunk_hop_s", "10", "chunk_hop_s"),  # a chunk's frames end 9.94 s in
     ],
 )
-def test_a_wrong_parameter_in_the_configuration_keeps_the_model_from_loading(
-    server, parameter, value, text
-):
+def test_an_invalid_parameter_in_the_configuration_prevents_loading(server, parameter, value, text):
     with pytest.raises(ValueError, match=re.escape(text)), running(server, **{parameter: value}):
         pass
 
 
-def test_a_server_that_stops_refuses_requests_and_serves_again_when_it_goes_on(
-    server, tmp_path, monkeypatch
-):
+def test_requests_are_refused_while_the_server_drains(server, tmp_path, monkeypatch):
     lock = tmp_path / "lock"
     monkeypatch.setenv("DIARIZATION_DRAIN_LOCK", str(lock))
     with running(server) as run:

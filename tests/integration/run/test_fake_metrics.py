@@ -19,7 +19,7 @@ def family(registry):
     return bound(name="cars_total", description="Cars", kind=bound.COUNTER)
 
 
-def test_the_stand_in_keeps_one_value_for_equal_names_and_labels(registry, family):
+def test_equal_names_and_labels_share_one_value(registry, family):
     bound = type(family)
     again = bound(name="cars_total", description="Cars", kind=bound.COUNTER)
     family.Metric(labels={"colour": "red", "doors": "4"}).increment(2)
@@ -27,7 +27,7 @@ def test_the_stand_in_keeps_one_value_for_equal_names_and_labels(registry, famil
     assert registry.value("cars_total", colour="red", doors="4") == 2.5
 
 
-def test_the_stand_ins_gauges_go_both_ways(registry):
+def test_gauges_rise_and_fall(registry):
     bound = family_type(registry)
     family = bound(name="depth", description="", kind=bound.GAUGE)
     gauge = family.Metric()
@@ -63,20 +63,20 @@ def test_the_stand_ins_gauges_go_both_ways(registry):
         "another kind",
     ],
 )
-def test_the_stand_in_refuses_what_the_server_refuses(family, refused):
+def test_the_fake_refuses_what_the_server_refuses(family, refused):
     counter = family.Metric()
     with pytest.raises(ContractViolationError):
         refused(counter, family)
 
 
-def test_the_stand_in_refuses_a_metric_whose_family_is_gone(registry):
+def test_a_metric_of_a_deleted_family_is_refused(registry):
     counter = family_type(registry)("cars_total", "", family_type(registry).COUNTER).Metric()
     gc.collect()
     with pytest.raises(ContractViolationError, match="is gone"):
         counter.increment(1)
 
 
-def test_in_the_stand_in_a_family_that_goes_takes_the_shared_series_with_it(registry, family):
+def test_deleting_a_family_deletes_its_shared_series(registry, family):
     counter = family.Metric()
     other = type(family)("cars_total", "", family.COUNTER)
     other.Metric()

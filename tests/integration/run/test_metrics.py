@@ -78,7 +78,7 @@ def without_times(changed):
     return {name: by for name, by in changed.items() if not name.startswith("stage_seconds")}
 
 
-def test_every_series_is_there_from_the_start_at_zero(run):
+def test_every_series_starts_at_zero(run):
     stages = {
         "classic": ["decode", "sad", "fbank", "embed", "cluster"],
         "full": ["decode", "sad", "segment", "fbank", "embed", "cluster", "assign"],
@@ -92,7 +92,7 @@ def test_every_series_is_there_from_the_start_at_zero(run):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_an_answered_request_counts_what_its_info_says(run, mode):
+def test_counters_match_the_info_of_an_answer(run, mode):
     before = counts(run.server)
     outputs = run.outputs(run.request(conversation(), {"mode": mode}))
     info = json.loads(outputs["INFO"].item())
@@ -129,7 +129,7 @@ def test_silence_counts_as_an_answer_without_windows(run):
     }
 
 
-def test_a_ping_is_answered_by_nothing_and_counts_nothing(run):
+def test_a_ping_gets_no_outputs_and_is_not_counted(run):
     before = counts(run.server)
     assert run.outputs(Request(run.config, {}, {"ping": True}, outputs=[])) == {}
     assert changes(run.server, before) == {}
@@ -154,14 +154,14 @@ def gone(run):
         (gone, "cancelled"),
     ],
 )
-def test_a_refused_request_counts_its_reason_and_nothing_else(run, bad, reason):
+def test_a_refused_request_counts_only_its_reason(run, bad, reason):
     before = counts(run.server)
     run.error(bad(run))
     assert changes(run.server, before) == {f"failed_requests_total{{{reason}}}": 1}
 
 
 @pytest.mark.parametrize("too_much", [longer_than_allowed, larger_than_allowed])
-def test_too_much_is_a_reason(server, too_much):
+def test_exceeded_limits_have_their_own_reason(server, too_much):
     with running(server, limits__audio_s="9", limits__upload_mb="0.3") as run:
         before = counts(server)
         run.error(too_much(run))
@@ -169,7 +169,7 @@ def test_too_much_is_a_reason(server, too_much):
 
 
 @pytest.mark.parametrize("failing", ["sad", "segmentation", "speaker_model"])
-def test_a_failed_model_is_a_reason(run, failing):
+def test_failed_models_have_their_own_reason(run, failing):
     def broken(inputs):
         raise ModelFailureError("out of memory")
 
@@ -179,7 +179,7 @@ def test_a_failed_model_is_a_reason(run, failing):
     assert changes(run.server, before) == {"failed_requests_total{model_failed}": 1}
 
 
-def test_the_unexpected_is_a_reason(run, monkeypatch):
+def test_internal_errors_have_their_own_reason(run, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError
 
@@ -200,7 +200,7 @@ def test_every_request_of_several_is_counted(run):
     }
 
 
-def test_instances_add_up_and_one_that_ends_takes_nothing_with_it(server):
+def test_counts_of_instances_add_up_and_survive_their_end(server):
     with running(server) as first:
         first.outputs(first.request(nothing(1)))
         with running(server) as second:

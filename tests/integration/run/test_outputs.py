@@ -43,7 +43,7 @@ def test_every_speaker_has_an_embedding_in_the_order_of_the_labels(run):
     assert outputs["EMBEDDINGS"].dtype == np.float32
 
 
-def test_asked_for_one_speaker_at_a_time_no_turns_overlap(run):
+def test_exclusive_turns_do_not_overlap(run):
     (labels,) = run.outputs(run.request(mixed(17, *OVERLAPPING), {"exclusive": True}))["LABELS"]
     assert (labels[1:, 0] >= labels[:-1, 1]).all()
     assert set(labels[:, 2]) == {0, 1}
@@ -51,14 +51,14 @@ def test_asked_for_one_speaker_at_a_time_no_turns_overlap(run):
     assert labels[-1, 1] == pytest.approx(16, abs=0.1)
 
 
-def test_not_asked_for_it_the_full_mode_lets_turns_overlap():
+def test_without_exclusive_turns_overlap_in_full_mode():
     with running(server_of_planted_models()) as run:
         for asked in ({}, {"exclusive": False}):
             (labels,) = run.outputs(run.request(mixed(17, *OVERLAPPING), asked))["LABELS"]
             assert (labels[1:, 0] < labels[:-1, 1]).all()
 
 
-def test_info_says_whether_one_speaker_at_a_time_was_asked_for(run):
+def test_info_reports_exclusive(run):
     outputs = run.outputs(run.request(conversation(), {"exclusive": True}))
     assert json.loads(outputs["INFO"].item())["exclusive"] is True
 
@@ -67,7 +67,7 @@ def test_info_says_whether_one_speaker_at_a_time_was_asked_for(run):
     ("notes", "name"),
     [({}, None), ({"1": "net_a"}, "net_a"), ({"1": "net_a", "2": "net_b"}, "net_b")],
 )
-def test_info_names_the_network_whose_embeddings_these_are(tmp_path, notes, name):
+def test_info_names_the_network_of_the_embeddings(tmp_path, notes, name):
     for version, network in notes.items():
         folder = tmp_path / "speaker_model" / version
         folder.mkdir(parents=True)

@@ -51,12 +51,12 @@ def assert_planted(found, turns, within_s=BORDER_S):
 
 
 @OVERLAPPING
-def test_speakers_who_talk_at_once_both_have_a_turn(run, turns, n_seconds):
+def test_overlapping_speakers_both_have_a_turn(run, turns, n_seconds):
     found = found_turns(run, mixed(n_seconds, *turns))
     assert_planted(found, turns)
 
 
-def test_where_one_speaker_follows_another_is_heard_more_finely_than_by_windows(run):
+def test_speaker_changes_are_located_more_precisely_than_by_windows(run):
     """Windows alone would place the borders in their raster, 0.1 s later."""
     borders = [0, 5.15, 15.15, 25.15, 30]
     speakers = [SLOW_HZ, QUICK_HZ, SLOW_HZ, QUICK_HZ]
@@ -71,7 +71,7 @@ def test_in_the_classic_mode_no_turns_overlap(run, turns, n_seconds):
     assert (found[1:, 0] >= found[:-1, 1]).all()
 
 
-def test_a_single_speaker_asked_for_never_overlaps(run):
+def test_a_single_requested_speaker_never_overlaps(run):
     found = found_turns(run, mixed(26, *PASSING_ON), num_speakers=1)
     assert np.allclose(found, [[0, 12, 0], [13, 26, 0]], rtol=0, atol=BORDER_S)
 

@@ -74,7 +74,7 @@ def test_the_planted_speakers_are_found(run):
     assert np.allclose(outputs["LABELS"][0], planted, atol=0.1)
 
 
-def test_labels_and_rttm_say_the_same(run):
+def test_labels_and_rttm_agree(run):
     outputs = run.outputs(run.request(conversation()))
     from_text = [
         [float(begin), float(begin) + float(length), int(speaker[-2:])]
@@ -83,7 +83,7 @@ def test_labels_and_rttm_say_the_same(run):
     assert np.allclose(outputs["LABELS"][0], from_text, atol=2e-3)
 
 
-def test_samples_and_both_lossless_files_of_them_give_one_answer(run):
+def test_samples_and_both_lossless_files_give_the_same_answer(run):
     samples = (np.round(conversation() * 32768) / 32768).astype(np.float32)
     sent = [samples, encoded(samples), encoded(samples, "FLAC")]
     labels = [run.outputs(run.request(audio))["LABELS"].tolist() for audio in sent]
@@ -97,12 +97,12 @@ def test_upstreams_own_request_is_answered(run):
 
 
 @pytest.mark.parametrize("asked", [{"LABELS"}, {"RTTM", "INFO"}, {"INFO"}, ALL_OUTPUTS])
-def test_only_what_was_asked_for_is_returned(run, asked):
+def test_only_requested_outputs_are_returned(run, asked):
     outputs = run.outputs(run.request(conversation(), outputs=asked))
     assert set(outputs) == asked
 
 
-def test_all_outputs_are_returned_where_none_is_named(run):
+def test_all_outputs_are_returned_by_default(run):
     assert set(run.outputs(run.request(conversation()))) == ALL_OUTPUTS
 
 
@@ -144,7 +144,7 @@ FULL_STAGES = CLASSIC_STAGES | {"segment", "assign"}
     ],
     ids=["default", "full", "classic"],
 )
-def test_info_says_how_the_answer_was_found(asked, mode, models, stages, n_windows):
+def test_info_describes_how_the_answer_was_computed(asked, mode, models, stages, n_windows):
     with running(server_of_planted_models()) as run:
         info = json.loads(run.outputs(run.request(conversation(), asked))["INFO"].item())
     assert info["models"] == models
@@ -160,12 +160,12 @@ def test_info_says_how_the_answer_was_found(asked, mode, models, stages, n_windo
     assert info["stage_s"]["total"] == max(info["stage_s"].values())
 
 
-def test_the_number_of_speakers_asked_for_is_honoured(run):
+def test_the_requested_number_of_speakers_is_found(run):
     labels = run.outputs(run.request(conversation(), {"num_speakers": 1}))["LABELS"]
     assert set(labels[0, :, 2]) == {0}
 
 
-def test_parameters_reserved_by_triton_are_let_through(run):
+def test_parameters_reserved_by_triton_are_accepted(run):
     run.outputs(run.request(silence(1), {"priority": 1, "triton_final_response": True}))
 
 
@@ -200,7 +200,7 @@ def test_the_default_recording_id_is_recording(run):
         (not_a_number, "audio: got NaN"),
     ],
 )
-def test_a_bad_request_is_refused_and_its_neighbours_are_answered_as_alone(run, bad, named):
+def test_a_bad_request_is_refused_and_affects_no_other_request(run, bad, named):
     def neighbours():
         return [
             run.request(conversation(), {"recording_id": "before"}),
@@ -228,7 +228,7 @@ def test_a_bad_request_is_refused_and_its_neighbours_are_answered_as_alone(run, 
         (larger_than_allowed, "AUDIO: got 650001 bytes, expected at most 650000"),
     ],
 )
-def test_too_much_is_refused_before_any_call_and_hurts_no_neighbour(too_much, text):
+def test_exceeded_limits_are_refused_before_any_call_and_affect_no_other_request(too_much, text):
     server = server_of_planted_models()
     with running(server, limits__audio_s="9", limits__upload_mb="0.65") as run:
         error = run.error(too_much(run))
@@ -256,5 +256,5 @@ def test_the_same_bytes_give_the_same_answer(run):
     assert comparable(first) == comparable(second)
 
 
-def test_no_requests_are_no_answers(run):
+def test_no_requests_give_no_answers(run):
     assert run.execute() == []

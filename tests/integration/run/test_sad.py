@@ -77,7 +77,7 @@ def test_the_state_continues_a_stream(sad):
     assert np.allclose(joined, whole["speech_probs"], rtol=0, atol=1e-5)
 
 
-def test_a_bad_request_is_refused_and_its_neighbours_are_answered_as_alone(sad, server):
+def test_a_bad_request_is_refused_and_affects_no_other_request(sad, server):
     samples = noise(1, 4096)
     bad = request(samples, np.zeros((2, 320), np.float32))
     before, error, after = execute(sad, [request(samples), bad, request(samples[:, :512])])
@@ -92,7 +92,9 @@ def test_a_bad_request_is_refused_and_its_neighbours_are_answered_as_alone(sad, 
         assert np.array_equal(answered["speech_probs"], alone["speech_probs"])
 
 
-def test_the_unexpected_is_an_internal_error_with_its_traceback_in_the_log_only(sad, server):
+def test_an_unexpected_exception_is_an_internal_error_with_its_traceback_only_in_the_log(
+    sad, server
+):
     def broken(*_):
         raise RuntimeError("out of memory at /srv/secret")
 
@@ -137,16 +139,14 @@ def places(tmp_path, module, monkeypatch):
     ("present", "chosen"),
     [(["own"], "own"), (["container"], "container"), (["own", "container"], "own")],
 )
-def test_the_file_of_the_version_folder_comes_before_the_containers(
-    module, places, present, chosen
-):
+def test_the_file_in_the_version_folder_takes_precedence(module, places, present, chosen):
     for place in present:
         shutil.copy(FOLDER / "1" / FILE_NAME, getattr(places, place))
     module.TritonPythonModel().initialize(initialize_args(CONFIG, places.own.parent))
     assert places.loaded == getattr(places, chosen) / FILE_NAME
 
 
-def test_a_file_that_is_nowhere_is_named(module, places):
+def test_a_missing_file_is_reported(module, places):
     with pytest.raises(TritonModelException) as caught:
         module.TritonPythonModel().initialize(initialize_args(CONFIG, places.own.parent))
     assert str(caught.value) == (
@@ -185,7 +185,7 @@ def test_run_finds_the_speech_of_the_sample_with_this_model(sad):
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 @pytest.mark.parametrize("damage", ["garbage", "truncated", "empty", "another network"])
-def test_a_damaged_file_is_one_sentence_with_its_remedy(damage, module, tmp_path):
+def test_a_damaged_file_is_reported_with_a_remedy(damage, module, tmp_path):
     path = tmp_path / "1" / FILE_NAME
     path.parent.mkdir()
     whole = (FOLDER / "1" / FILE_NAME).read_bytes()

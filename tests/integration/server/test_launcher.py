@@ -127,7 +127,7 @@ def test_the_server_gets_the_number_of_threads_for_its_nets(launcher, monkeypatc
 
 
 @pytest.mark.parametrize("told", ["0", "-1", "two", "1.5"])
-def test_an_impossible_number_of_threads_is_refused(launcher, monkeypatch, told):
+def test_an_invalid_number_of_threads_is_refused(launcher, monkeypatch, told):
     monkeypatch.setenv("DIARIZATION_THREADS", told)
     expected = f"DIARIZATION_THREADS: got '{told}', expected a whole number from 1 on"
     assert refusal(launcher) == f"tritonserver: {expected}"
@@ -141,14 +141,14 @@ def test_malloc_returns_memory_unless_the_user_sets_it(launcher, monkeypatch):
     assert variables["MALLOC_TRIM_THRESHOLD_"] == "7"
 
 
-def test_missing_binaries_are_named_with_their_remedy(launcher, packages):
+def test_missing_binaries_are_reported_with_a_remedy(launcher, packages):
     (packages / "pytriton" / "tritonserver" / "bin" / "tritonserver").unlink()
     assert refusal(launcher) == (
         "tritonserver: Triton binaries not found in this Python environment; run ./scripts/setup.sh"
     )
 
 
-def test_a_missing_stub_is_named_with_its_version(launcher, packages):
+def test_a_missing_stub_is_reported_with_its_version(launcher, packages):
     stubs = packages / "pytriton" / "tritonserver" / "python_backend_stubs"
     (stubs / VERSION / "triton_python_backend_stub").unlink()
     text = refusal(launcher)
@@ -156,21 +156,21 @@ def test_a_missing_stub_is_named_with_its_version(launcher, packages):
     assert "3.11 or 3.12" in text
 
 
-def test_a_missing_libpython_is_named_with_its_package(launcher, monkeypatch):
+def test_a_missing_libpython_is_reported_with_its_package(launcher, monkeypatch):
     without_libpython(launcher, monkeypatch)
     text = refusal(launcher)
     assert f"this Python has no {LIBPYTHON}" in text
     assert f"apt-get install libpython{VERSION}" in text
 
 
-def test_set_up_asks_for_libpython_and_gets_one_sentence_too(launcher, monkeypatch):
+def test_the_libpython_check_of_set_up_prints_one_line(launcher, monkeypatch):
     monkeypatch.setattr(launcher.sys, "argv", ["launcher.py", "--check-libpython"])
     launcher.main()
     without_libpython(launcher, monkeypatch)
     assert f"this Python has no {LIBPYTHON}" in refusal(launcher)
 
 
-def test_backends_that_cannot_be_written_are_one_sentence(launcher, tmp_path):
+def test_backends_that_cannot_be_written_are_reported(launcher, tmp_path):
     write(tmp_path / "share", "a file where a folder has to be")
     assert "share" in refusal(launcher)
 
@@ -193,7 +193,7 @@ def test_the_backends_are_installed(launcher):
     assert not any(path.is_symlink() for path in launcher.BACKENDS.rglob("*"))
 
 
-def test_files_that_are_there_are_left_alone(launcher):
+def test_unchanged_files_are_kept(launcher):
     started(launcher)
     before = {path: path.stat().st_ino for path in launcher.BACKENDS.rglob("*")}
     started(launcher)
@@ -233,7 +233,7 @@ def test_a_file_is_replaced_in_one_step_or_not_at_all(launcher, tmp_path, monkey
     assert [*seen, target.read_text()] == ["old", "old"]
 
 
-def test_a_server_that_runs_keeps_the_file_it_opened(launcher, tmp_path):
+def test_a_running_server_keeps_its_open_file(launcher, tmp_path):
     source, target = write(tmp_path / "source", "new"), write(tmp_path / "target", "old")
     with target.open() as opened:
         launcher.install(source, target)

@@ -148,14 +148,14 @@ def test_a_complete_configuration_needs_no_file(backend, folder):
     assert (set(inputs), set(outputs)) == ({"feats"}, {"embs", "peak"})
 
 
-def test_the_answer_is_that_of_the_network(backend, folder):
+def test_outputs_match_the_network(backend, folder):
     config = network_config()
     (outputs,) = execute(started(backend, config, folder), [Request(config, {"feats": feats(3)})])
     assert np.allclose(outputs["embs"], feats(3).mean(axis=1) @ WEIGHTS, atol=1e-6)
     assert np.array_equal(outputs["peak"], feats(3).max(axis=(1, 2)))
 
 
-def test_requests_that_come_together_get_their_own_rows_back(backend, folder):
+def test_batched_requests_get_their_own_rows(backend, folder):
     config = network_config()
     model = started(backend, config, folder)
     inputs = [feats(n_rows, seed=n_rows) for n_rows in (1, 3, 2)]
@@ -190,7 +190,7 @@ def test_rows_are_cut_into_slices_for_all_threads(backend, folder, n_threads, n_
     assert np.allclose(outputs["embs"], feats(n_rows).mean(axis=1) @ WEIGHTS, atol=1e-6)
 
 
-def test_slices_run_side_by_side_each_on_one_thread(backend, folder):
+def test_slices_run_in_parallel_each_on_one_thread(backend, folder):
     config = network_config(intra_op_thread_count="3")
     model = started(backend, config, folder)
     assert model.session.get_session_options().intra_op_num_threads == 1
@@ -286,12 +286,12 @@ def test_on_a_gpu_a_request_is_one_run(backend, folder, monkeypatch):
     assert (model.session.rows, len(outputs["embs"])) == ([20], 20)
 
 
-def test_an_impossible_number_of_threads_keeps_the_model_from_loading(backend, folder):
+def test_an_invalid_number_of_threads_prevents_loading(backend, folder):
     with pytest.raises(TritonModelException, match=r"net.*got -1, expected 0 or more"):
         started(backend, network_config(intra_op_thread_count="-1"), folder)
 
 
-def test_a_missing_file_is_named_with_its_remedy(backend, folder):
+def test_a_missing_file_is_reported_with_a_remedy(backend, folder):
     (folder / "model.onnx").unlink()
     with pytest.raises(TritonModelException) as caught:
         started(backend, network_config(), folder)
@@ -301,7 +301,7 @@ def test_a_missing_file_is_named_with_its_remedy(backend, folder):
     )
 
 
-def test_a_damaged_file_is_named(backend, folder):
+def test_a_damaged_file_is_reported(backend, folder):
     (folder / "model.onnx").write_bytes(b"half a download")
     with pytest.raises(
         TritonModelException, match=r"^model 'net': model.onnx is damaged or not .*; run "
@@ -309,7 +309,7 @@ def test_a_damaged_file_is_named(backend, folder):
         started(backend, network_config(), folder)
 
 
-def test_the_configured_file_name_is_honoured(backend, folder):
+def test_the_configured_file_name_is_used(backend, folder):
     (folder / "model.onnx").rename(folder / "other.onnx")
     config = network_config()
     config.default_model_filename = "other.onnx"
@@ -321,21 +321,19 @@ def n_threads_of(model):
 
 
 @pytest.mark.parametrize("n_threads", [1, 3])
-def test_the_thread_count_parameter_is_honoured(backend, folder, monkeypatch, n_threads):
+def test_the_thread_count_parameter_is_used(backend, folder, monkeypatch, n_threads):
     monkeypatch.setenv("DIARIZATION_THREADS", "7")
     config = network_config(0, intra_op_thread_count=str(n_threads))
     assert n_threads_of(started(backend, config, folder)) == n_threads
 
 
 @pytest.mark.parametrize("parameters", [{}, {"intra_op_thread_count": "0"}])
-def test_by_default_a_net_has_as_many_threads_as_the_launcher_says(
-    backend, folder, monkeypatch, parameters
-):
+def test_the_default_thread_count_is_the_launchers(backend, folder, monkeypatch, parameters):
     monkeypatch.setenv("DIARIZATION_THREADS", "3")
     assert n_threads_of(started(backend, network_config(0, **parameters), folder)) == 3
 
 
-def test_without_the_launcher_all_cores_we_may_use_are_used(backend, folder, monkeypatch):
+def test_without_the_launcher_all_available_cores_are_used(backend, folder, monkeypatch):
     monkeypatch.delenv("DIARIZATION_THREADS", raising=False)
     monkeypatch.setattr("os.sched_getaffinity", lambda _pid: {4, 5, 6})
     assert n_threads_of(started(backend, network_config(0), folder)) == 3
@@ -347,7 +345,7 @@ def test_a_gpu_instance_without_a_cuda_provider_runs_on_the_cpu(backend, folder,
     assert model.session.get_providers() == ["CPUExecutionProvider"]
 
 
-def test_a_gpu_instance_asks_for_its_own_device_first(backend, monkeypatch):
+def test_a_gpu_instance_prefers_its_own_device(backend, monkeypatch):
     available = ["CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(ort, "get_available_providers", lambda: available)
     args = {"model_instance_kind": "GPU", "model_instance_device_id": "1"}

@@ -139,13 +139,13 @@ def test_errors_pass_unchanged(code, proxy, triton):
     assert refusal(proxy, f"{code} some text") == (grpc.StatusCode[code], "some text")
 
 
-def test_the_name_of_shared_memory_is_left_out_of_an_error(proxy, triton):
+def test_errors_do_not_contain_names_of_shared_memory(proxy, triton):
     said = "Failed to increase the shared memory pool size for key 'x_1' to 9 bytes."
     text = "Failed to increase the shared memory pool size to 9 bytes."
     assert refusal(proxy, f"INTERNAL {said}") == (grpc.StatusCode.INTERNAL, text)
 
 
-def test_what_a_client_may_not_send_never_reaches_triton(proxy, triton):
+def test_forbidden_requests_do_not_reach_triton(proxy, triton):
     code, text = refusal(proxy, model_name="sad")
     assert code is grpc.StatusCode.PERMISSION_DENIED
     assert "got 'sad', expected" in text
@@ -192,13 +192,13 @@ def resident_bytes(pid):
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
-def test_a_call_of_something_else_passes_with_its_status(proxy, triton):
+def test_other_calls_pass_with_their_status(proxy, triton):
     with pytest.raises(grpc.RpcError) as refused:
         proxy.stub.RepositoryIndex(pb.RepositoryIndexRequest(), timeout=WAIT_S)
     assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_a_client_that_cancels_or_is_out_of_time_cancels_the_work(proxy, triton):
+def test_cancelling_or_a_deadline_cancels_the_work(proxy, triton):
     with pytest.raises(grpc.RpcError, match="Deadline Exceeded"):
         proxy.stub.ModelInfer(request("WAIT 2"), timeout=0.2)
     wait_for(lambda: triton.cancelled == ["WAIT 2"], within_s=1)
@@ -208,7 +208,7 @@ def test_a_client_that_cancels_or_is_out_of_time_cancels_the_work(proxy, triton)
     wait_for(lambda: triton.cancelled == ["WAIT 2", "WAIT 3"], within_s=1)
 
 
-def test_a_missing_server_is_reported_without_its_sockets_and_found_again(proxy, sockets):
+def test_an_unavailable_server_is_reported_without_its_sockets_and_found_again(proxy, sockets):
     assert not_ready(proxy.url) == AWAY
     assert refusal(proxy) == (UNAVAILABLE, AWAY)
     with triton_at(sockets):
@@ -217,7 +217,7 @@ def test_a_missing_server_is_reported_without_its_sockets_and_found_again(proxy,
     wait_for(lambda: not_ready(proxy.url) == AWAY)
 
 
-def test_a_request_that_kills_a_process_is_refused_for_a_while_with_its_kind(proxy, triton):
+def test_requests_like_one_that_killed_a_process_are_refused_for_a_while(proxy, triton):
     assert refusal(proxy, f"INTERNAL {DEAD}") == (UNAVAILABLE, AWAY)
     began_s = time.monotonic()
     code, text = refusal(proxy, "next")
@@ -251,7 +251,7 @@ server.wait_for_termination()
 """
 
 
-def test_a_server_that_crashes_holds_off_what_it_worked_on(proxy, sockets):
+def test_requests_in_progress_during_a_crash_are_held_off(proxy, sockets):
     with subprocess.Popen([sys.executable, "-c", CRASHES, sockets.grpc]):
         wait_for(lambda: not_ready(proxy.url) == "")
         assert refusal(proxy) == (UNAVAILABLE, AWAY)
@@ -267,7 +267,7 @@ SLEEPS = CRASHES.replace("os._exit(1)", "__import__('time').sleep(9)").replace(
 )
 
 
-def test_a_server_that_is_killed_while_requests_are_written_to_it_is_away(proxy, sockets):
+def test_a_server_killed_while_it_receives_requests_is_unavailable(proxy, sockets):
     large = [bytes(60_000_000)]
     for delay_s in (0.1, 0.15, 0.2, 0.25, 0.3, 0.35):
         with (
@@ -285,7 +285,7 @@ def test_a_server_that_is_killed_while_requests_are_written_to_it_is_away(proxy,
             assert {each.result(WAIT_S) for each in asked} == {(UNAVAILABLE, AWAY)}
 
 
-def test_metrics_are_passed_on_and_unavailable_while_triton_is_away(proxy, sockets):
+def test_metrics_are_passed_on_and_unavailable_without_triton(proxy, sockets):
     url = f"http://127.0.0.1:{proxy.ports.metrics}/metrics"
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(url, timeout=WAIT_S)
@@ -302,13 +302,13 @@ def test_metrics_are_passed_on_and_unavailable_while_triton_is_away(proxy, socke
         assert asked.result(WAIT_S) == b"nv_x "
 
 
-def test_it_ends_with_its_parent(proxy):
+def test_the_proxy_exits_with_its_parent(proxy):
     proxy.process.stdin.close()
     proxy.process.stdin = None
     assert proxy.process.wait(WAIT_S) == 0
 
 
-def test_a_port_that_cannot_be_taken_is_one_sentence(proxy, sockets, capfd):
+def test_a_port_that_cannot_be_bound_is_reported(proxy, sockets, capfd):
     other = start_proxy(proxy_flags([], vars(proxy.ports), sockets, "run"))
     assert other.wait(WAIT_S) == 1
     other.communicate()
@@ -316,7 +316,7 @@ def test_a_port_that_cannot_be_taken_is_one_sentence(proxy, sockets, capfd):
     assert error == f"proxy: cannot listen for gRPC at 127.0.0.1:{proxy.ports.grpc}\n"
 
 
-def test_it_stops_at_once_while_it_waits_for_an_answer(proxy, triton):
+def test_the_proxy_stops_at_once_during_a_request(proxy, triton):
     call = proxy.stub.ModelInfer.future(request("WAIT 1"))
     wait_for(lambda: triton.seen)
     os.kill(proxy.process.pid, signal.SIGTERM)

@@ -104,20 +104,20 @@ def test_a_server_that_is_not_ready_in_time_is_reported_and_stopped(serving, see
     assert lines[0] == "serve: tritonserver was not ready in time"
 
 
-def test_a_server_that_ends_later_is_reported_where_no_restart_is_allowed(serving):
+def test_without_restarts_a_server_that_exits_is_reported(serving):
     with serving("--fake-answers=1", "--restarts=0") as process:
         assert process.stdout.readline().startswith("ready: ")
         lines = failure(process)
     assert lines[0] == "serve: tritonserver ended with status 7"
 
 
-def test_a_server_that_never_was_ready_is_not_started_again(serving, tmp_path):
+def test_a_server_that_was_never_ready_is_not_restarted(serving, tmp_path):
     with serving("--fake-exit=3", "--restarts=5") as process:
         assert failure(process)[0].startswith("serve: tritonserver ended with status 3 before")
     assert not (tmp_path / "server.log.1").exists()
 
 
-def test_a_server_that_ends_is_started_again_however_often_and_says_so(serving):
+def test_a_server_that_exits_is_restarted_every_time_and_reported(serving):
     with serving("--fake-answers=1", "--restarts=1") as process:
         ready, *again = [process.stdout.readline() for _ in range(4)]
         process.terminate()
@@ -128,9 +128,7 @@ def test_a_server_that_ends_is_started_again_however_often_and_says_so(serving):
         assert line.endswith(f": tritonserver ended with status 7; restart {number}\n")
 
 
-def test_a_server_that_loses_a_process_is_started_again_with_nothing_left_of_it(
-    serving, seen, tmp_path
-):
+def test_a_server_that_loses_a_process_is_restarted_without_leftovers(serving, seen, tmp_path):
     with serving("--fake-child", seen.flag) as process:
         assert process.stdout.readline().startswith("ready: ")
         before = seen.started(2)
@@ -169,7 +167,7 @@ def test_a_signal_during_a_restart_stops_it(serving, seen, tmp_path):
     assert (process.returncode, output, errors) == (143, "", "")
 
 
-def test_the_log_may_be_standard_output_to_its_last_line_and_over_restarts(serving, tmp_path):
+def test_the_log_on_standard_output_is_complete_across_restarts(serving, tmp_path):
     once = f"--fake-once={tmp_path / 'started'}"
     flags = ["--log=-", "--fake-answers=1", "--restarts=1", "--fake-mark", once]
     with serving(*flags) as process:
@@ -187,7 +185,7 @@ def test_the_log_may_be_standard_output_to_its_last_line_and_over_restarts(servi
     assert not list(tmp_path.glob("*.log*"))
 
 
-def test_with_the_log_on_standard_output_a_failed_start_is_still_explained(serving):
+def test_a_failed_start_is_explained_with_the_log_on_standard_output(serving):
     with serving("--log=-", "--fake-exit=3") as process:
         output, errors = process.communicate()
     assert output.endswith("I1122 line 39\n")
@@ -206,7 +204,7 @@ def test_a_signal_stops_a_server_whose_log_is_standard_output(serving, seen):
 
 
 @pytest.mark.parametrize("number", ["-1", "many", "1.5"])
-def test_an_impossible_number_of_restarts_is_wrong_usage(number, capsys):
+def test_an_invalid_number_of_restarts_is_wrong_usage(number, capsys):
     with pytest.raises(SystemExit):
         serve.parse_arguments([f"--restarts={number}"])
     assert f"got '{number}', expected a whole number from 0 on" in capsys.readouterr().err
@@ -219,14 +217,14 @@ def wait_for(true):
         time.sleep(0.01)
 
 
-def test_a_port_in_use_is_one_sentence(serving):
+def test_a_port_in_use_is_reported(serving):
     free = Ports.free()
     with socket.create_server(("127.0.0.1", free.grpc)), serving(ports=free) as process:
         lines = failure(process)
     assert lines == [f"serve: port {free.grpc} is in use; choose another --grpc-port"]
 
 
-def test_other_flags_go_to_the_server(serving, tmp_path):
+def test_other_flags_are_passed_to_the_server(serving, tmp_path):
     with serving("--log-verbose=1", "--model-repository=mine") as process:
         assert process.stdout.readline().startswith("ready: ")
     flags = (tmp_path / "server.log").read_text().splitlines()

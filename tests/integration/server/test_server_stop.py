@@ -33,7 +33,7 @@ def left_behind():
         path.unlink(missing_ok=True)
 
 
-def test_shared_memory_that_a_server_leaves_is_removed_and_no_other(log, left_behind):
+def test_only_shared_memory_of_the_server_is_removed(log, left_behind):
     server, other = TritonServer(log), TritonServer(log)
     server.start()
     kept = left_behind(f"{other.shared_memory_prefix}region")
@@ -53,7 +53,7 @@ def test_shared_memory_of_a_server_that_does_not_start_is_removed(flag, log, lef
     assert not gone.exists()
 
 
-def test_the_users_prefix_wins_and_is_swept_too(log, left_behind):
+def test_shared_memory_with_the_users_prefix_is_removed_too(log, left_behind):
     name = f"test_{new_prefix()}"
     given = f"--backend-config=python,shm-region-prefix-name={name}"
     server = TritonServer(log, flags=[given])
@@ -64,7 +64,7 @@ def test_the_users_prefix_wins_and_is_swept_too(log, left_behind):
     assert not gone.exists()
 
 
-def test_stopping_waits_for_requests_under_way_and_refuses_others(log, monkeypatch):
+def test_stopping_drains_requests_and_refuses_new_ones(log, monkeypatch):
     server = TritonServer(log)
     monkeypatch.setenv("DIARIZATION_DRAIN_LOCK", str(server.drain_lock.path))
     server.start()
@@ -93,7 +93,7 @@ def wait_until(true):
         time.sleep(0.01)
 
 
-def test_work_that_takes_longer_than_it_gets_does_not_keep_the_server(log, seen, monkeypatch):
+def test_draining_ends_at_the_time_limit(log, seen, monkeypatch):
     server = TritonServer(log, flags=[seen.flag])
     monkeypatch.setenv("DIARIZATION_DRAIN_LOCK", str(server.drain_lock.path))
     server.start()
@@ -103,7 +103,7 @@ def test_work_that_takes_longer_than_it_gets_does_not_keep_the_server(log, seen,
     seen.assert_ended(processes)
 
 
-def test_a_killed_server_is_not_asked_to_stop(log, seen):
+def test_killing_a_server_sends_no_sigterm(log, seen):
     server = TritonServer(log, flags=["--fake-child", seen.flag])
     server.start()
     processes = seen.started(2)
@@ -131,7 +131,7 @@ print(n_started, len(children(os.getpid())))
 """
 
 
-def test_the_first_process_of_a_container_is_left_no_dead_children(log, fake_launcher):
+def test_the_first_process_of_a_container_reaps_its_children(log, fake_launcher):
     command = [sys.executable, "-c", FIRST_PROCESS, str(fake_launcher), str(log)]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "3 0\n"
 
@@ -155,6 +155,6 @@ print(len(left), len(children(os.getpid())))
 """
 
 
-def test_a_child_that_is_not_all_dead_yet_is_waited_for():
+def test_a_child_with_a_remaining_thread_is_waited_for():
     command = [sys.executable, "-c", SLOW_DEATH]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "1 0\n"

@@ -28,7 +28,7 @@ def taken():
 
 
 @pytest.mark.parametrize("service", ["http", "grpc", "metrics"])
-def test_a_port_in_use_is_named_with_its_flag_and_nothing_is_started(service, taken, log):
+def test_a_port_in_use_is_reported_with_its_flag_and_nothing_is_started(service, taken, log):
     free = Ports.free()
     ports = Ports(**{**vars(free), service: taken})
     with pytest.raises(ServerError) as caught:
@@ -55,7 +55,7 @@ def test_the_server_gets_a_prefix_of_shared_memory_and_closed_protocols(log):
     assert closed.partition("=")[2].startswith("shared-memory,model-repository,trace,logging:")
 
 
-def test_the_server_listens_for_the_proxy_alone(log):
+def test_the_server_listens_only_for_the_proxy(log):
     with TritonServer(log, flags=["--grpc-address", "127.0.0.2", "--grpc-use-ssl=false"]) as server:
         received = flags_received(server)
         listening = [flag for flag in received if "-address" in flag or "-port" in flag]
@@ -82,7 +82,7 @@ def test_the_users_model_repository_replaces_the_default(flags, log):
     assert "mine" in text
 
 
-def test_a_started_server_answers_at_its_addresses_and_is_gone_afterwards(log, seen):
+def test_a_server_answers_at_its_addresses_until_it_is_stopped(log, seen):
     with TritonServer(log, flags=[seen.flag]) as server:
         processes = seen.started(1)
         assert server.url == f"127.0.0.1:{server.ports.grpc}"
@@ -92,7 +92,7 @@ def test_a_started_server_answers_at_its_addresses_and_is_gone_afterwards(log, s
     seen.assert_ended(processes)
 
 
-def test_a_server_is_asked_to_stop_before_it_is_made_to(log):
+def test_a_server_is_stopped_by_sigterm(log):
     with TritonServer(log):
         pass
     assert log.read_text().endswith("asked to stop\n")
@@ -111,7 +111,7 @@ def test_an_error_inside_the_block_stops_the_server_too(log, seen):
     seen.assert_ended(processes)
 
 
-def test_a_server_that_ends_at_once_is_reported_with_its_complaint_and_its_last_lines(log):
+def test_a_server_that_exits_at_the_start_is_reported_with_its_error_and_last_lines(log):
     with pytest.raises(ServerError) as caught:
         TritonServer(log, flags=["--fake-exit=3"]).start()
     first, complaint, heading, *tail = str(caught.value).splitlines()
@@ -148,7 +148,7 @@ def test_a_server_that_is_never_ready_is_stopped_at_the_time_limit(log, seen, mo
 @pytest.mark.parametrize(
     "manners", [["--fake-child"], ["--fake-stubborn"], ["--fake-child", "--fake-stubborn"]]
 )
-def test_processes_that_do_not_listen_to_sigterm_are_killed(manners, log, seen):
+def test_processes_that_ignore_sigterm_are_killed(manners, log, seen):
     server = TritonServer(log, flags=[*manners, seen.flag])
     server.start()
     processes = seen.started(2 if "--fake-child" in manners else 1)
@@ -172,7 +172,7 @@ def test_a_stopped_server_can_be_started_again(log):
     assert log.read_text().count("asked to stop") == 1  # every start has a log of its own
 
 
-def test_a_server_that_ends_by_itself_is_reported_with_its_status(log):
+def test_a_server_that_exits_is_reported_with_its_status(log):
     server = TritonServer(log, flags=["--fake-answers=1"])
     server.start()
     assert str(wait_for_fault(server)).startswith("tritonserver ended with status 7\n")
@@ -203,7 +203,7 @@ def wait_until_noted(monkeypatch):
     assert looked.wait(WAIT_S)
 
 
-def test_a_server_that_loses_a_process_while_it_loads_is_not_waited_for(log, seen, monkeypatch):
+def test_waiting_ends_when_a_loading_server_loses_a_process(log, seen, monkeypatch):
     monkeypatch.setattr(triton_server, "LOSS_S", 0.1)
     server = TritonServer(log, flags=["--fake-deaf", "--fake-child", seen.flag])
     with ThreadPoolExecutor(1) as thread:
@@ -230,7 +230,7 @@ def test_the_log_of_the_previous_run_is_kept(log):
     assert log.with_name(log.name + ".1").read_text() == "how it ended\n"
 
 
-def test_readiness_is_asked_where_the_server_listens(log):
+def test_readiness_is_checked_at_the_servers_address(log):
     for address, asked in (
         ("127.0.0.2", "127.0.0.2"),
         ("0.0.0.0", "127.0.0.1"),
@@ -256,7 +256,7 @@ def test_two_services_on_one_port_are_refused(log):
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY"])
-def test_a_proxy_does_not_come_between_this_machine_and_itself(variable, log, monkeypatch):
+def test_a_configured_proxy_is_not_used_for_loopback(variable, log, monkeypatch):
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, "http://127.0.0.1:9")
@@ -266,14 +266,14 @@ def test_a_proxy_does_not_come_between_this_machine_and_itself(variable, log, mo
     server.stop()
 
 
-def test_a_missing_launcher_is_named_with_its_remedy(log, tmp_path, monkeypatch):
+def test_a_missing_launcher_is_reported_with_a_remedy(log, tmp_path, monkeypatch):
     monkeypatch.setattr(processes, "LAUNCHER", tmp_path / "nowhere" / "tritonserver")
     monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
     with pytest.raises(ServerError, match=r"scripts/setup\.sh"):
         TritonServer(log).start()
 
 
-def test_a_stop_that_comes_while_the_process_begins_leaves_none_behind(log, seen, monkeypatch):
+def test_stopping_during_the_start_leaves_no_process(log, seen, monkeypatch):
     begun = []
 
     class StoppedWhileItBegins(processes.subprocess.Popen):
@@ -310,9 +310,7 @@ def test_models_that_may_be_unloaded_may_lose_processes(log):
     server.stop()
 
 
-def test_the_program_of_the_container_is_used_where_the_environment_has_none(
-    log, tmp_path, monkeypatch
-):
+def test_tritonserver_on_path_is_used_if_the_environment_has_none(log, tmp_path, monkeypatch):
     monkeypatch.setattr(processes, "LAUNCHER", tmp_path / "nowhere" / "tritonserver")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with TritonServer(log, flags=["--log-verbose=1"]) as server:

@@ -62,7 +62,7 @@ def test_a_signal_stops_the_gateway_and_the_server(number, tmp_path, seen):
         gateway.get("/livez")
 
 
-def test_a_gateway_that_cannot_serve_ends_the_server_too(tmp_path, seen):
+def test_a_gateway_that_cannot_start_stops_the_server_too(tmp_path, seen):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with running(tmp_path, seen.flag, f"--port={port}") as process:
@@ -95,7 +95,7 @@ def test_a_server_that_does_not_start_is_reported(tmp_path):
 @pytest.mark.parametrize(
     "flags", [["--url=somewhere:8001"], ["-u", "somewhere:8001"], ["-usomewhere:8001"]]
 )
-def test_where_a_server_is_named_none_is_started(flags, tmp_path, seen):
+def test_no_server_is_started_if_a_url_is_given(flags, tmp_path, seen):
     port = Ports.free().http
     with running(tmp_path, seen.flag, f"--port={port}", *flags) as process:
         assert process.stdout.readline() == f"ready: http://127.0.0.1:{port}\n"

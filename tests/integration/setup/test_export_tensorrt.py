@@ -149,7 +149,7 @@ def test_without_docker_the_message_says_where_to_run_it(export):
     )
 
 
-def test_missing_model_is_one_sentence(export, repository):
+def test_missing_model_is_reported(export, repository):
     (repository / "speaker_model" / "1" / "model.onnx").unlink()
     done, _ = export("--dry-run")
     assert done.returncode == 1
@@ -171,7 +171,7 @@ def test_default_model_repository_is_the_projects(tools):
 
 
 @pytest.mark.parametrize("options", [["--fp8"], ["--image"], ["--model_repo"]])
-def test_wrong_usage_has_its_own_status(export, options):
+def test_wrong_usage_exits_with_status_2(export, options):
     done, _ = export(*options)
     assert done.returncode == 2
     assert options[0] in done.stderr

@@ -62,13 +62,13 @@ def test_a_page_of_another_site_may_not_change_anything(headers, gateway, triton
     assert triton.calls == []
 
 
-def test_the_own_page_may(gateway, wav):
+def test_the_gateways_own_page_may_change_things(gateway, wav):
     headers = {"Origin": gateway.url, "Sec-Fetch-Site": "same-origin"}
 
     assert gateway.send(wav("a.wav"), headers=headers).status_code == 200
 
 
-def test_a_foreign_host_name_is_refused(gateway):
+def test_an_unknown_host_name_is_refused(gateway):
     for path in ("/livez", "/v1/jobs/x", "/"):
         assert_problem(gateway.get(path, headers={"Host": "evil.example"}), 421, "Host")
     assert gateway.get("/livez", headers={"Host": "localhost:1234"}).status_code == 200
