@@ -1,4 +1,4 @@
-"""What the Dockerfiles say, and the folders that their COPY lines make, without Docker."""
+"""Parse the Dockerfiles, and make the folders of their COPY lines without Docker."""
 
 from __future__ import annotations
 

@@ -31,8 +31,8 @@ def public_weights(name: str) -> Path:
     return artifact.path
 
 
-class Intruder:
-    """Would run code when unpickled."""
+class RunsCode:
+    """Runs code when unpickled."""
 
     def __reduce__(self):
         return (os.mkdir, ("intruder",))

@@ -27,7 +27,7 @@ FORM_END = b"\r\n--x--\r\n"
 
 
 class Clock:
-    """The real time and a leap."""
+    """The real time plus an offset."""
 
     def __init__(self) -> None:
         self.leap_s = 0.0

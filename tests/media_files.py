@@ -28,7 +28,7 @@ def write_media(path, samples, rate_hz=16_000):
 
 
 def noise(n_samples):
-    """Samples that a codec keeps something of, int16."""
+    """Noise loud enough to survive a codec, int16."""
     return (np.random.default_rng(0).standard_normal(n_samples) * 3000).astype(np.int16)
 
 

@@ -18,7 +18,7 @@ class Terminal:
         return self._shown.decode(errors="replace")
 
     def show(self, text=None):
-        """Read until this text is shown, or until nobody writes any more."""
+        """Read until this text is shown, or until the other end is closed."""
         while text is None or text not in self.shown:
             try:
                 block = os.read(self._leader, 65_536)
@@ -30,7 +30,7 @@ class Terminal:
         return self.shown
 
     def close_end(self):
-        """To be called once the process has it: `show` then learns when that ends."""
+        """Close our copy after the process has started, so that `show` ends with the process."""
         os.close(self.end)
 
     def close(self):

@@ -17,7 +17,7 @@ DRAIN_S = 2.0  # before a restart, for requests that healthy processes can still
 PAUSE_S = 1.0  # after a failed start, doubled every time
 WATCH_S = 0.25  # between two looks for processes that have ended
 HANG_CHECK_S = 1.0  # between two checks for processes that hang
-SILENT_S = 12.0  # a proxy that has not answered for so long hangs
+SILENT_S = 12.0  # a proxy without an answer for this long hangs
 STOPPED_S = 10.0
 IDLE_S = 20.0
 # CPU time of a server within IDLE_S: one that works uses far more, one that only answers probes

@@ -57,7 +57,7 @@ class Visit:
             self.complaints.append(message.text)
 
     def until(self, condition, what):
-        """Look again and again until `condition()` is true; returns what it gave."""
+        """Poll until `condition()` is true; returns its value."""
         end_s = time.monotonic() + PATIENCE_S
         while not (found := condition()):
             assert time.monotonic() < end_s, f"waited {PATIENCE_S:g} s for: {what}"

@@ -35,7 +35,7 @@ class Answer:
 def same_turns(labels, expected):
     """Whether the speakers are the same and the boundaries too, within 20 ms.
 
-    Of the embeddings, the last bits depend on the batch, so on what else is asked at the time.
+    The last bits of embeddings depend on the batch, so on concurrent requests.
     """
     return labels.shape == expected.shape and bool(np.abs(labels - expected).max(initial=0) <= 0.02)
 

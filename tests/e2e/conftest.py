@@ -38,7 +38,7 @@ def simulated():
 
 @pytest.fixture
 def mp3(sample, tmp_path):
-    """The sample as a file of people, with a blank in its name."""
+    """The sample as an mp3 file with a space in its name."""
     samples, rate_hz = soundfile.read(sample)
     path = tmp_path / "Our call.mp3"
     soundfile.write(path, samples, rate_hz, format="MP3")
@@ -47,7 +47,7 @@ def mp3(sample, tmp_path):
 
 @pytest.fixture
 def settings(tmp_path):
-    """Of a gateway, in front of no server yet."""
+    """Settings of a gateway, without a server yet."""
     return Settings(tmp_path / "work", rate_per_minute=0)
 
 
@@ -66,7 +66,7 @@ def browser():
 
 @pytest.fixture
 def visit(browser):
-    """A function that opens a page in a browser profile of its own; it may complain of nothing.
+    """A function that opens a page in its own browser profile; the page must log no errors.
 
     Options are Playwright's of `new_context`, such as `color_scheme="dark"`.
     """

@@ -1,4 +1,4 @@
-"""The server's Prometheus counters, read where Prometheus reads them."""
+"""The server's Prometheus counters, read from its metrics port."""
 
 import re
 import socket
@@ -22,7 +22,7 @@ def listens(server):
 
 
 def wait_until(happened):
-    """Wait for a condition that is about to hold."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + WAIT_S
     while not happened():
         assert time.monotonic() < deadline
@@ -44,6 +44,6 @@ def read_counts(server):
 
 
 def read_rejected(server):
-    """Requests that Triton did not let wait for `run`, or not any longer."""
+    """Number of requests that waited too long for `run`."""
     (match,) = filter(None, map(REJECTED.fullmatch, read_lines(server)))
     return float(match[1])

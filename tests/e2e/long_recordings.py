@@ -1,4 +1,4 @@
-"""Recordings that take a while, and requests that can be given up."""
+"""Long recordings, and requests that can be cancelled."""
 
 import io
 
@@ -10,7 +10,7 @@ from e2e.calls import audio_tensor
 
 
 def repeated(sample, n_times, kind="FLAC"):
-    """The recording so many times over, as the bytes of a file of 16 bits per sample."""
+    """The recording repeated `n_times`, encoded with 16 bits per sample."""
     samples, rate_hz = soundfile.read(sample, dtype="int16")
     file = io.BytesIO()
     soundfile.write(file, np.tile(samples, n_times), rate_hz, format=kind, subtype="PCM_16")

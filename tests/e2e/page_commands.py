@@ -4,7 +4,7 @@ Every block of a page that is fenced as `bash` or `python` is run, one after ano
 that looks like the project and holds the recordings that pages speak of (see `lay_out`). A page
 names the server where it is by default: `localhost:8001` for gRPC, 8000 for HTTP, 8002 for metrics;
 the addresses of the tests' own server are put in their place, and DIARIZATION_URL names it to the
-client where a command does not. A block that cannot be run says so in the line above it:
+client where a command does not. A block that cannot be run is marked in the line above it:
 
     <!-- not run: it builds an image -->
 """

@@ -1,4 +1,4 @@
-"""Reports of planted turns; what a report or the web page shows, from its elements and its view."""
+"""Make reports of given turns, and read what a report or the web page shows."""
 
 import pytest
 import soundfile

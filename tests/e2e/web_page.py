@@ -60,7 +60,7 @@ def shown_turns(page):
 
 
 def kept_turns(gateway, job):
-    """The same of those that the gateway keeps."""
+    """The same for the turns stored by the gateway."""
     turns = gateway.get(f"{job}/result").json()["turns"]
     return [(turn["start_s"], turn["end_s"], turn["speaker"]) for turn in turns]
 
@@ -89,7 +89,7 @@ def download(page, name):
 
 
 def slow_down(page):
-    """Slow uploads down."""
+    """Throttle uploads."""
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
     session.send(
@@ -134,6 +134,6 @@ def remembered(page):
 
 
 def forgive(seen, *words):
-    """Drop what a browser itself reports of a response that is an error."""
+    """Ignore the errors that the browser itself logs for error responses."""
     expected = ("Failed to load resource", *words)
     seen.complaints[:] = [each for each in seen.complaints if not each.startswith(expected)]

@@ -59,8 +59,8 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
     An output is a string, or numbers: a list of them or an array. Where it is RTTM alone,
     CONFIDENCE is 0.75 for every line where it is asked for.
 
-    `headers` holds those of every call, of the question whether the model is ready too.
-    `n_cancelled` counts the callers who did not wait for their answer.
+    `headers` holds those of every call, the readiness check included.
+    `n_cancelled` counts cancelled calls.
     """
 
     def __init__(self, reply=one_turn):

@@ -1,4 +1,4 @@
-"""Stand-ins for `tritonserver`: one that obeys flags, one that answers; and recordings to send."""
+"""Fakes of `tritonserver`: one controlled by flags, one that answers; and recordings to send."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def log(tmp_path):
 
 @pytest.fixture
 def fake_launcher(tmp_path, monkeypatch):
-    """The fake server is what is started in this process, and waits are short."""
+    """Start the fake server in place of tritonserver, with short waits."""
     monkeypatch.setattr(processes, "LAUNCHER", write_launcher(tmp_path / "tritonserver"))
     monkeypatch.setattr(triton_server, "POLL_S", 0.01)
     monkeypatch.setattr(triton_server, "STOP_TIMEOUT_S", 0.3)

@@ -5,9 +5,9 @@
 --fake-deaf         readiness is never answered
 --fake-child        a child ignores SIGTERM
 --fake-stubborn     the server itself ignores SIGTERM
---fake-exit=STATUS  it complains and ends at once
---fake-answers=N    it ends after answering so often
---fake-once=FILE    only the first to start with this file runs, every other complains and ends
+--fake-exit=STATUS  it prints an error and ends at once
+--fake-answers=N    it ends after N answers
+--fake-once=FILE    only the first server to create this file runs, others fail at once
 
 Beside gRPC it runs on the standard library alone: tests start it as a script.
 """
@@ -51,7 +51,7 @@ class Witness:
         self.flag = f"--fake-report={listener.getsockname()[1]}"
 
     def started(self, n_processes: int) -> list[socket.socket]:
-        """Wait until so many processes run."""
+        """Wait until `n_processes` run."""
         connections = [self._listener.accept()[0] for _ in range(n_processes)]
         for connection in connections:
             connection.settimeout(WAIT_S)
@@ -66,7 +66,7 @@ class Witness:
 
 @contextmanager
 def witness() -> Iterator[Witness]:
-    """A witness who listens while the block runs."""
+    """A witness that listens while the block runs."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(WAIT_S)
         yield Witness(listener)
@@ -83,7 +83,7 @@ def flag_values() -> dict[str, str]:
 
 
 def report(flags: dict[str, str]) -> socket.socket | None:
-    """Tell the witness that this process lives, for as long as it does."""
+    """Connect to the witness for the life of this process."""
     port = flags.get("--fake-report")
     return socket.create_connection(("127.0.0.1", int(port))) if port else None
 
@@ -117,13 +117,13 @@ def run_child(flags: dict[str, str]) -> None:
 
 
 def stay(_kept: socket.socket | None) -> None:
-    """Do nothing until a signal ends this process; its connection stays open so long."""
+    """Do nothing until a signal ends this process, with its connection open."""
     while True:
         signal.pause()
 
 
 def answer(address: str, n_answers: float) -> None:
-    """Say `ready` to everyone who asks, so many times."""
+    """Answer readiness checks with `ready`, `n_answers` times."""
     import grpc
 
     over = threading.Event()

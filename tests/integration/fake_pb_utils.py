@@ -66,7 +66,7 @@ MemoryType = enum.Enum("MemoryType", "CPU GPU")
 
 
 class TritonError:
-    """Why one request failed."""
+    """The error of one request."""
 
     UNKNOWN = ErrorCode.UNKNOWN
     INTERNAL = ErrorCode.INTERNAL

@@ -1,4 +1,4 @@
-"""What a `config.pbtxt` promises about tensors, and the checks that it is kept."""
+"""Check tensors against the inputs and outputs declared in a `config.pbtxt`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NUMPY_TYPES: dict[int, type] = {
 
 
 class ContractViolationError(BaseException):
-    """A model or its caller did what the real server would not take.
+    """A model or its caller did something that the real server would refuse.
 
     No `Exception`, so that no model's error handling can hide it from the test.
     """

@@ -1,4 +1,4 @@
-"""Answers with planted voices, of the server that speaks Triton's protocol."""
+"""Answers of the fake Triton server with given voices."""
 
 import numpy as np
 

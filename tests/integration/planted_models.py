@@ -1,8 +1,8 @@
-"""Two speakers who can be told apart on paper, and stand-ins for the three networks.
+"""Two synthetic speakers, and fakes of the three networks that distinguish them exactly.
 
-Both speak in noise that swells and falls: the slow speaker four times a second, the quick one six
-times, which is what the features of a window show most clearly. Under it each has a tone of their
-own, by which the planted segmentation knows in every frame who of them talks, even at once.
+Both are noise whose level swells and falls: four times a second for the slow speaker, six times for
+the quick one, which the features of a window show clearly. Each also has its own tone, by which the
+planted segmentation recognizes in every frame who talks, also when both do.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def encoded(samples: Wave, container: str = "WAV") -> bytes:
 
 
 def planted_sad(inputs: Arrays) -> Arrays:
-    """Speech is whatever is loud; the state counts frames, so that a lost one is noticed."""
+    """Loud frames are speech; the state counts frames, so that a lost one is detected."""
     samples = inputs["samples"]
     frames = np.pad(samples[0], (0, -samples.shape[1] % FRAME)).reshape(-1, FRAME)
     loud = np.sqrt(np.mean(frames**2, axis=1)) > SPEECH_LEVEL
@@ -97,12 +97,12 @@ def planted_speaker_model(inputs: Arrays) -> Arrays:
 
 
 def planted_segmentation(inputs: Arrays) -> Arrays:
-    """Who talks in each frame by the two tones; whoever is heard first in a chunk is its first."""
+    """Who talks in each frame by the two tones; speakers are numbered by first appearance."""
     return {"logp": np.log(np.stack([chunk_posteriors(chunk[0]) for chunk in inputs["wav"]]))}
 
 
 def chunk_posteriors(wave: Wave) -> NDArray[np.float32]:
-    """Probabilities of the classes nobody, A, B, C, AB, AC, BC; shape=(589, 7)."""
+    """Probabilities of the classes none, A, B, C, AB, AC, BC; shape=(589, 7)."""
     frames = np.lib.stride_tricks.sliding_window_view(wave, CHUNK_FRAME)[::CHUNK_SHIFT]
     hertz = np.array([*TONES_HZ.values()])
     carriers = np.exp(-2j * np.pi * np.outer(np.arange(CHUNK_FRAME), hertz) / SAMPLE_RATE_HZ)
@@ -114,7 +114,7 @@ def chunk_posteriors(wave: Wave) -> NDArray[np.float32]:
 
 
 def server_of_planted_models() -> FakeServer:
-    """The networks as configured, outputs completed where that is left to the models' files."""
+    """The networks as configured, with the outputs that are left to the models' files."""
     server = FakeServer()
     server.add(read_config(REPOSITORY / "sad" / "config.pbtxt"), planted_sad)
     segmentation = read_config(REPOSITORY / "segmentation" / "config.pbtxt")

@@ -49,8 +49,8 @@ export class Editor extends EventTarget {
 
   /** Split the selected turn at a time, or another turn there. */
   split(time_s) {
-    const lies = (turn) => turn && turn.start_s < time_s && turn.end_s > time_s;
-    const turn = lies(this.turn) ? this.turn : this.turns.find(lies);
+    const covers = (turn) => turn && turn.start_s < time_s && turn.end_s > time_s;
+    const turn = covers(this.turn) ? this.turn : this.turns.find(covers);
     return this.#correct("split a turn", (turns) => corrections.split(turns, turn?.key ?? this.chosen, time_s));
   }
 
@@ -149,7 +149,7 @@ export class History {
     return this.future.at(-1)?.label ?? null;
   }
 
-  /** Write as text of at most so many characters, without the oldest steps if need be; null if impossible. */
+  /** Write as text of at most `most` characters, without the oldest steps if needed; null if impossible. */
   asText(most) {
     for (let n = this.past.length; n >= 0; n = n ? Math.floor(n / 2) : -1) {
       const { turns, future } = this;

@@ -1,4 +1,4 @@
-"""Many clients at once: every outcome as alone, exactly one each; and the server's memory."""
+"""Many concurrent clients: one outcome per request, the same as alone; and the server's memory."""
 
 import contextlib
 import threading

@@ -1,4 +1,4 @@
-"""The client outlives the server: killed in the middle of a list and started again."""
+"""The server is killed and restarted while the client works through a list."""
 
 import subprocess
 import sys

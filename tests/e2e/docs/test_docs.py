@@ -1,4 +1,4 @@
-"""Every command of these pages works on the real server. A page more is a line more."""
+"""Every command of these pages works on the real server."""
 
 import pytest
 
@@ -10,7 +10,7 @@ PAGES = [
     "client.md",
     "formats.md",
     "operations.md",
-    pytest.param("tuning.md", marks=pytest.mark.slow),  # starts servers of its own
+    pytest.param("tuning.md", marks=pytest.mark.slow),  # starts its own servers
     "voices.md",
 ]
 

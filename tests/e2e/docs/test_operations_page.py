@@ -1,4 +1,4 @@
-"""docs/operations.md speaks of metrics that the real server has."""
+"""The metrics in docs/operations.md are those of the real server."""
 
 import re
 

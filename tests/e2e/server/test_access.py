@@ -1,6 +1,6 @@
 """A guarded server: encrypted, asking for the client's certificate, and with a key to its models.
 
-One real Triton with all of it. Who has everything is answered; who lacks one thing is told which.
+A client that has everything is answered; otherwise the error names what is missing.
 """
 
 import time
@@ -13,20 +13,20 @@ from server.triton_server import TritonServer
 
 SECRET = "s3cr3t"
 KEY_HEADER = "triton-grpc-protocol-lab-key"
-AT_ONCE_S = 60  # well below --retry_for, which is not for those who are refused
+AT_ONCE_S = 60  # well below --retry_for, which does not apply to refused clients
 
 pytestmark = pytest.mark.triton
 
 
 @pytest.fixture(scope="module")
 def pem(tmp_path_factory):
-    """Paths (PEM) by name: the authority and one that signed nothing, server, client, stranger."""
+    """Paths (PEM) by name: the authority, unknown authority, server, client, unknown client."""
     folder = tmp_path_factory.mktemp("pem")
     authority, unknown = trustme.CA(), trustme.CA()
     certificates = {
         "server": authority.issue_cert("localhost", "127.0.0.1"),
         "client": authority.issue_cert("client.example"),
-        "stranger": unknown.issue_cert("client.example"),
+        "unknown_client": unknown.issue_cert("client.example"),
     }
     blobs = {"ca": authority.cert_pem, "unknown_ca": unknown.cert_pem}
     for name, certificate in certificates.items():
@@ -78,8 +78,8 @@ def key(value=SECRET):
     return ("--header", f"{KEY_HEADER}: {value}")
 
 
-def told(finished, *words):
-    """One sentence, with these words in it."""
+def assert_error(finished, *words):
+    """Assert that the client failed with one sentence that has these words."""
     assert finished.returncode == 1
     assert finished.stderr.count("\n") == 1, finished.stderr
     assert all(word in finished.stderr for word in words), finished.stderr
@@ -98,26 +98,28 @@ def test_a_client_with_certificate_and_key_is_answered(ask, pem, tmp_path):
 def test_a_client_without_the_key_gets_an_explanation(header, ask, pem):
     finished = ask(*ca(pem), *own(pem), *header)
 
-    told(finished, f"refuses access: it expects the header '{KEY_HEADER}'", "see --header")
+    assert_error(finished, f"refuses access: it expects the header '{KEY_HEADER}'", "see --header")
     assert "no Triton server" not in finished.stderr
 
 
 def test_a_client_without_tls_gets_an_explanation(ask):
-    told(ask(*key()), "no Triton server answers gRPC at", "if it speaks TLS, it expects --ssl")
+    assert_error(
+        ask(*key()), "no Triton server answers gRPC at", "if it speaks TLS, it expects --ssl"
+    )
 
 
 def test_a_client_without_a_certificate_gets_an_explanation(ask, pem):
-    told(ask(*ca(pem), *key()), "it may expect a certificate of yours, see --ssl_cert")
+    assert_error(ask(*ca(pem), *key()), "it may expect a certificate of yours, see --ssl_cert")
 
 
 def test_a_client_with_an_unknown_certificate_gets_an_explanation(ask, pem):
-    finished = ask(*ca(pem), *own(pem, "stranger"), *key())
+    finished = ask(*ca(pem), *own(pem, "unknown_client"), *key())
 
-    told(finished, "it may not trust the certificate in --ssl_cert")
+    assert_error(finished, "it may not trust the certificate in --ssl_cert")
 
 
 @pytest.mark.parametrize("authority", ["unknown_ca", None])
 def test_a_client_that_does_not_trust_the_server_gets_an_explanation(authority, ask, pem):
     known = ("--ssl_ca", pem[authority]) if authority else ()
 
-    told(ask(*known, *own(pem), *key()), "certificate", "of an authority in --ssl_ca")
+    assert_error(ask(*known, *own(pem), *key()), "certificate", "of an authority in --ssl_ca")

@@ -19,14 +19,14 @@ from server.readiness import not_ready
 AT_ONCE_S = 5
 NOTICED_WITHIN_S = 30
 AGAIN_WITHIN_S = 30  # a start, on a busy machine
-MANY = 300  # connections that say nothing; with both their ends they are files of this process
+MANY = 300  # idle connections; both their ends are files of this process
 
 pytestmark = [pytest.mark.triton, pytest.mark.timeout(600)]
 
 
 @contextmanager
 def unharmed(server, sample):
-    """The same processes must answer before and after the block as ever."""
+    """Assert that the same processes answer before and after the block."""
     before, processes = diarize(server, sample.read_bytes()).rttm, dict(server.models)
     yield
     assert diarize(server, sample.read_bytes()).rttm == before
@@ -105,7 +105,7 @@ def connection_to(server, service):
 
 
 def answer_to(connection, request):
-    """What comes back, even if the other side hangs up before it has read everything."""
+    """The response, even if the server hangs up before it has read everything."""
     with suppress(OSError):
         connection.sendall(request)
     try:

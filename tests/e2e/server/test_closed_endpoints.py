@@ -1,4 +1,4 @@
-"""Protocols that are locked by default, while the rest works."""
+"""Endpoints that are closed by default, while the others work."""
 
 import re
 import urllib.error

@@ -20,7 +20,7 @@ from server.shared_memory import SHM
 from server.triton_server import MODEL_REPOSITORY
 
 N_CLIENTS = 4
-TRANSIENT = re.compile(r"StatusCode.UNAVAILABLE ")  # what clients may try again
+TRANSIENT = re.compile(r"StatusCode.UNAVAILABLE ")  # what clients retry
 REST_S = 0.2  # between two requests while the server is away
 
 pytestmark = [pytest.mark.triton, pytest.mark.timeout(600)]
@@ -28,13 +28,13 @@ pytestmark = [pytest.mark.triton, pytest.mark.timeout(600)]
 
 @pytest.fixture
 def recordings(sample):
-    """Four excerpts of the sample, each of its own length."""
+    """Four excerpts of the sample, of different lengths."""
     samples, rate_hz = soundfile.read(sample, dtype="float32")
     return [wav_bytes(samples[6 * rate_hz : (12 + 2 * n) * rate_hz]) for n in range(N_CLIENTS)]
 
 
 class Load:
-    """Clients that ask one recording each, over and over, until the block ends.
+    """Clients that send one recording each, again and again, until the block ends.
 
     Attributes
     ----------
@@ -115,20 +115,20 @@ def survives(tmp_path, recordings, victim, *words):
         assert not load.wrong
         assert all(map(TRANSIENT.match, load.errors)), {*load.errors}
         now = set(shared_memory(server.shared_memory_prefix()))
-        stays = ("drain", "grpc:1", "metrics")  # names that are the same for every start
+        stays = ("drain", "grpc:1", "metrics")  # the same names after every start
         assert regions & now == {name for name in regions if name.endswith(stays)}
         assert before & children(server.process.pid) == {server.proxy()}
         processes, prefix = children(server.process.pid), server.shared_memory_prefix()
         server.process.terminate()
         status, said = server.wait()
     assert status == 128 + signal.SIGTERM
-    # Of what the server worked on, the proxy says that it is held off for a while.
+    # The proxy holds off the requests that were in progress for a while.
     assert all(line.startswith("proxy: crash 1 during") for line in said.splitlines()), said
     assert_gone(processes, prefix)
 
 
 def test_under_load_a_killed_run_is_replaced_and_answers_are_as_before(tmp_path, recordings):
-    # Triton itself dies of a stub that is killed in the midst of a request.
+    # Triton itself dies if a stub is killed during a request.
     words = ("model 'run'", "tritonserver ended with status -")
     survives(tmp_path, recordings, lambda server: server.stubs_of("run")[0], *words)
 
@@ -203,7 +203,7 @@ def test_sigterm_lets_a_long_recording_finish_and_refuses_new_ones(tmp_path, sam
         processes, prefix = children(server.process.pid), server.shared_memory_prefix()
         expected = diarize(server, long).rttm
         asked = thread.submit(diarize, server, long)
-        time.sleep(1)  # it is on its way; nothing tells when it has begun
+        time.sleep(1)  # the request is sent; its start cannot be observed
         server.process.terminate()
         refused = refusal(server, sample.read_bytes())
         assert not asked.done()

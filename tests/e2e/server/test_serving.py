@@ -29,7 +29,7 @@ def ports():
 
 @pytest.fixture
 def started(tmp_path):
-    """A function that starts a command in a folder of its own; nothing of it outlives the test."""
+    """A function that starts a command in its own folder; the command ends with the test."""
     processes = []
 
     def start(*command):
@@ -116,7 +116,7 @@ def test_the_bare_command_accepts_a_relative_repository_and_ctrl_c(started, port
 
 
 def test_without_restarts_serve_exits_when_a_model_loses_its_process(started, ports, tmp_path):
-    address = "--http-address=127.0.0.2"  # readiness is asked where the server listens
+    address = "--http-address=127.0.0.2"  # readiness is checked at the server's address
     log = f"--log={tmp_path / 'log'}"
     process = started(SERVE, *port_flags(ports), address, log, "--restarts=0")
     assert process.stdout.readline().startswith("ready")

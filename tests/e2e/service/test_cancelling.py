@@ -1,4 +1,4 @@
-"""Clients who cancel, hang up or run out of time: the work stops, and others do not notice."""
+"""Clients that cancel, hang up or time out: the work stops, and no other request is affected."""
 
 import pytest
 from tritonclient.grpc import InferenceServerClient
@@ -20,7 +20,7 @@ def long_recording(server, sample):
 
 
 def begun(server, before):
-    """Whether `sad` was called since: the recording is being worked on."""
+    """Whether `sad` was called since, so that work on the recording has begun."""
     return calls_of_sad(server) > before
 
 

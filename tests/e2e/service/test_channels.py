@@ -1,6 +1,6 @@
 """A call with one speaker on each channel, cut out of the sample's two, to the real server.
 
-The sides hold the other voice too where both talk at once, so they are told to have one speaker.
+Each channel also contains the other voice where both talk at once, so one speaker is requested.
 """
 
 import csv
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.triton
 
 
 def cut_apart(samples, sides):
-    """Samples (2, n): on each channel what was recorded in its turns, else silence."""
+    """Samples (2, n): each channel has the audio of its turns, else silence."""
     channels = np.zeros((2, len(samples)), np.float32)
     for channel, turns in zip(channels, sides, strict=True):
         for begin, end in turns:

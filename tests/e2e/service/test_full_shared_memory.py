@@ -1,4 +1,4 @@
-"""A server whose /dev/shm is full: requests fail one by one, and it answers when there is room."""
+"""A server with a full /dev/shm: requests fail, and are answered once there is room."""
 
 import os
 import subprocess
@@ -25,13 +25,13 @@ pytestmark = [
     pytest.mark.triton,
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(not MAY_MOUNT, reason="a /dev/shm of its own takes root"),
+    pytest.mark.skipif(not MAY_MOUNT, reason="mounting /dev/shm needs root"),
 ]
 
 
 @pytest.fixture
 def own_shm(tmp_path, monkeypatch):
-    """Let serve.py run where /dev/shm is small and nobody else's."""
+    """Run serve.py with its own small /dev/shm."""
     python = tmp_path / "python"
     python.write_text(OWN_SHM.format(sys.executable))
     python.chmod(0o755)

@@ -1,4 +1,4 @@
-"""What `run` counts for Prometheus, read where Prometheus reads it."""
+"""The Prometheus counters of `run`, read from the metrics port."""
 
 import re
 from collections import Counter
@@ -25,7 +25,7 @@ def _metrics_are_served(server):
 
 @pytest.fixture
 def changes(server):
-    """A function that tells which counters went up since the test began, and by how much."""
+    """A function that returns which counters went up since the test began, and by how much."""
     before = read_counts(server)
 
     def read():
@@ -41,7 +41,7 @@ def without_times(changed):
 
 
 def status_without_audio(server, *inputs):
-    """Status of a request of `run` with these inputs alone."""
+    """Status of a request to `run` with only these inputs."""
     with (
         grpcclient.InferenceServerClient(server.url) as client,
         pytest.raises(grpcclient.InferenceServerException) as refused,

@@ -1,4 +1,4 @@
-"""What may be asked for beside turns, on real voices."""
+"""Outputs that can be requested beside turns, for real voices."""
 
 import json
 

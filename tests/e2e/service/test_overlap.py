@@ -1,4 +1,4 @@
-"""Both modes on real voices that talk at the same time."""
+"""Both modes on real voices that overlap."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""More requests than can be worked on, and recordings that are more than `run` takes."""
+"""More requests than the queue holds, and recordings over the limits of `run`."""
 
 import shutil
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.triton
 
 @pytest.fixture(scope="module")
 def small_server(tmp_path_factory):
-    """One instance of `run`, two places to wait for four seconds, and tight limits."""
+    """One instance of `run`, a queue of two for four seconds, and tight limits."""
     repository = tmp_path_factory.mktemp("small") / "model_repo"
     shutil.copytree(MODEL_REPOSITORY, repository, ignore=shutil.ignore_patterns("__pycache__"))
     config = repository / "run" / "config.pbtxt"
@@ -64,7 +64,7 @@ def test_a_request_that_waits_too_long_is_refused(small_server, sample):
     pending = [UnderWay(small_server, repeated(sample, 12)) for _ in range(2)]
     wait_until(lambda: pending[0].outcomes or pending[1].outcomes)
     first, second = sorted(pending, key=lambda each: not each.outcomes)
-    assert second.outcomes == []  # it is worked on
+    assert second.outcomes == []  # it is in progress
     (error,) = first.outcomes
     assert status(error) == "UNAVAILABLE"
     assert "timeout expired" in str(error)

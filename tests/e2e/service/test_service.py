@@ -1,4 +1,4 @@
-"""The whole service, for real: tritonserver, BLS, the nets, the client, md-eval."""
+"""The whole service: tritonserver, BLS, the nets, the client, md-eval."""
 
 import subprocess
 import urllib.error
@@ -186,7 +186,7 @@ def test_the_windows_of_a_short_recording_are_sent_in_one_call(server, sample, s
 
 
 def test_windows_of_several_recordings_are_merged(server, sample, speaker_statistics):
-    # In the full mode the segmentation, one recording after the other, keeps the calls apart.
+    # In the full mode segmentation takes one recording after the other, so calls do not meet.
     windows_before, executions_before = speaker_statistics()
     answers = diarize_all(server, [sample.read_bytes()] * 4, mode="classic")
     windows, executions = speaker_statistics()

@@ -1,4 +1,4 @@
-"""Another speaker model is dropped in as README says: one ONNX file, no configuration touched."""
+"""Another speaker model is installed from one ONNX file, without changing a configuration."""
 
 import json
 import shutil
@@ -33,7 +33,7 @@ class RandomNetwork(torch.nn.Module):
 
 
 @pytest.fixture(scope="module")
-def foreign(tmp_path_factory):
+def repository(tmp_path_factory):
     """A copy of the model repository in which the speaker model is another one."""
     folder = tmp_path_factory.mktemp("speaker")
     torch.manual_seed(0)
@@ -47,9 +47,9 @@ def foreign(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def foreign_server(foreign, tmp_path_factory):
-    log = tmp_path_factory.mktemp("foreign") / "tritonserver.log"
-    with TritonServer(log, flags=[f"--model-repository={foreign}"]) as running:
+def other_server(repository, tmp_path_factory):
+    log = tmp_path_factory.mktemp("other") / "tritonserver.log"
+    with TritonServer(log, flags=[f"--model-repository={repository}"]) as running:
         yield running
 
 
@@ -64,8 +64,8 @@ def files_of(repository):
 
 
 @pytest.mark.parametrize("mode", ["full", "classic"])
-def test_the_answer_has_the_embeddings_and_the_name_of_the_model(foreign_server, sample, mode):
-    answer = diarize(foreign_server, sample.read_bytes(), mode=mode, num_speakers=2)
+def test_the_answer_has_the_embeddings_and_the_name_of_the_model(other_server, sample, mode):
+    answer = diarize(other_server, sample.read_bytes(), mode=mode, num_speakers=2)
     assert answer.embeddings.shape == (2, SIZE)
     assert np.allclose(np.linalg.norm(answer.embeddings, axis=1), 1, atol=1e-5)
     assert answer.info["speaker_network"] == "small_random"
@@ -73,17 +73,17 @@ def test_the_answer_has_the_embeddings_and_the_name_of_the_model(foreign_server,
     assert len(answer.turns) > 2
 
 
-def test_a_recording_of_one_window_is_answered(foreign_server, sample):
+def test_a_recording_of_one_window_is_answered(other_server, sample):
     samples, rate_hz = soundfile.read(sample, dtype="float32")
     second = samples[7 * rate_hz : 8 * rate_hz]
-    answer = diarize(foreign_server, wav_bytes(second), mode="classic")
+    answer = diarize(other_server, wav_bytes(second), mode="classic")
     assert answer.embeddings.shape == (1, SIZE)
 
 
-def test_no_other_file_of_the_repository_has_changed(foreign, foreign_server):
+def test_no_other_file_of_the_repository_has_changed(repository, other_server):
     own = files_of(MODEL_REPOSITORY)
     assert "speaker_model/config.pbtxt" in own
-    assert files_of(foreign) == own
-    note = json.loads((foreign / "speaker_model" / "1" / "model.onnx.json").read_text())
+    assert files_of(repository) == own
+    note = json.loads((repository / "speaker_model" / "1" / "model.onnx.json").read_text())
     assert note["output_dims"] == [SIZE]
     assert note["source"] == "local file small_random.onnx"

@@ -1,4 +1,4 @@
-"""How a report looks and what it is called: colours, contrast, patterns, roles, motion."""
+"""Appearance and accessibility of a report: colours, contrast, patterns, roles, motion."""
 
 import pytest
 from playwright.sync_api import expect

@@ -1,4 +1,4 @@
-"""One command turns the sample into a report; a browser proves that it is there and right."""
+"""The report of the sample, made by one command and checked in a browser."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""Reports of planted turns, in a browser: hostile, silent, an hour long, changed; what is heard."""
+"""Reports of made-up turns in a browser: hostile, silent, an hour long, changed; and the sound."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ ALL_TEXTS = """() => [document.title, document.body.innerText,
     ...[...document.querySelectorAll("[title], [aria-label]")].flatMap((each) =>
         ["title", "aria-label"].map((name) => each.getAttribute(name) ?? "")),
 ]"""
-# When, since the browser was told to go there, lanes are painted and the sound can be played.
+# Time from the navigation until lanes are painted and the sound can be played.
 NOTE_WHEN_READY = """document.addEventListener("loadedmetadata", () => {
     requestAnimationFrame(() => requestAnimationFrame(() => {
         if (document.querySelector(".lane-speaker .block")) globalThis.ready_ms = performance.now();
@@ -90,7 +90,7 @@ def page(visit, talk):
 def test_sound_and_turns_are_aligned(visit, talk):
     page = opened(visit, talk).page
     starts_s = [0.0, 3.333, 12.5, 7.0]
-    page.locator(".wave").click()  # browsers play nothing before somebody does something
+    page.locator(".wave").click()  # browsers play nothing before a user gesture
 
     heard = run(page, LISTEN, {"starts_s": starts_s, "length_s": 0.4})
 
@@ -133,7 +133,7 @@ def test_an_hour_is_shown_in_parts(visit, made):
     rows = [(2.25 * n, 2.25 * n + 1.9, f"speaker{n % 2}") for n in range(1600)]
     page = opened(visit, made("long", np.zeros(3600 * RATE_HZ, np.int16), rows)).page
 
-    assert page.locator(".block").count() < 1600  # what is thinner than pixels is drawn together
+    assert page.locator(".block").count() < 1600  # turns thinner than a pixel are drawn together
     run(page, "view.seek(1800); view.zoomBy(1e6);")
     seen = [lane for lane in lanes(page) if lane["kind"] == "speaker"]
     shown = sorted(pair for lane in seen for pair in lane["times"])

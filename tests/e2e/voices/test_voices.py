@@ -65,7 +65,7 @@ def voices(tmp_path):
 
 
 def names_of(rttm, reference):
-    """By person of the reference: the name that most of the person's found speech has."""
+    """By person of the reference: the name given to most of the person's speech."""
     shared_ms = Counter()
     for found in turns_of(rttm.read_text().splitlines()):
         for true in turns_of(reference.read_text().splitlines()):

@@ -41,7 +41,7 @@ def test_screenshots_are_saved(visit, gateway, mp3, scheme):
 
 
 def assert_readable(page):
-    """Every text that is seen has WCAG's contrast of 4.5 to what lies behind it."""
+    """Assert that every visible text has WCAG's contrast of 4.5 to its background."""
     pairs = page.evaluate(
         """() => {
             const behind = (each) => {

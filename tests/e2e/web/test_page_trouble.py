@@ -1,4 +1,4 @@
-"""The web page in trouble: cancelled, offline, reloaded, expired, refused."""
+"""The web page after failures: cancelled, offline, reloaded, expired, refused."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.triton
 
 @pytest.fixture
 def long(sample, tmp_path):
-    """A recording that takes a while."""
+    """A long recording."""
     path = tmp_path / "long.flac"
     path.write_bytes(repeated(sample, 10))
     return path

@@ -1,4 +1,4 @@
-"""The gateway in front of the real server: real audio, a crowd, an outage, cancelling."""
+"""The gateway in front of the real server: real audio, many clients, an outage, cancelling."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace

@@ -31,7 +31,7 @@ def run(server, store, *args):
 
 
 def by_length(people, **more):
-    """A reply by the number of bytes of the audio: the ids of enrolment tell no name."""
+    """A reply chosen by the size of the audio, since ids of enrolment contain no name."""
 
     def reply(call):
         return answering({"voice": people[len(call.audio)]}, **more)(call)

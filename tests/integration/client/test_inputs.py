@@ -29,7 +29,7 @@ def folder(tmp_path):
 
 
 def as_program(server, *args, **more):
-    """The client as a process: standard input is its own there."""
+    """The client as a process with its own standard input."""
     command = [sys.executable, CLIENT, "--url", server.url, *args]
     return subprocess.run(command, capture_output=True, check=False, timeout=60, **more)
 

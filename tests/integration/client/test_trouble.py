@@ -100,7 +100,7 @@ def test_an_answer_without_rttm_is_a_failure(triton, wav_scp, capfd):
 
 @pytest.fixture
 def start():
-    """A function that starts the client as a process of its own, which ends with the test."""
+    """A function that starts the client as a process, which ends with the test."""
     with contextlib.ExitStack() as at_the_end:
 
         def start_client(*args):
@@ -194,7 +194,7 @@ def score(triton, scp, tmp_path, *more):
 def test_only_recordings_of_this_run_are_scored(triton, wav_scp, tmp_path, capfd):
     code = score(triton, wav_scp("a"), tmp_path, "--output_directory", str(tmp_path / "out"))
 
-    # `a` is right, and `b`, which is not in this run, is not held against it.
+    # `a` is right; `b` is not in this run and does not count.
     perfect = "DER 0.00 % (miss 0.00, false alarm 0.00, confusion 0.00) at collar "
     assert code == 0
     assert capfd.readouterr().out.splitlines() == [perfect + "0.25 s", perfect + "0 s"]

@@ -1,4 +1,4 @@
-"""docker-compose.yml says the same as the Dockerfiles and the scripts in them."""
+"""docker-compose.yml agrees with the Dockerfiles and their scripts."""
 
 import re
 import subprocess

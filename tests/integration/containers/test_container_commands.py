@@ -125,7 +125,7 @@ def test_a_terminal_gets_a_shell(container):
 
 
 def said_on(leader):
-    """All that is written to a terminal until nobody has it open any more."""
+    """All output to a terminal until its other end is closed."""
     said = b""
     with os.fdopen(leader, "rb", buffering=0) as terminal, suppress(OSError):
         while more := terminal.read(65536):
@@ -170,7 +170,7 @@ def test_the_supervised_server_logs_to_standard_output_and_stops_cleanly(
 
 
 def is_healthy(workspace, tools, ports):
-    """Exit status of the image's health check, asked at other ports than the default ones."""
+    """Exit status of the image's health check, at other ports than the default ones."""
     command = SERVING.all("HEALTHCHECK")[0].partition("CMD ")[2]
     assert command == '["python3", "/workspace/scripts/server/readiness.py"]'
     done = subprocess.run(
@@ -243,7 +243,7 @@ def test_the_client_runs_from_its_folder_alone(client_image, tmp_path):
     assert ASKING.command("CMD") == ["bash"]
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
 def test_root_becomes_the_owner_of_the_client(client_image):
     entry = client_image / Path(ASKING.command("ENTRYPOINT")[0]).relative_to("/ws")
     os.chown(client_image / "client", 4321, 8765)
@@ -252,9 +252,9 @@ def test_root_becomes_the_owner_of_the_client(client_image):
     assert done.stdout == "4321 8765 8765 /tmp\n"
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
 def test_a_user_other_than_root_is_kept():
-    # Given on standard input: somebody else may not look into the folders of tests.
+    # On standard input, since another user cannot read the folders of tests.
     script = (ROOT / "Dockerfile" / "as_owner.sh").read_text()
     done = subprocess.run(
         ["setpriv", "--reuid=1234", "--regid=1234", "--clear-groups", "sh", "-s", "id", "-u"],

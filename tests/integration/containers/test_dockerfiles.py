@@ -57,7 +57,7 @@ def test_every_source_of_a_copy_is_sent_to_the_build(stage):
 
 
 def test_only_sources_are_sent_to_the_build(tmp_path):
-    planted = [
+    unwanted = [
         ".git/HEAD",
         ".venv/bin/python",
         "data/models/silero_vad.jit",
@@ -73,7 +73,7 @@ def test_only_sources_are_sent_to_the_build(tmp_path):
         "server.key",
     ]
     wanted = ["model_repo/run/1/model.py", "client/client.py", "LICENSE"]
-    for path in [*planted, *wanted]:
+    for path in [*unwanted, *wanted]:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
     assert context(tmp_path) == set(wanted)
@@ -82,11 +82,11 @@ def test_only_sources_are_sent_to_the_build(tmp_path):
 def test_every_build_argument_is_documented():
     page = (ROOT / "docs" / "deployment.md").read_text()
     table = page.partition("| build argument |")[2].partition("\n\n")[0]
-    told = set(re.findall(r"`([A-Z_]+)`", table))
+    documented = set(re.findall(r"`([A-Z_]+)`", table))
     taken = re.findall(
         r"^ARG (\w+)=", SERVER.read_text() + CLIENT.read_text() + WEB.read_text(), re.MULTILINE
     )
-    assert told == set(taken)
+    assert documented == set(taken)
 
 
 def test_requirements_are_installed_before_any_code_is_copied():

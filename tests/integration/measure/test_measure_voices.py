@@ -33,7 +33,7 @@ def root(tmp_path):
 
 
 def reply(call):
-    """Hears everybody in a talk, in its own order, and the right voice of who is alone."""
+    """Finds all people in a talk, in its own order, and the right voice of a person alone."""
     _, source, part, *alone = call.recording_id.split("-")
     halves = {"whole": [0, 1], "first": [0], "second": [1]}[part]
     people = [TALKS[source][n] for n in ([int(alone[0])] if alone else halves)]

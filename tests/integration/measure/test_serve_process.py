@@ -1,4 +1,4 @@
-"""A serve.py that does not end by itself, or ends too early."""
+"""A serve.py that ignores SIGTERM, or exits too early."""
 
 import time
 

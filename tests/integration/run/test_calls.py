@@ -1,4 +1,4 @@
-"""`run` and the networks it calls: how often, with how much, and how many calls at once."""
+"""Calls of `run` to the networks: their number, sizes and concurrency."""
 
 import math
 import threading

@@ -1,4 +1,4 @@
-"""What `run` answers to a call of several channels, over planted networks."""
+"""Answers of `run` to a call of several channels, with fake networks."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The model repository as Triton reads it: folders, `config.pbtxt`s, and what they agree on."""
+"""The model repository: folders, configurations, and that they agree."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The fake stub and server are strict: a model that breaks its contract fails its test."""
+"""The fake stub and server are strict: contract violations raise an error."""
 
 import importlib.util
 import inspect
@@ -34,7 +34,7 @@ def pb_utils(server):
 
 
 class Careless:
-    """A model that answers with a tensor, and hides whatever goes wrong."""
+    """A model that answers with a tensor, and hides all errors."""
 
     def __init__(self, pb_utils, name, values, reads="x"):
         self.pb_utils, self.name, self.values, self.reads = pb_utils, name, values, reads
@@ -87,7 +87,7 @@ def test_a_missing_response_is_detected(pb_utils):
 
 
 def call(pb_utils, values=PAIRS, **changes):
-    """A call to `net`, sound but for the changes."""
+    """A valid call to `net` with these changes."""
     memory = pb_utils.PreferredMemory(pb_utils.TRITONSERVER_MEMORY_CPU, 0)
     sound = {
         "model_name": "net",

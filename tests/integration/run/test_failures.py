@@ -1,4 +1,4 @@
-"""What failures of `run`'s calls become, what a client who has gone stops, and wrong settings."""
+"""Failed calls, cancelled requests, a draining server and invalid settings of `run`."""
 
 import re
 import threading

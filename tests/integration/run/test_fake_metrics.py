@@ -1,4 +1,4 @@
-"""The stand-in for Triton's metrics: what it keeps, and that it refuses what the server refuses."""
+"""The fake of Triton's metrics: its values, and that it refuses what the server refuses."""
 
 import gc
 

@@ -1,4 +1,4 @@
-"""What `run` counts for Prometheus."""
+"""The Prometheus counters of `run`."""
 
 import gc
 import json
@@ -68,7 +68,7 @@ def counts(server):
 
 
 def changes(server, before):
-    """Series whose value is another one than `before`, and by how much."""
+    """Series that changed since `before`, and by how much."""
     now = counts(server)
     assert now.keys() == before.keys()
     return {name: now[name] - before[name] for name in now if now[name] != before[name]}

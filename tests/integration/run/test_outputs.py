@@ -1,4 +1,4 @@
-"""What `run` answers on request: confidence, embeddings, and one speaker at a time."""
+"""Optional outputs of `run`: confidence, embeddings, and one speaker at a time."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Both modes of `run` on planted speakers who talk at the same time."""
+"""Both modes of `run` on synthetic speakers who overlap."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def found_turns(run, wave, **parameters):
 
 
 def assert_planted(found, turns, within_s=BORDER_S):
-    """The turns found are those planted, the slow speaker's number 0, for being heard first."""
+    """Assert that the turns are found, with number 0 for the slow speaker, who talks first."""
     planted = np.array([(begin, end, int(who == QUICK_HZ)) for begin, end, who in turns])
     assert found.shape == planted.shape
     found, planted = (
@@ -57,7 +57,7 @@ def test_overlapping_speakers_both_have_a_turn(run, turns, n_seconds):
 
 
 def test_speaker_changes_are_located_more_precisely_than_by_windows(run):
-    """Windows alone would place the borders in their raster, 0.1 s later."""
+    """Windows alone would place the borders on their grid, 0.1 s later."""
     borders = [0, 5.15, 15.15, 25.15, 30]
     speakers = [SLOW_HZ, QUICK_HZ, SLOW_HZ, QUICK_HZ]
     turns = [*zip(borders[:-1], borders[1:], speakers, strict=True)]

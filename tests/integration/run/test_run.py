@@ -1,4 +1,4 @@
-"""`run` over planted networks: what it answers, and that a bad request is refused alone."""
+"""Answers of `run` with fake networks; a bad request affects no other."""
 
 import json
 import re
@@ -44,7 +44,7 @@ ALL_OUTPUTS = {"LABELS", "RTTM", "INFO", "CONFIDENCE", "EMBEDDINGS"}
 
 @pytest.fixture(params=[{}, {"mode": "classic"}], ids=["full", "classic"])
 def run(request):
-    """`run` without further settings; what is asked twice is asked in both modes."""
+    """`run` with default settings, in each mode."""
     with running(server_of_planted_models()) as model:
         model.always = request.param
         yield model
@@ -136,7 +136,7 @@ FULL_STAGES = CLASSIC_STAGES | {"segment", "assign"}
 @pytest.mark.parametrize(
     ("asked", "mode", "models", "stages", "n_windows"),
     [
-        # 1.0 s every 0.5 s starts 17 times in 9 s; one of the windows lies in the second of silence
+        # 1.0 s every 0.5 s starts 17 times in 9 s; one of the windows is in the second of silence
         ({}, "full", FULL_MODELS, FULL_STAGES, 16),
         ({"mode": "full"}, "full", FULL_MODELS, FULL_STAGES, 16),
         # 1.5 s every 0.75 s: 5 in each stretch of about 4 s, the last one shifted back to its end

@@ -1,4 +1,4 @@
-"""The model `sad`: requests, devices, and where it looks for its file."""
+"""The model `sad`: requests, devices, and the location of its file."""
 
 import shutil
 from types import SimpleNamespace

@@ -14,7 +14,7 @@ LIBPYTHON = f"libpython{VERSION}.so.1.0"
 
 
 class Replaced(BaseException):
-    """The process would have become the server."""
+    """Raised where the process would become the server."""
 
     def __init__(self, binary, arguments, variables):
         self.binary, self.arguments, self.variables = Path(binary), arguments, variables
@@ -40,7 +40,7 @@ def packages(tmp_path):
 
 @pytest.fixture
 def launcher(tmp_path, packages, monkeypatch):
-    """The launcher in that environment, with a libpython in a folder of its own."""
+    """The launcher in that environment, with its own libpython folder."""
     module = import_file(SOURCE)
     library = write(tmp_path / "lib" / LIBPYTHON).parent
     monkeypatch.setattr(module, "BACKENDS", tmp_path / "share" / "backends")
@@ -71,7 +71,7 @@ def started(launcher):
 
 
 def refusal(launcher):
-    """What the launcher says when it gives up; it must be one line on its way to stderr."""
+    """The error of the launcher, which must be one line."""
     with pytest.raises(SystemExit) as caught:
         launcher.main()
     text = caught.value.code
@@ -126,10 +126,10 @@ def test_the_server_gets_the_number_of_threads_for_its_nets(launcher, monkeypatc
     assert started(launcher).variables["DIARIZATION_THREADS"] == "3"
 
 
-@pytest.mark.parametrize("told", ["0", "-1", "two", "1.5"])
-def test_an_invalid_number_of_threads_is_refused(launcher, monkeypatch, told):
-    monkeypatch.setenv("DIARIZATION_THREADS", told)
-    expected = f"DIARIZATION_THREADS: got '{told}', expected a whole number from 1 on"
+@pytest.mark.parametrize("value", ["0", "-1", "two", "1.5"])
+def test_an_invalid_number_of_threads_is_refused(launcher, monkeypatch, value):
+    monkeypatch.setenv("DIARIZATION_THREADS", value)
+    expected = f"DIARIZATION_THREADS: got '{value}', expected a whole number from 1 on"
     assert refusal(launcher) == f"tritonserver: {expected}"
 
 

@@ -1,4 +1,4 @@
-"""The proxy as a process, in front of a fake Triton that each request tells how to answer."""
+"""The proxy as a process, in front of a fake Triton whose answers are chosen by the request."""
 
 import os
 import signal

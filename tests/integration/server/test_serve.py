@@ -84,7 +84,7 @@ def test_ready_names_the_ports_and_the_log(serving, tmp_path):
 
 
 def failure(process):
-    """Lines on stderr of a process that gives up by itself with status 1."""
+    """Lines on stderr of a process that exits with status 1."""
     _, errors = process.communicate()
     assert process.returncode == 1
     assert "Traceback" not in errors

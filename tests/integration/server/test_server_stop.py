@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("fake_launcher")
 
 @pytest.fixture
 def left_behind():
-    """A function that puts a file into shared memory under a name; none outlives the test."""
+    """A function that creates a file in shared memory, removed after the test."""
     paths = []
 
     def put(name):
@@ -136,7 +136,7 @@ def test_the_first_process_of_a_container_reaps_its_children(log, fake_launcher)
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "3 0\n"
 
 
-# The last thread of a child of ours outlives its first one, as while many threads are killed: until
+# The last thread of a child outlives its first one, as when many threads are killed: until
 # it has ended, too, the child is dead and cannot be waited for.
 SLOW_DEATH = """
 import ctypes, os, subprocess, sys, time

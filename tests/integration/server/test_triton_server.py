@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("fake_launcher")
 
 @pytest.fixture
 def taken():
-    """A port on which somebody else listens."""
+    """A port that is in use."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         yield other.getsockname()[1]
 
@@ -146,12 +146,12 @@ def test_a_server_that_is_never_ready_is_stopped_at_the_time_limit(log, seen, mo
 
 
 @pytest.mark.parametrize(
-    "manners", [["--fake-child"], ["--fake-stubborn"], ["--fake-child", "--fake-stubborn"]]
+    "flags", [["--fake-child"], ["--fake-stubborn"], ["--fake-child", "--fake-stubborn"]]
 )
-def test_processes_that_ignore_sigterm_are_killed(manners, log, seen):
-    server = TritonServer(log, flags=[*manners, seen.flag])
+def test_processes_that_ignore_sigterm_are_killed(flags, log, seen):
+    server = TritonServer(log, flags=[*flags, seen.flag])
     server.start()
-    processes = seen.started(2 if "--fake-child" in manners else 1)
+    processes = seen.started(2 if "--fake-child" in flags else 1)
     server.stop()
     seen.assert_ended(processes)
 
@@ -260,7 +260,7 @@ def test_a_configured_proxy_is_not_used_for_loopback(variable, log, monkeypatch)
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, "http://127.0.0.1:9")
-    monkeypatch.setattr(urllib.request, "_opener", None)  # else it may know an older environment
+    monkeypatch.setattr(urllib.request, "_opener", None)  # else it may use an older environment
     server = TritonServer(log)
     server.start(timeout_s=3)
     server.stop()

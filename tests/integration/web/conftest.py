@@ -9,7 +9,7 @@ from integration.client_fake_server import one_turn
 
 @pytest.fixture
 def held(triton):
-    """Triton answers once this is set."""
+    """Triton answers only after this is set."""
     event = threading.Event()
     triton.reply = lambda call: event.wait(60) and one_turn(call)
     yield event

@@ -1,4 +1,4 @@
-"""Recordings that are made to do harm, a full disk, damaged files, and a thousand jobs."""
+"""Malicious recordings, a full disk, damaged files, and a thousand jobs."""
 
 import errno
 import json

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import torch
 
-from fake_models import Intruder, public_weights
+from fake_models import RunsCode, public_weights
 from setup.fetching import PROJECT
 from setup.networks.campplus import (
     CamPlusPlus,
@@ -158,7 +158,7 @@ def test_checkpoint_with_a_missing_tensor_is_refused(random_net, tmp_path):
 
 def test_code_in_a_checkpoint_is_never_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    torch.save({"xvector.dense.linear.weight": Intruder()}, tmp_path / "net.pt")
+    torch.save({"xvector.dense.linear.weight": RunsCode()}, tmp_path / "net.pt")
     with pytest.raises(pickle.UnpicklingError):
         load_campplus(tmp_path / "net.pt")
     assert not (tmp_path / "intruder").exists()

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import torch
 
-from fake_models import Intruder, public_weights, segmentation_checkpoint
+from fake_models import RunsCode, public_weights, segmentation_checkpoint
 from setup.fetching import PROJECT
 from setup.networks.interfaces import CHUNK_SAMPLES, POWERSET
 from setup.networks.onnx_model import (
@@ -150,7 +150,7 @@ def test_checkpoint_with_a_missing_tensor_is_refused(tmp_path):
 
 def test_code_in_a_checkpoint_is_never_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    torch.save({"state_dict": {}, "hyper_parameters": Intruder()}, tmp_path / "net.bin")
+    torch.save({"state_dict": {}, "hyper_parameters": RunsCode()}, tmp_path / "net.bin")
     with pytest.raises(pickle.UnpicklingError):
         load_segmentation(tmp_path / "net.bin")
     assert not (tmp_path / "intruder").exists()
