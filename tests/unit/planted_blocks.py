@@ -12,7 +12,7 @@ from diarization.options import FrameOptions
 
 N_SAMPLES, N_FRAMES = 32_000, 117
 WINDOWS = [[0, 16_000], [8_000, 24_000], [16_000, 32_000]]
-NOBODY, A, B, C, AB, AC, BC = range(7)
+SILENCE, A, B, C, AB, AC, BC = range(7)
 
 
 def edge_s(frame):
@@ -31,7 +31,7 @@ def segmentation(*classes):
 def block(offset=0, classes=((A, N_FRAMES),)):
     """A block with these classes for so many frames each; speech wherever it is not nobody's."""
     chunk = segmentation(*classes)
-    speech = chunk.posteriors[0, :N_FRAMES, NOBODY] == 0
+    speech = chunk.posteriors[0, :N_FRAMES, SILENCE] == 0
     windows, shares = speech_windows(speech, 0, N_SAMPLES, FrameOptions())
     solo = solo_shares(chunk, windows)
     count = speaker_count_of(chunk)

@@ -47,7 +47,7 @@ def heard_talking(samples):
     return (bits[:, None] >> np.arange(3)) % 2 == 1
 
 
-class PlantedNetworks:
+class FakeNetworks:
     """Networks that hear the answer; what they were asked is kept.
 
     As the real one does, that for segmentation hears a recording `gain` times as loud as it is
@@ -107,7 +107,7 @@ class PlantedNetworks:
 def found_in(audio, options, mode, speakers=ANY, models=None, exclusive=False):
     """Diarization of a recording that arrives in one stretch."""
     asked = RequestOptions("recording", speakers, mode, exclusive)
-    return diarize(lambda: [audio], models or PlantedNetworks(), options, asked)
+    return diarize(lambda: [audio], models or FakeNetworks(), options, asked)
 
 
 def turn_rows(found):

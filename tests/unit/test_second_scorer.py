@@ -108,13 +108,13 @@ def test_md_eval_matches_speakers_before_the_collars_are_cut_out():
     assert untouched_opinion(reference, found, 0.25) == pytest.approx((0, 0, 0, 0))
 
 
-def test_the_case_of_confusion_is_what_paper_says():
+def test_confusion_equals_the_rate_by_hand():
     reference, found = CASES["one speaker for two"]
 
     assert second_opinion(reference, found, 0.0) == pytest.approx((800 / 27, 0, 0, 800 / 27))
 
 
-def test_the_case_of_lost_speech_is_what_paper_says():
+def test_lost_speech_equals_the_rate_by_hand():
     reference, found = CASES["overlap missed"]  # 2 s, 2 s and 1 s, of 35 s of speech
 
     assert second_opinion(reference, found, 0.0)[1] == pytest.approx(100 * 5 / 35, abs=0.001)

@@ -74,7 +74,7 @@ def test_a_file_that_is_too_large_for_a_request_is_refused(tmp_path, monkeypatch
         encoded_bytes(path)
 
 
-def test_a_file_that_went_away_is_one_sentence(tmp_path):
+def test_a_file_that_went_away_is_reported_in_one_sentence(tmp_path):
     with pytest.raises(AudioError, match=r"cannot read .*gone\.wav: No such file"):
         encoded_bytes(tmp_path / "gone.wav")
 
@@ -137,14 +137,14 @@ def test_a_header_written_to_a_pipe_has_no_length(tmp_path):
         (b"no audio", r"neither libsndfile nor PyAV can read .*a\.wav: Invalid data found"),
     ],
 )
-def test_what_is_not_audio_is_one_sentence(content, words, tmp_path):
+def test_what_is_not_audio_is_reported_in_one_sentence(content, words, tmp_path):
     (tmp_path / "a.wav").write_bytes(content)
 
     with pytest.raises(AudioError, match=words):
         audio_length_s(tmp_path / "a.wav")
 
 
-def test_a_file_that_is_not_there_is_one_sentence(tmp_path):
+def test_a_file_that_is_not_there_is_reported_in_one_sentence(tmp_path):
     with pytest.raises(AudioError, match=r"cannot read .*a\.wav: No such file"):
         audio_length_s(tmp_path / "a.wav")
 

@@ -42,7 +42,7 @@ def test_all_channels_are_sent_on_request_each_with_its_own_sound(kind, tmp_path
     assert right < left / 100
 
 
-def test_more_channels_than_flac_holds_are_one_sentence(tmp_path):
+def test_more_channels_than_flac_holds_are_reported_in_one_sentence(tmp_path):
     path = tmp_path / "call.mov"
     with av.open(str(path), "w") as file:
         stream = file.add_stream("pcm_s16le", rate=16_000, layout="hexadecagonal")
@@ -55,7 +55,7 @@ def test_more_channels_than_flac_holds_are_one_sentence(tmp_path):
         encoded_bytes(path, keep_channels=True)
 
 
-def test_a_film_without_sound_is_one_sentence(tmp_path):
+def test_a_film_without_sound_is_reported_in_one_sentence(tmp_path):
     path = tmp_path / "film.mov"
     with av.open(str(path), "w") as file:
         stream = file.add_stream("mpeg4", rate=25)
@@ -74,7 +74,7 @@ def test_a_film_without_sound_is_one_sentence(tmp_path):
         "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nother.m4a\n#EXT-X-ENDLIST\n",
     ],
 )
-def test_a_list_that_names_another_file_does_not_get_it(playlist, tmp_path):
+def test_a_playlist_cannot_read_another_file(playlist, tmp_path):
     write_media(tmp_path / "other.m4a", noise(32_000))
     (tmp_path / "upload").write_text(playlist)
 
@@ -140,7 +140,7 @@ def worker(monkeypatch, tmp_path):
         "while True: pass",
     ],
 )
-def test_a_file_that_crashes_its_decoder_or_takes_too_much_is_one_sentence(code, worker):
+def test_a_crash_or_excess_of_the_decoder_is_reported_in_one_sentence(code, worker):
     with pytest.raises(
         AudioError, match=f"{CANNOT}.*takes too much memory or time.* or .* crashed$"
     ):

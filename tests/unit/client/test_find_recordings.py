@@ -74,7 +74,7 @@ def test_names_start_at_data_dir(name):
         ("calls/*.ogg", "no file matches the pattern 'calls/*.ogg', expected at least one"),
     ],
 )
-def test_a_name_that_gives_nothing_is_refused(name, words):
+def test_a_name_that_matches_nothing_is_refused(name, words):
     with pytest.raises(ListError) as caught:
         found("calls", name, "empty")
 

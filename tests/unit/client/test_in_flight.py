@@ -29,7 +29,7 @@ def wait_s(retries, clock):
     return passed_s
 
 
-def test_the_wait_doubles_up_to_the_most_and_chance_takes_up_to_half_of_it():
+def test_the_wait_doubles_up_to_a_maximum_with_jitter_of_up_to_half():
     backoff = Backoff(first_s=1.0, max_s=8.0)
 
     assert [backoff.delay_s(n, 0.0) for n in range(1, 7)] == [1, 2, 4, 8, 8, 8]

@@ -81,7 +81,7 @@ def test_wrong_usage_ends_with_2_and_says_why(arguments, words, capsys):
     assert words in capsys.readouterr().err
 
 
-def test_module_names_hide_nothing_of_pythons_own():
+def test_module_names_do_not_shadow_the_standard_library():
     modules = {path.stem for path in Path(client.__file__).parent.glob("*.py")}
 
     assert modules & set(sys.stdlib_module_names) == set()

@@ -22,7 +22,7 @@ def test_the_folder_is_made_with_its_parents_and_starts_empty(tmp_path):
     assert names(tmp_path / "a" / "b") == []
 
 
-def test_a_file_in_the_way_is_one_sentence(tmp_path):
+def test_a_file_in_the_way_is_reported_in_one_sentence(tmp_path):
     (tmp_path / "out").touch()
 
     with pytest.raises(OutputError, match=r"cannot write to output directory .*out: File exists"):
@@ -80,7 +80,7 @@ def test_a_move_that_fails_leaves_no_temporary_file(folder, tmp_path):
     assert names(tmp_path) == ["rttm_a"]
 
 
-def test_dropping_what_is_not_there_is_fine(folder, tmp_path):
+def test_dropping_a_missing_file_is_no_error(folder, tmp_path):
     folder.put("a", {"rttm": b""})
     folder.drop("a", "no")
     folder.drop("a", "no")
@@ -88,7 +88,7 @@ def test_dropping_what_is_not_there_is_fine(folder, tmp_path):
     assert names(tmp_path) == []
 
 
-def test_a_new_run_takes_the_earlier_joined_file_away_and_nothing_else(folder, tmp_path):
+def test_a_new_run_removes_only_the_earlier_joined_file(folder, tmp_path):
     folder.put("a", {"rttm": b"a\n"})
     folder.finish({"a": b"a\n"})
     folder.begin()

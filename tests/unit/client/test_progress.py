@@ -62,7 +62,7 @@ def test_what_has_no_answer_is_never_shown_as_done(clock):
     assert standing.left_s == pytest.approx(0.5)
 
 
-def test_several_at_once_are_that_much_faster_but_the_longest_takes_its_time(clock):
+def test_the_time_left_is_at_least_that_of_the_longest(clock):
     progress = Progress({"a": 60.0, "b": 60.0, "c": 60.0, "d": 600.0}, 2, clock)
     progress.sent("a", 1)
     clock.now_s += 6
@@ -111,7 +111,7 @@ def test_known_lengths_that_are_all_done_do_not_end_a_run(clock):
     assert progress.status().fraction == MAX_OF_A_RUN
 
 
-def test_a_recording_that_is_sent_again_does_not_turn_the_bar_back(clock):
+def test_a_retry_does_not_move_the_bar_back(clock):
     progress = Progress({"a": 60.0, "b": 60.0}, 1, clock)
     progress.sent("a", 1)
     clock.now_s += 6
@@ -126,7 +126,7 @@ def test_a_recording_that_is_sent_again_does_not_turn_the_bar_back(clock):
     assert after.n_bytes == 11
 
 
-def test_a_run_of_nothing_is_over():
+def test_an_empty_run_is_complete():
     assert Progress({}, 1).status().fraction == 1
 
 

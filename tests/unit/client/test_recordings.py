@@ -140,7 +140,7 @@ def test_an_empty_list_is_refused(tmp_path):
         read_wav_scp(path)
 
 
-def test_a_recording_in_the_place_of_the_list_is_one_sentence(tmp_path):
+def test_a_recording_in_the_place_of_the_list_is_reported_in_one_sentence(tmp_path):
     (tmp_path / "a.wav").write_bytes(b"RIFF\n\0\0\0\n\xff")
 
     with pytest.raises(ListError) as caught:
@@ -152,7 +152,7 @@ def test_a_recording_in_the_place_of_the_list_is_one_sentence(tmp_path):
     )
 
 
-def test_a_list_that_cannot_be_read_is_one_sentence(tmp_path):
+def test_a_list_that_cannot_be_read_is_reported_in_one_sentence(tmp_path):
     with pytest.raises(ListError, match=r"cannot read .*wav\.scp: No such file"):
         read_wav_scp(tmp_path / "wav.scp")
 

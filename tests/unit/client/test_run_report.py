@@ -238,7 +238,7 @@ def test_verbose_logs_the_timings_of_the_service(capsys):
     assert "'stage_s': {'sad': 0.1}" in capsys.readouterr().err
 
 
-def test_setting_up_twice_does_not_tell_twice(capsys):
+def test_setting_up_twice_logs_once(capsys):
     set_up_logging(verbose=False)
     set_up_logging(verbose=False)
     log.info("once")

@@ -38,7 +38,7 @@ def without_collar(found):
     return score.der, score.miss, score.false_alarm, score.confusion
 
 
-def test_all_right_is_0_whatever_the_speakers_are_called(scores):
+def test_a_perfect_answer_scores_0_whatever_the_names(scores):
     found = scores(TWO_TURNS, a=rttm((0, 10, "SPEAKER_00"), (10, 20, "SPEAKER_01")))
 
     assert found == [Score(0.25, 0, 0, 0, 0), Score(0.0, 0, 0, 0, 0)]
@@ -115,12 +115,12 @@ def test_recordings_without_reference_speech_are_named_in_order(tmp_path):
     assert scorer.with_reference(["z", "a", "hush"]) == ["a"]
 
 
-def test_nothing_to_score_is_one_sentence(scores):
+def test_nothing_to_score_is_reported_in_one_sentence(scores):
     with pytest.raises(ScoringError, match="no recording of this run has speech"):
         scores(TWO_TURNS, b=rttm((0, 1, "x"), recording_id="b"))
 
 
-def test_speech_that_is_all_collar_is_one_sentence(scores):
+def test_speech_all_within_the_collar_is_reported_in_one_sentence(scores):
     reference = rttm((0, 0.4, "anna"))
 
     with pytest.raises(ScoringError, match=r"no reference speech is left .* collar 0\.25 s"):
@@ -162,7 +162,7 @@ def test_one_recording_in_two_files_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(("make", "words"), [(True, r"holds no \*\.rttm"), (False, "No such file")])
-def test_a_missing_reference_is_one_sentence(make, words, tmp_path):
+def test_a_missing_reference_is_reported_in_one_sentence(make, words, tmp_path):
     if make:
         (tmp_path / "ref").mkdir()
 

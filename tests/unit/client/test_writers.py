@@ -82,7 +82,7 @@ def test_json_sums_the_talk_of_every_speaker_by_first_appearance():
     ]
 
 
-def test_the_schema_is_one_and_refuses_what_it_does_not_describe():
+def test_the_schema_is_valid_and_refuses_what_it_does_not_describe():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     document = json.loads(written("json", OVERLAPPING))
     document["turns"][0]["confidence"] = 1.5

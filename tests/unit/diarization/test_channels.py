@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarization.channels import MIX, Selection, joined, listened, selections
+from diarization.channels import MIX, Selection, joined, mono_of, selections
 from diarization.errors import InvalidAudioError, OverLimitError
-from diarization.turns import NOBODY, Diarization, Turn, diarization_of
+from diarization.turns import NO_SPEECH, Diarization, Turn, diarization_of
 from unit.seeded import seeded
 
 STEREO = np.array([[0.5, -1.0, 0.25], [0.25, 0.0, 0.75]], np.float32)
@@ -27,13 +27,13 @@ def test_one_pass_is_enough_for_one_signal(choice, selection, n_channels):
 
 
 @pytest.mark.parametrize("n_channels", [1, 2, 3, 64])
-def test_separate_channels_take_a_pass_each_and_every_pass_knows_of_the_others(n_channels):
+def test_separate_channels_take_one_pass_each(n_channels):
     assert selections("separate", n_channels) == [
         Selection(channel, n_channels) for channel in range(n_channels)
     ]
 
 
-def test_audio_without_channels_is_gone_through_once_so_that_it_can_be_refused():
+def test_audio_without_channels_is_read_once_so_that_it_can_be_refused():
     assert selections("separate", 0) == [Selection(0)]
 
 
@@ -54,9 +54,9 @@ def test_more_channels_than_passes_are_refused_and_may_be_mixed():
         (Selection(1, 2), [0.25, 0, 0.75]),
     ],
 )
-def test_the_mean_or_one_of_the_channels_is_listened_to(selection, expected):
+def test_a_selection_is_the_mean_or_one_channel(selection, expected):
     for channels, axis in ((STEREO, 0), (STEREO.T, 1)):
-        mono = listened(channels, axis, selection)
+        mono = mono_of(channels, axis, selection)
         assert mono.tolist() == expected
         assert mono.dtype == np.float32
         assert mono.flags.c_contiguous
@@ -64,13 +64,13 @@ def test_the_mean_or_one_of_the_channels_is_listened_to(selection, expected):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
-def test_only_what_is_listened_to_has_to_be_sound(value):
+def test_only_selected_channels_are_checked(value):
     broken = STEREO.copy()
     broken[1, 1] = value
-    assert listened(broken, 0, Selection(0)).tolist() == STEREO[0].tolist()
+    assert mono_of(broken, 0, Selection(0)).tolist() == STEREO[0].tolist()
     for selection in (MIX, Selection(1)):
         with pytest.raises(InvalidAudioError, match="audio: got"):
-            listened(broken, 0, selection)
+            mono_of(broken, 0, selection)
 
 
 def test_turns_of_all_channels_are_sorted_and_named_by_channel():
@@ -112,16 +112,16 @@ def test_confidences_stay_with_their_turns():
 
 
 def test_a_silent_channel_has_no_turns_and_its_neighbours_keep_their_numbers():
-    found = joined([NOBODY, heard((0, 1, 0)), NOBODY])
+    found = joined([NO_SPEECH, heard((0, 1, 0)), NO_SPEECH])
 
     assert [turn.speaker for turn in found.turns] == ["CH2_SPEAKER_00"]
     assert found.embeddings.shape == (1, 2)
 
 
 @pytest.mark.parametrize("n_channels", [1, 2])
-def test_channels_that_are_all_silent_are_nobody(n_channels):
-    assert joined([NOBODY] * n_channels) == NOBODY
-    assert joined([NOBODY] * n_channels).embeddings.shape == (0, 0)
+def test_silent_channels_give_no_speakers(n_channels):
+    assert joined([NO_SPEECH] * n_channels) == NO_SPEECH
+    assert joined([NO_SPEECH] * n_channels).embeddings.shape == (0, 0)
 
 
 def test_the_only_channel_is_named_too():
@@ -143,7 +143,7 @@ def channels(draw):
 
 @seeded(200)
 @given(channels())
-def test_whatever_the_channels_gave_is_there_once_in_order_and_numbered_alike(each):
+def test_joined_channels_have_every_turn_once_in_order(each):
     found = joined(each)
 
     times = [(turn.start_s, turn.end_s, turn.channel) for turn in found.turns]
@@ -164,7 +164,7 @@ def test_whatever_the_channels_gave_is_there_once_in_order_and_numbered_alike(ea
             assert (found.embeddings[one.label] == alone.embeddings[before.label]).all()
 
 
-def test_the_doubt_of_the_doubtful_channel_is_kept():
+def test_the_largest_unlike_share_is_kept():
     sure, doubtful = heard((0, 1, 0), unlike_share=0.01), heard((0, 1, 0), unlike_share=0.02)
 
     assert not joined([sure, sure]).more_speakers_likely

@@ -17,7 +17,7 @@ from unit.planted_recordings import (
     ANY,
     SECOND,
     SMALL_BLOCKS,
-    PlantedNetworks,
+    FakeNetworks,
     found_in,
     furthest_s,
     in_stretches,
@@ -35,7 +35,7 @@ def classic(audio, options=SMALL_BLOCKS, speakers=ANY, models=None):
 
 def windows_by_block(audio, options):
     """Blocks with their windows, in samples from the start of each block."""
-    blocks = speech_blocks(iter([audio]), PlantedNetworks().speech_probs, options.sad)
+    blocks = speech_blocks(iter([audio]), FakeNetworks().speech_probs, options.sad)
     return [(block, subsegment(block.segments, options.window)) for block in blocks]
 
 
@@ -56,7 +56,7 @@ def test_very_short_audio_gives_no_turns(n_samples, talk, speakers):
 
 @pytest.mark.parametrize("speakers", [ANY, SpeakerBounds(3, 3)])
 def test_one_window_is_one_speaker(speakers):
-    models = PlantedNetworks()
+    models = FakeNetworks()
     found = classic(recording([(0, 1.0, 1.5)], 3), speakers=speakers, models=models)
 
     assert furthest_s(turn_rows(found), [(0, 1.0, 1.5)]) < 0.12
@@ -65,7 +65,7 @@ def test_one_window_is_one_speaker(speakers):
 
 
 @pytest.mark.parametrize("num_speakers", [1, 2, 3, 50])
-def test_num_speakers_is_met_exactly_or_every_window_is_one(num_speakers):
+def test_num_speakers_is_met_exactly_up_to_one_per_window(num_speakers):
     speakers = SpeakerBounds(num_speakers, num_speakers)
     found = classic(recording(TALK, 21), speakers=speakers)
 
@@ -84,7 +84,7 @@ def test_short_blocks_give_the_turns_of_one_block():
 
 @pytest.mark.parametrize("n_per_call", [1, 3, 64])
 def test_every_window_is_embedded_once_and_in_order(n_per_call):
-    models = PlantedNetworks()
+    models = FakeNetworks()
     options = Options(sad=SMALL_BLOCKS.sad, calls=CallOptions(windows=n_per_call))
     audio = recording(long_talk(10), 42)
     found = classic(audio, options, models=models)
@@ -117,7 +117,7 @@ def test_audio_is_read_only_as_far_as_the_next_batch_needs():
             n_read += len(stretch)
             yield stretch
 
-    class SlowModels(PlantedNetworks):
+    class SlowModels(FakeNetworks):
         def embed(self, batches):
             n_embedded = 0
             for vectors in super().embed(batches):
@@ -134,9 +134,9 @@ def test_audio_is_read_only_as_far_as_the_next_batch_needs():
     assert found.n_windows == len(begins)
 
 
-def test_the_chain_alone_gives_the_same():
+def test_diarize_classic_alone_gives_the_same():
     audio = recording(TALK, 21)
-    models = PlantedNetworks()
+    models = FakeNetworks()
     asked = RequestOptions("recording", ANY, "classic")
     alone = diarize_classic(lambda: [audio], models, SMALL_BLOCKS, asked, lambda _: nullcontext())
 
@@ -145,7 +145,7 @@ def test_the_chain_alone_gives_the_same():
     assert np.array_equal(alone.embeddings, found.embeddings)
 
 
-def test_turns_of_the_classic_chain_never_overlap():
+def test_turns_never_overlap():
     talk = [(0, 1.0, 6.0), (1, 5.0, 9.0), (0, 10.0, 14.0), (1, 13.0, 18.0)]
     turns = classic(recording(talk, 19)).turns
 
@@ -153,7 +153,7 @@ def test_turns_of_the_classic_chain_never_overlap():
     assert all(a.end_s <= b.start_s for a, b in pairwise(turns))
 
 
-def test_a_window_goes_to_the_speaker_it_is_most_like_whatever_its_cluster(monkeypatch):
+def test_a_window_goes_to_the_most_similar_speaker_whatever_its_cluster(monkeypatch):
     audio = recording(TALK, 21)
     rows = turn_rows(classic(audio))
 
@@ -167,7 +167,7 @@ def test_a_window_goes_to_the_speaker_it_is_most_like_whatever_its_cluster(monke
 
 
 @pytest.mark.parametrize("mode", ["full", "classic"])
-def test_the_share_of_speech_that_is_like_nobody_is_told(monkeypatch, mode):
+def test_the_share_of_unlike_windows_is_returned(monkeypatch, mode):
     monkeypatch.setattr("diarization.pipeline.unlike_share", lambda *_: 0.25)
     found = found_in(recording(TALK, 21), SMALL_BLOCKS, mode, ANY, None)
 

@@ -49,7 +49,7 @@ def n_found(embeddings, bounds=ANY):
     return len(used)
 
 
-def test_no_window_has_no_speaker():
+def test_no_windows_give_no_speakers():
     assert n_found(np.empty((0, DIM), np.float32)) == 0
     assert n_found(np.empty((0, 1), np.float32), SpeakerBounds(3, 3)) == 0
 
@@ -93,7 +93,7 @@ def test_a_speaker_with_few_words_is_found_beside_one_with_many():
 @pytest.mark.parametrize("kind", AWKWARD)
 @pytest.mark.parametrize("n_windows", [2, 24, 60])
 @pytest.mark.parametrize("num_speakers", [2, 30])
-def test_num_speakers_is_met_exactly_or_every_window_is_one(kind, n_windows, num_speakers):
+def test_num_speakers_is_met_exactly_up_to_one_per_window(kind, n_windows, num_speakers):
     embeddings = AWKWARD[kind](n_windows)
 
     exact = SpeakerBounds(num_speakers, num_speakers)
@@ -110,7 +110,7 @@ def test_bounds_hold_for_any_embeddings(kind, n_windows, minimum, maximum):
 
 
 @pytest.mark.parametrize("n_windows", [20, 60])
-def test_bounds_move_the_number_only_as_far_as_they_must(n_windows):
+def test_bounds_change_the_number_only_as_far_as_needed(n_windows):
     embeddings, _ = planted(4, n_windows)
 
     assert n_found(embeddings, SpeakerBounds(1, 3)) == 3
@@ -151,7 +151,7 @@ def test_same_embeddings_same_labels_to_the_byte(n_windows, bounds):
 
 
 @pytest.mark.parametrize("n_windows", [20, 100])
-def test_loudness_of_an_embedding_does_not_matter(n_windows):
+def test_the_norm_of_embeddings_does_not_matter(n_windows):
     embeddings, _ = planted(4, n_windows)
 
     labels = cluster(embeddings, ANY, OPTIONS)
@@ -159,7 +159,7 @@ def test_loudness_of_an_embedding_does_not_matter(n_windows):
 
 
 @pytest.mark.parametrize("n_windows", [240, 1000, 7200])
-def test_who_is_found_in_a_part_is_found_in_the_whole(n_windows):
+def test_brief_speakers_are_found_however_long_the_recording(n_windows):
     """Ten speakers of 12 windows each, in one place each, however long four others talk."""
     embeddings, truth = planted(14, 14 * n_windows, noise=1.2)
     order = [np.flatnonzero(truth == speaker)[: n_windows // 4] for speaker in range(4)]
@@ -174,7 +174,7 @@ def test_who_is_found_in_a_part_is_found_in_the_whole(n_windows):
     assert sum(sorted(Counter(pairs).values())[-14:]) >= 0.999 * len(talk)
 
 
-def test_a_speaker_who_comes_back_is_the_same():
+def test_a_speaker_who_returns_keeps_the_label():
     embeddings, truth = planted(6, 1200, noise=1.2)
     parts = np.argsort(np.arange(1200) // 400 * 10 + truth // 2, kind="stable")  # two at a time
 
@@ -182,7 +182,7 @@ def test_a_speaker_who_comes_back_is_the_same():
 
 
 @pytest.mark.parametrize(("most", "n_found"), [(3, 3), (2, 2)])
-def test_where_fewer_may_talk_who_talks_least_joins_another(most, n_found):
+def test_a_lower_maximum_merges_the_smallest_speaker(most, n_found):
     embeddings, truth = planted(4, 400)
     unequal = np.concatenate([np.flatnonzero(truth != 3), np.flatnonzero(truth == 3)[:9]])
     labels = cluster(embeddings[unequal], SpeakerBounds(1, most), OPTIONS)
@@ -193,7 +193,7 @@ def test_where_fewer_may_talk_who_talks_least_joins_another(most, n_found):
         assert same_partition(labels[big], truth[unequal][big])
 
 
-def test_a_number_that_is_told_does_not_cut_a_voice_in_two():
+def test_a_given_number_of_speakers_does_not_split_a_voice():
     embeddings, truth = planted(3, 120)
     labels = cluster(embeddings, SpeakerBounds(5, 5), OPTIONS)
 
@@ -203,7 +203,7 @@ def test_a_number_that_is_told_does_not_cut_a_voice_in_two():
 
 
 @pytest.mark.parametrize(("common", "is_cut"), [(1.0, True), (2.0, False)])
-def test_where_one_voice_was_found_and_two_talk_it_is_cut_unless_both_are_the_same(common, is_cut):
+def test_one_voice_is_cut_in_two_only_if_the_halves_differ(common, is_cut):
     embeddings, truth = planted(2, 60, noise=0.3)
     apart = unit_length(embeddings)
     unit = unit_length(apart + common * apart.mean(axis=0) / np.linalg.norm(apart.mean(axis=0)))
@@ -219,7 +219,7 @@ def odd_labels(unit, labels, n):
     return odd_windows(unit, labels, alike, n)
 
 
-def test_the_oddest_window_is_of_who_was_overlooked():
+def test_the_oddest_window_is_of_the_missed_speaker():
     embeddings, truth = planted(4, 400, noise=1.2)
     unit = unit_length(embeddings)[np.argsort(truth, kind="stable")][:303]  # three of the fourth
     overlooked = np.minimum(np.sort(truth)[:303], 2)
@@ -229,7 +229,7 @@ def test_the_oddest_window_is_of_who_was_overlooked():
     assert second < 300, "one who was overlooked is taken once"
 
 
-def test_the_odd_ones_are_odd_to_each_other_too():
+def test_odd_windows_differ_from_each_other_too():
     unit = np.eye(4, dtype=np.float32)[[0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 3]]
 
     # the fourth direction, then the third, then the second: its windows are less like their mean
@@ -237,13 +237,13 @@ def test_the_odd_ones_are_odd_to_each_other_too():
     assert odd_labels(unit, np.repeat([0, 1], [3, 8]), 3) == [10, 8, 3]
 
 
-def test_no_group_gives_its_last_window():
+def test_a_group_keeps_its_last_window():
     unit = np.ones((6, 2), np.float32) / np.sqrt(np.float32(2))
 
     assert sorted(odd_labels(unit, np.array([0, 0, 1, 2, 2, 2]), 3)) == [0, 3, 4]
 
 
-def test_windows_of_a_small_group_join_the_group_they_are_most_like():
+def test_windows_of_a_small_group_join_the_most_similar_group():
     unit = np.eye(3, dtype=np.float32)[np.repeat([0, 1, 2], [5, 6, 4])]
     unit[-4:, 1] = 0.1
     labels = np.repeat([1, 2, 0], [5, 6, 4])
@@ -253,7 +253,7 @@ def test_windows_of_a_small_group_join_the_group_they_are_most_like():
     assert without_small(unit[-4:], labels[-4:]).tolist() == [0] * 4, "there is no large one"
 
 
-def test_odd_windows_of_a_long_recording_are_nobody_and_of_a_short_one_somebody():
+def test_an_odd_window_is_a_speaker_only_in_a_short_recording():
     short, long = (planted(3, n)[0] for n in (60, 600))
     odd = planted(1, 1, seed=9)[0]
 
@@ -262,7 +262,7 @@ def test_odd_windows_of_a_long_recording_are_nobody_and_of_a_short_one_somebody(
 
 
 @pytest.mark.parametrize(("n_voices", "n_groups"), [(1, 1), (2, 1), (3, 2), (5, 1)])
-def test_a_group_of_several_voices_is_cut_until_each_is_one(n_voices, n_groups):
+def test_a_group_of_several_voices_is_split_into_single_voices(n_voices, n_groups):
     embeddings, truth = planted(n_voices, 20 * n_voices, noise=1.2)
     labels = np.minimum(truth, n_groups - 1)
 
@@ -270,7 +270,7 @@ def test_a_group_of_several_voices_is_cut_until_each_is_one(n_voices, n_groups):
 
 
 @pytest.mark.parametrize(("n_other", "n_found"), [(2, 1), (3, 2)])
-def test_no_voice_of_fewer_windows_than_a_part_needs_is_cut_off(n_other, n_found):
+def test_too_few_windows_are_not_split_off(n_other, n_found):
     embeddings, truth = planted(2, 60, noise=1.2)
     some = np.concatenate([np.flatnonzero(truth == 0), np.flatnonzero(truth == 1)[:n_other]])
     found = split_mixed(unit_length(embeddings)[some], np.zeros(len(some), np.int64), OPTIONS)
@@ -278,7 +278,7 @@ def test_no_voice_of_fewer_windows_than_a_part_needs_is_cut_off(n_other, n_found
     assert len(set(found.tolist())) == n_found
 
 
-def test_two_hours_of_ever_new_voices_stay_within_memory_and_the_ceiling():
+def test_many_voices_stay_within_memory_and_the_limit_of_speakers():
     n_voices = 400
     embeddings, _ = planted(n_voices, 36 * n_voices)
     embeddings = embeddings[np.argsort(np.arange(len(embeddings)) % n_voices, kind="stable")]
@@ -327,7 +327,7 @@ def brute_force(unit, k):
 
 @seeded(60)
 @given(n=st.integers(2, 14), k=st.integers(1, 14), seed=st.integers(0, 999))
-def test_average_linkage_joins_the_two_closest_clusters_again_and_again(n, k, seed):
+def test_average_linkage_equals_brute_force(n, k, seed):
     k = min(k, n)
     unit = unit_length(np.random.default_rng(seed).standard_normal((n, 6)))
     labels = agglomerative_labels(unit, SpeakerBounds(k, k), 0.5)
@@ -371,7 +371,7 @@ def test_a_centroid_is_the_mean_direction_of_its_cluster():
     assert found.dtype == np.float32
 
 
-def test_a_cluster_that_points_nowhere_has_no_direction():
+def test_the_centroid_of_opposite_vectors_is_zero():
     unit = np.array([[1, 0], [-1, 0]], np.float32)
 
     assert centroids_of(unit, np.zeros(2, np.int64)).tolist() == [[0, 0]]
@@ -379,7 +379,7 @@ def test_a_cluster_that_points_nowhere_has_no_direction():
 
 @seeded()
 @given(st.integers(1, 6), st.integers(0, 99))
-def test_centroids_follow_the_windows_of_their_clusters(n_clusters, seed):
+def test_centroids_do_not_depend_on_the_order_of_windows_or_clusters(n_clusters, seed):
     rng = np.random.default_rng(seed)
     unit = unit_length(rng.standard_normal((20, 5)).astype(np.float32))
     labels = rng.permutation(np.arange(20) % n_clusters)
@@ -402,13 +402,13 @@ def test_closeness_is_a_softmax_of_the_cosines():
     assert found[3] == pytest.approx(np.array([1, 1 / 3]) / (4 / 3))
 
 
-def test_of_one_speaker_all_are_his():
+def test_closeness_to_the_only_speaker_is_1():
     assert closeness(directions(5), directions(1, seed=1), 10.0).tolist() == [[1.0]] * 5
 
 
 @seeded()
 @given(st.integers(0, 9), st.integers(1, 5), st.floats(0.1, 1e4), st.integers(0, 99))
-def test_closeness_follows_speakers_and_turns_with_the_space(n_windows, n_speakers, sharp, seed):
+def test_closeness_does_not_depend_on_order_and_rotation(n_windows, n_speakers, sharp, seed):
     unit, centroids = directions(n_windows, seed), directions(n_speakers, seed + 1)
     rotation = np.linalg.qr(directions(4, seed + 2))[0]
     order = np.random.default_rng(seed).permutation(n_speakers)

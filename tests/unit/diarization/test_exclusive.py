@@ -46,7 +46,7 @@ def test_turns_overlap_unless_they_are_exclusive(options):
 
 
 @pytest.mark.parametrize("options", [Options(), SMALL_BLOCKS])
-def test_one_takes_over_from_the_other_where_both_talk(options):
+def test_the_speaker_changes_in_the_middle_of_overlap(options):
     found = turn_rows(full(recording(TALK, 24), options=options))
     clear_of_overlap = [(0, 1, 5.5), (1, 5.5, 9), (0, 10, 13.5), (1, 13.5, 18), (0, 19, 23)]
 
@@ -55,7 +55,7 @@ def test_one_takes_over_from_the_other_where_both_talk(options):
     assert found[2][2] == found[3][1]
 
 
-def test_where_nobody_overlaps_nothing_changes():
+def test_without_overlap_nothing_changes():
     talk = [(0, 1.0, 3.8), (1, 4.9, 7.2), (0, 8.3, 12.0)]
     audio = recording(talk, 13)
 
@@ -81,7 +81,7 @@ def test_num_speakers_is_met_exactly_in_a_monologue(num_speakers):
 
 
 @pytest.mark.parametrize("options", [Options()])
-def test_many_speakers_asked_for_in_a_monologue_all_have_a_turn(options):
+def test_many_requested_speakers_in_a_monologue_all_have_a_turn(options):
     assert full(recording([(0, 1, 19)], 20), exactly(12), options).n_speakers == 12
 
 
@@ -92,7 +92,7 @@ stretches_of_talk = st.lists(
 
 @seeded(40)
 @given(stretches_of_talk, st.integers(1, 320_000), st.integers(1, 4), st.integers(0, 3))
-def test_no_two_turns_overlap_and_bounds_hold_all_the_same(talk, n_samples, minimum, more):
+def test_turns_never_overlap_and_bounds_hold(talk, n_samples, minimum, more):
     audio = recording([(who, begin, begin + length) for who, begin, length in talk], 20)[:n_samples]
     speakers = SpeakerBounds(minimum, minimum + more)
     found, free = (full(audio, speakers, exclusive=exclusive) for exclusive in (True, False))
@@ -106,7 +106,7 @@ def test_no_two_turns_overlap_and_bounds_hold_all_the_same(talk, n_samples, mini
 
 @seeded(40)
 @given(stretches_of_talk)
-def test_somebody_talks_whenever_somebody_does_without_it(talk):
+def test_exclusive_turns_cover_the_same_speech(talk):
     audio = recording([(who, begin, begin + length) for who, begin, length in talk], 20)
     found, free = (full(audio, exclusive=exclusive) for exclusive in (True, False))
 

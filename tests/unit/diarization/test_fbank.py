@@ -72,7 +72,7 @@ def test_analysis_windows_by_their_formulas():
     assert np.allclose(povey, np.hanning(400) ** 0.85, atol=1e-6)
 
 
-def test_dither_is_off_same_bytes_same_features():
+def test_features_are_reproducible_without_dither():
     samples = 0.1 * speech_like(20_000)  # faint: kaldi's dither cannot be seeded, here any is seen
     ours, again = fbank(samples, "hamming"), fbank(samples.copy(), "hamming")
 
@@ -92,7 +92,7 @@ def test_only_whole_frames_count(n_samples, n_frames):
 
 
 @pytest.mark.parametrize("extra", [-1, 0, 1])
-def test_long_audio_is_worked_on_in_parts_without_seams(extra):
+def test_long_audio_is_computed_in_parts_without_seams(extra):
     samples = speech_like(400 + 160 * (FRAMES_AT_ONCE + extra - 1))
     features = fbank(samples, "povey")
 
@@ -149,7 +149,7 @@ def test_a_short_window_is_repeated_until_it_is_long_enough():
     assert picked[0, :, 79] == pytest.approx(np.array([1, 4, 1, 4, 1]) - 11 / 5)
 
 
-def test_a_window_of_one_frame_has_nothing_but_its_mean():
+def test_a_window_of_one_frame_is_zero_without_its_mean():
     picked = window_features(numbered(10), np.array([[480, 880]]), 4)
 
     assert picked.tolist() == np.zeros((1, 4, 80)).tolist()
@@ -161,7 +161,7 @@ def test_no_window_has_no_features():
 
 @seeded()
 @given(n_samples=st.integers(400, 20_000), share=st.floats(0, 1), part=st.floats(0, 1))
-def test_any_window_in_the_audio_has_features_near_its_own(n_samples, share, part):
+def test_every_window_gets_its_own_frames(n_samples, share, part):
     begin = int(share * (n_samples - 400))
     end = begin + 400 + int(part * (n_samples - 400 - begin))
     frames = np.repeat(np.arange(n_frames_of(n_samples), dtype=np.float32)[:, None], 80, axis=1)

@@ -13,7 +13,7 @@ from unit.planted_recordings import (
     ANY,
     SECOND,
     SMALL_BLOCKS,
-    PlantedNetworks,
+    FakeNetworks,
     found_in,
     furthest_s,
     in_stretches,
@@ -36,7 +36,7 @@ def exactly(n_speakers):
 
 
 def test_overlapping_speech_comes_back_as_two_turns_at_the_right_time():
-    models = PlantedNetworks()
+    models = FakeNetworks()
     found = full(recording(TALK, 24), Options(), models=models)
 
     assert furthest_s(turn_rows(found), TALK) <= TWO_FRAMES_S
@@ -87,7 +87,7 @@ def relay(overlap_s):
 )
 def test_three_blocks_give_the_turns_of_one_block(talk):
     audio = recording(talk, 27)
-    models = PlantedNetworks()
+    models = FakeNetworks()
     in_blocks, in_one = full(audio, models=models), full(audio, Options())
 
     assert furthest_s(turn_rows(in_one), talk) <= TWO_FRAMES_S
@@ -112,7 +112,7 @@ def test_num_speakers_is_met_exactly_where_two_talk(num_speakers, options):
         assert furthest_s(turn_rows(found), TALK) <= TWO_FRAMES_S
 
 
-def test_one_speaker_asked_for_has_one_turn_where_two_overlap():
+def test_one_requested_speaker_has_one_turn_where_two_overlap():
     found = full(recording(TALK, 24), Options(), exactly(1))
     wanted = [(0, 1.0, 9.0), (0, 10.0, 18.0), (0, 19.0, 23.0)]
 
@@ -121,7 +121,7 @@ def test_one_speaker_asked_for_has_one_turn_where_two_overlap():
 
 @pytest.mark.parametrize("n_samples", [0, 1, 300, 495, 496, 5_000])
 def test_silence_has_no_turns_and_nothing_is_embedded(n_samples):
-    models = PlantedNetworks()
+    models = FakeNetworks()
     found = full(recording([], 1)[:n_samples], models=models)
 
     assert (found.turns, found.n_windows, models.window_batches) == ([], 0, [])
@@ -137,8 +137,8 @@ def test_short_speech_is_one_turn_if_it_is_long_enough(n_samples, n_turns):
 
 @pytest.mark.parametrize("n_per_call", [1, 3, 8])
 @pytest.mark.parametrize("options", [Options(), SMALL_BLOCKS])
-def test_chunks_and_windows_go_in_batches_of_no_more_than_allowed(n_per_call, options):
-    models = PlantedNetworks()
+def test_batches_of_chunks_and_windows_are_within_the_limits(n_per_call, options):
+    models = FakeNetworks()
     options = Options(sad=options.sad, calls=CallOptions(windows=n_per_call, chunks=n_per_call))
     found = full(recording(TALK, 24), options, models=models)
 
@@ -156,7 +156,7 @@ def test_chunks_and_windows_go_in_batches_of_no_more_than_allowed(n_per_call, op
 
 
 def test_a_block_of_24_s_is_thirteen_chunks():
-    models = PlantedNetworks()
+    models = FakeNetworks()
     full(recording(TALK, 24), Options(), models=models)
 
     # starts 0, 1.25, ..., 13.75 s and the last at 14 s
@@ -174,7 +174,7 @@ def test_audio_is_read_only_as_far_as_the_next_batch_needs():
             n_read += len(stretch)
             yield stretch
 
-    class Watched(PlantedNetworks):
+    class Watched(FakeNetworks):
         def segment(self, batches):
             ahead.append(n_read / SECOND)
             return super().segment(batches)
@@ -199,8 +199,8 @@ def test_the_recording_is_left_as_it_was():
     assert audio.tobytes() == before
 
 
-def test_an_error_of_the_segmentation_ends_the_work():
-    class Broken(PlantedNetworks):
+def test_an_error_of_the_segmentation_is_raised():
+    class Broken(FakeNetworks):
         def segment(self, batches):
             next(iter(batches))
             raise ConnectionError("gone")

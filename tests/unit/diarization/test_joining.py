@@ -41,7 +41,7 @@ def own_cosine(unit, labels, group):
 
 @seeded(40)
 @given(n=st.integers(2, 24), k=st.integers(1, 6), seed=st.integers(0, 99))
-def test_likeness_is_that_of_all_pairs_of_windows(n, k, seed):
+def test_likeness_equals_that_over_all_pairs_of_windows(n, k, seed):
     k = min(k, n)
     unit, labels = random_groups(n, k, seed)
     groups = Groups(unit, labels)
@@ -61,7 +61,7 @@ def test_likeness_is_that_of_all_pairs_of_windows(n, k, seed):
 
 @seeded(25)
 @given(n=st.integers(6, 24), seed=st.integers(0, 99))
-def test_a_group_that_absorbed_another_is_that_of_both(n, seed):
+def test_absorbing_a_group_equals_grouping_both_from_the_start(n, seed):
     unit, labels = random_groups(n, 3, seed)
     labels = np.sort(labels)  # so that no window of one group follows one of the other ...
     labels[labels == 2] = -1
@@ -97,7 +97,7 @@ def test_the_greatest_likeness_is_of_two_groups():
     assert found == pytest.approx(np.cos(1.0))
 
 
-def test_groups_that_are_alike_are_joined_the_most_alike_first():
+def test_similar_groups_are_joined_the_most_similar_first():
     unit = on_a_circle(0.0, 0.1, 2.0, 0.3, 0.4, 2.2)
     labels = np.array([0, 0, 1, 2, 2, 3])
 
@@ -110,7 +110,7 @@ def test_groups_that_are_alike_are_joined_the_most_alike_first():
     assert same_partition(join(unit, labels, mean_cosine, 0.9, fewest=3), joined[0.97])
 
 
-def test_least_is_lost_by_joining_a_small_group():
+def test_ward_loss_is_least_for_a_small_group():
     unit = on_a_circle(*[0.0] * 20, *[0.9] * 20, 3.0, 3.0)
     labels = np.repeat([0, 1, 2], [20, 20, 2])
 
@@ -121,7 +121,7 @@ def test_least_is_lost_by_joining_a_small_group():
 
 @seeded()
 @given(st.integers(1, 8), st.integers(1, 8), st.floats(-1, 1), st.integers(0, 99))
-def test_joining_only_joins(n_groups, fewest, least, seed):
+def test_joining_never_splits_a_group(n_groups, fewest, least, seed):
     unit, labels = random_groups(24, n_groups, seed)
     before = labels.copy()
     joined = join(unit, labels, voice_likeness, least, fewest)

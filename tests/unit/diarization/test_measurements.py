@@ -22,7 +22,7 @@ def clock(monkeypatch):
     return clock
 
 
-def test_nothing_done_cost_only_the_time_since_the_start(clock):
+def test_without_stages_only_the_total_is_counted(clock):
     spent = Measurements()
     clock.now_s += 3
 
@@ -40,7 +40,7 @@ def test_the_times_of_a_stage_add_up(clock):
     assert spent.stage_s == {"sad": 3.0, "embed": 5.0, "total": 38.0}
 
 
-def test_a_stage_that_fails_counts_and_fails(clock):
+def test_a_stage_that_fails_is_timed_and_raises(clock):
     spent = Measurements()
 
     def fail():
@@ -53,7 +53,7 @@ def test_a_stage_that_fails_counts_and_fails(clock):
     assert spent.stage_s["sad"] == 4
 
 
-def test_decoding_counts_what_it_passes_on(clock):
+def test_decoding_counts_the_samples_it_passes_on(clock):
     def blocks():
         for n_samples in (16_000, 8000, 0):
             clock.now_s += 2
@@ -71,7 +71,7 @@ def test_decoding_counts_what_it_passes_on(clock):
     assert spent.stage_s == {"decode": 7.0, "total": 157.0}
 
 
-def test_several_passes_through_a_recording_take_their_time_and_make_it_no_longer(clock):
+def test_several_passes_add_up_in_time_but_not_in_length(clock):
     def blocks():
         for n_samples in (16_000, 8000):
             clock.now_s += 2
@@ -85,7 +85,7 @@ def test_several_passes_through_a_recording_take_their_time_and_make_it_no_longe
     assert spent.stage_s["decode"] == 12
 
 
-def test_decoding_goes_no_further_than_asked(clock):
+def test_decoding_is_lazy(clock):
     def blocks():
         yield np.zeros(16_000, np.float32)
         raise AssertionError("the second block was not asked for")
@@ -96,7 +96,7 @@ def test_decoding_goes_no_further_than_asked(clock):
     assert spent.audio_s == 1
 
 
-def test_requests_are_measured_each_on_its_own(clock):
+def test_each_request_is_measured_separately(clock):
     first = Measurements()
     with first.stage("sad"):
         clock.now_s += 1

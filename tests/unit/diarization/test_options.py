@@ -115,7 +115,7 @@ def test_a_value_of_the_wrong_type_is_named_with_its_key(key, text):
 
 
 @pytest.mark.parametrize("key", [key for key, value in DEFAULTS.items() if type(value) is int])
-def test_a_whole_number_is_expected_where_there_are_no_parts(key):
+def test_an_integer_option_refuses_fractions(key):
     assert f"'{key}': got '7.5', expected int" in refusal({key: "7.5"})
 
 
@@ -223,7 +223,7 @@ def test_an_unknown_mode_is_refused_with_the_known_ones():
     )
 
 
-def test_options_do_not_change():
+def test_options_are_immutable():
     with pytest.raises(FrozenInstanceError):
         Options().sad.onset = 0.1
 
@@ -232,5 +232,5 @@ def test_options_do_not_change():
     ("n_speakers", "n_windows", "clipped"),
     [(1, 100, 2), (3, 100, 3), (9, 100, 5), (9, 4, 4), (1, 1, 1), (0, 0, 0)],
 )
-def test_bounds_give_the_nearest_number_they_allow(n_speakers, n_windows, clipped):
+def test_clip_gives_the_nearest_allowed_number(n_speakers, n_windows, clipped):
     assert SpeakerBounds(2, 5).clip(n_speakers, n_windows) == clipped

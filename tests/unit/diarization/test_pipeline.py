@@ -21,7 +21,7 @@ from unit.planted_recordings import (
     ANY,
     SECOND,
     SMALL_BLOCKS,
-    PlantedNetworks,
+    FakeNetworks,
     found_in,
     furthest_s,
     in_stretches,
@@ -43,7 +43,7 @@ def asked(mode, speakers=ANY):
 
 
 @pytest.mark.parametrize("options", [Options(), SMALL_BLOCKS])
-def test_two_speakers_with_pauses_are_told_apart(mode, options):
+def test_two_speakers_with_pauses_are_separated(mode, options):
     found = found_in(recording(TALK, 21), options, mode)
 
     assert furthest_s(turn_rows(found), TALK) < 0.12  # a frame of SAD and the padding
@@ -51,7 +51,7 @@ def test_two_speakers_with_pauses_are_told_apart(mode, options):
 
 
 def test_no_speech_gives_no_turns_and_no_call_to_the_speaker_model(mode):
-    models = PlantedNetworks()
+    models = FakeNetworks()
     found = found_in(recording([], 30), SMALL_BLOCKS, mode, models=models)
 
     assert (found.turns, found.n_speakers, found.n_windows) == ([], 0, 0)
@@ -77,7 +77,7 @@ def test_a_short_recording_full_of_speech_is_one_turn(mode, n_samples, speakers)
 
 
 def test_no_audio_gives_no_turns(mode):
-    assert diarize(list, PlantedNetworks(), Options(), asked(mode)).turns == []
+    assert diarize(list, FakeNetworks(), Options(), asked(mode)).turns == []
 
 
 @pytest.mark.parametrize("num_speakers", [1, 2, 3])
@@ -100,7 +100,7 @@ def test_num_speakers_is_met_exactly_in_a_monologue(mode, num_speakers):
 @pytest.mark.parametrize("length", [777, SECOND, 40 * SECOND])
 def test_turns_do_not_depend_on_how_the_audio_arrives(mode, length):
     audio = recording(TALK, 21)
-    models = PlantedNetworks()
+    models = FakeNetworks()
     found = diarize(lambda: in_stretches(audio, length), models, SMALL_BLOCKS, asked(mode))
 
     assert turn_rows(found) == turn_rows(found_in(audio, SMALL_BLOCKS, mode))
@@ -117,7 +117,7 @@ def test_same_audio_same_turns(mode):
 
 @pytest.mark.parametrize("dim", [3, 192, 256, 512])
 def test_embeddings_may_have_any_size(mode, dim):
-    models = PlantedNetworks(dim)
+    models = FakeNetworks(dim)
     models.directions = np.eye(3, dim) * 20
 
     found = found_in(recording(TALK, 21), SMALL_BLOCKS, mode, models=models)
@@ -126,7 +126,7 @@ def test_embeddings_may_have_any_size(mode, dim):
 
 @pytest.mark.parametrize("n_per_call", [1, 3, 64])
 def test_windows_are_embedded_in_batches_not_one_by_one(mode, n_per_call):
-    models = PlantedNetworks()
+    models = FakeNetworks()
     options = Options(sad=SMALL_BLOCKS.sad, calls=CallOptions(windows=n_per_call))
     found = found_in(recording(long_talk(10), 42), options, mode, models=models)
 
@@ -136,8 +136,8 @@ def test_windows_are_embedded_in_batches_not_one_by_one(mode, n_per_call):
     assert len(sizes) <= found.n_windows / n_per_call + models.n_sad_calls
 
 
-def test_sad_is_asked_for_whole_blocks_not_for_frames(mode):
-    models = PlantedNetworks()
+def test_sad_is_called_with_whole_blocks_not_frames(mode):
+    models = FakeNetworks()
     audio = recording(long_talk(10), 42)
     found_in(audio, SMALL_BLOCKS, mode, models=models)
 
@@ -145,7 +145,7 @@ def test_sad_is_asked_for_whole_blocks_not_for_frames(mode):
     assert models.heard.tobytes() == leveled(audio, loudness([audio])).tobytes()
 
 
-def test_stages_are_timed_and_never_inside_one_another(mode):
+def test_stages_are_timed_and_never_nested(mode):
     entered, inside = [], []
 
     @contextmanager
@@ -155,7 +155,7 @@ def test_stages_are_timed_and_never_inside_one_another(mode):
         yield
         entered.append(inside.pop())
 
-    class Watched(PlantedNetworks):
+    class Watched(FakeNetworks):
         """The networks are timed by whoever calls them."""
 
         def segment(self, batches):
@@ -180,7 +180,7 @@ def test_speech_is_detected_one_block_ahead_of_the_other_nets(mode):
     n_calls = {"classic": 2, "full": 3}[mode]  # the full mode keeps a block back
     ahead = threading.Event()
 
-    class Watched(PlantedNetworks):
+    class Watched(FakeNetworks):
         def speech_probs(self, samples, state):
             answer = super().speech_probs(samples, state)
             if self.n_sad_calls == n_calls:
@@ -198,8 +198,8 @@ def test_speech_is_detected_one_block_ahead_of_the_other_nets(mode):
 
 
 @pytest.mark.parametrize("network", ["speech_probs", "embed"])
-def test_an_error_of_a_network_ends_the_work(mode, network):
-    class Broken(PlantedNetworks):
+def test_an_error_of_a_network_is_raised(mode, network):
+    class Broken(FakeNetworks):
         pass
 
     def broken(_models, batches, *_state):
@@ -212,7 +212,7 @@ def test_an_error_of_a_network_ends_the_work(mode, network):
 
 
 def test_the_mode_chooses_the_pipeline(mode):
-    models = PlantedNetworks()
+    models = FakeNetworks()
     found_in(recording(TALK, 21), Options(), mode, models=models)
 
     assert bool(models.chunk_batches) == (mode == "full")
@@ -227,7 +227,7 @@ def test_the_mode_chooses_the_pipeline(mode):
         Options(speakers=SpeakerBounds(40, 40)),
     ],
 )
-def test_warming_up_makes_the_tables_of_the_first_request(options):
+def test_warm_up_fills_the_caches_for_the_first_request(options):
     for table in (mel_filters, analysis_window):
         table.cache_clear()
     warm_up(options)

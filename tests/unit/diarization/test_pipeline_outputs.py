@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from diarization.clustering import unit_length
 from diarization.options import Options, SpeakerBounds
-from unit.planted_recordings import SMALL_BLOCKS, PlantedNetworks, found_in, recording, turn_rows
+from unit.planted_recordings import SMALL_BLOCKS, FakeNetworks, found_in, recording, turn_rows
 from unit.seeded import seeded
 
 ORDER = [2, 0, 2, 1, 0]  # planted speakers in order of their turns
@@ -30,7 +30,7 @@ def test_speakers_are_numbered_by_first_appearance(mode, options):
 @pytest.mark.parametrize("options", [Options(), SMALL_BLOCKS])
 @pytest.mark.parametrize("dim", [192, 256])
 def test_a_speakers_embedding_is_the_direction_of_the_voice(mode, options, dim):
-    models = PlantedNetworks(dim)
+    models = FakeNetworks(dim)
     found = found_in(recording(TALK, 21), options, mode, models=models)
     likeness = found.embeddings @ unit_length(models.directions).T
 
@@ -59,21 +59,21 @@ def test_silence_has_no_embeddings(mode):
     assert found.embeddings.dtype == np.float32
 
 
-def test_turns_of_clear_voices_are_sure(mode):
+def test_turns_of_clear_voices_have_high_confidence(mode):
     found = found_in(recording(TALK, 21), Options(), mode)
 
     assert len(found.turns) == len(TALK)
     assert all(0.95 < turn.confidence <= 1 for turn in found.turns)
 
 
-def test_the_only_voice_is_sure_in_the_classic_mode():
+def test_the_only_voice_has_confidence_1_in_the_classic_mode():
     (turn,) = found_in(recording([(1, 1, 9)], 10), Options(), "classic").turns
 
     assert turn.confidence == 1.0
 
 
-def test_a_turn_between_two_voices_is_less_sure(mode):
-    class Hoarse(PlantedNetworks):
+def test_a_turn_between_two_voices_has_lower_confidence(mode):
+    class Hoarse(FakeNetworks):
         """The last speaker sounds much like the first, a little like the second."""
 
         def __init__(self):
@@ -116,7 +116,7 @@ def test_confidence_is_a_share_and_embeddings_have_length_one(talk, mode, exclus
 
 
 @pytest.mark.parametrize("exclusive", [True, False])
-def test_no_turn_is_surer_than_sure_where_two_talk_as_one_speaker(exclusive):
+def test_confidence_is_at_most_1_where_two_voices_are_one_speaker(exclusive):
     audio = recording([(0, 1, 10), (1, 1, 10)], 11)
     found = found_in(audio, Options(), "full", SpeakerBounds(1, 1), exclusive=exclusive)
 

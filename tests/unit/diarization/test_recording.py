@@ -67,7 +67,7 @@ def test_blocks_of_one_channel_are_as_long_as_those_of_the_mean(sent):
 @pytest.mark.parametrize(
     ("sent", "tensor"), [(by_file, "AUDIO"), (by_samples, "input")], ids=["file", "samples"]
 )
-def test_lengths_of_separate_channels_add_up_to_the_longest_recording(sent, tensor):
+def test_separate_channels_count_together_towards_the_limit(sent, tensor):
     waveform = tones(3, seconds=2)
     assert len(heard(sent(waveform, LimitOptions(audio_s=6)), Selection(2, 3))) == 32_000
     short = sent(waveform, LimitOptions(audio_s=5.9))
@@ -96,12 +96,12 @@ def test_a_meter_passes_on_the_blocks_of_every_pass():
 
 
 @pytest.mark.parametrize("shape", [(5,), (0, 5), (16_000, 1)])
-def test_samples_of_another_shape_are_no_recording(shape):
+def test_samples_of_another_shape_are_refused(shape):
     with pytest.raises(InvalidInputError, match="expected \\[channels, samples\\]"):
         by_samples(np.zeros(shape, np.float32))
 
 
-def test_what_is_no_audio_file_is_no_recording():
+def test_bytes_that_are_not_audio_are_refused():
     with pytest.raises(InvalidAudioError, match="AUDIO: got 7 bytes that cannot be decoded"):
         encoded_recording(b"garbage", 1.0, DEFAULT_LIMITS)
 
@@ -111,7 +111,7 @@ def test_a_file_that_is_too_large_is_not_opened():
         encoded_recording(b"garbage", 1.0, LimitOptions(upload_mb=1e-6))
 
 
-def test_no_channel_is_held_as_a_whole():
+def test_no_channel_is_held_in_memory_as_a_whole():
     n_samples = 1_600_000
     quiet = np.zeros((8, n_samples), np.int16)
     recording = by_file(quiet, kind=("FLAC", "PCM_16"))

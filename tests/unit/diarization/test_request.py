@@ -30,7 +30,7 @@ def refusal(parameters, default=DEFAULT):
     return str(error.value)
 
 
-def test_nothing_asked_is_the_default():
+def test_no_parameters_give_the_defaults():
     assert request({}) == RequestOptions(DEFAULT_RECORDING_ID, DEFAULT, "full")
     assert parse_request({}, Options()) == request({}, SpeakerBounds(1, 100))
     assert request({}).recording_id == "recording"
@@ -64,7 +64,7 @@ def test_names_near_known_ones_are_unknown(name):
         "binary_data_output",
     ],
 )
-def test_names_that_are_tritons_own_are_passed_over(name):
+def test_parameters_of_triton_itself_are_ignored(name):
     asked = request({name: "anything", "num_speakers": 2})
 
     assert asked == RequestOptions("recording", SpeakerBounds(2, 2), "full")
@@ -72,7 +72,7 @@ def test_names_that_are_tritons_own_are_passed_over(name):
 
 @pytest.mark.parametrize("default", ["full", "classic"])
 @pytest.mark.parametrize("mode", ["full", "classic"])
-def test_the_mode_that_is_asked_wins_over_the_default(mode, default):
+def test_a_requested_mode_wins_over_the_default(mode, default):
     assert request({"mode": mode}, mode=default).mode == mode
     assert request({}, mode=default).mode == default
 
@@ -89,7 +89,7 @@ def test_an_unknown_mode_is_named_with_the_known_ones(mode):
 
 @pytest.mark.parametrize("mode", ["full", "classic"])
 @pytest.mark.parametrize("exclusive", [True, False])
-def test_exclusive_may_be_asked_for_in_either_mode(mode, exclusive):
+def test_exclusive_may_be_requested_in_either_mode(mode, exclusive):
     asked = request({"exclusive": exclusive, "mode": mode, "num_speakers": 2})
 
     assert asked == RequestOptions("recording", SpeakerBounds(2, 2), mode, exclusive)
@@ -99,14 +99,14 @@ def test_exclusive_may_be_asked_for_in_either_mode(mode, exclusive):
 @pytest.mark.parametrize(
     "value", [0, 1, 1.0, "true", "false", "True", "", b"true", None, [], [True], {}]
 )
-def test_exclusive_is_true_or_false_and_nothing_like_it(value):
+def test_exclusive_must_be_true_or_false(value):
     assert refusal({"exclusive": value}) == (
         f"parameter 'exclusive': got {str(value)!r}, expected true or false"
     )
 
 
 @pytest.mark.parametrize("channels", ["mix", "first", "separate"])
-def test_the_channels_that_are_asked_are_kept(channels):
+def test_requested_channels_are_kept(channels):
     assert request({"channels": channels, "exclusive": True}).channels == channels
 
 
@@ -180,7 +180,7 @@ def test_ids_may_hold_characters_that_are_neither_white_space_nor_control(record
         ["a"],
     ],
 )
-def test_ids_that_cannot_stand_in_an_rttm_line_are_refused(recording_id):
+def test_ids_that_do_not_fit_an_rttm_line_are_refused(recording_id):
     text = refusal({"recording_id": recording_id})
 
     assert "parameter 'recording_id': got " in text
@@ -189,7 +189,7 @@ def test_ids_that_cannot_stand_in_an_rttm_line_are_refused(recording_id):
 
 
 @pytest.mark.parametrize("mark", MISLEADING_CHARACTERS)
-def test_an_id_that_would_be_read_as_another_one_is_refused_and_its_mark_is_shown(mark):
+def test_an_id_with_misleading_characters_is_refused_and_they_are_shown(mark):
     text = refusal({"recording_id": f"invoice{mark}gpj"})
 
     assert f"got 'invoice\\u{ord(mark):04x}gpj', expected 1 to" in text
@@ -200,7 +200,7 @@ def test_an_id_that_would_be_read_as_another_one_is_refused_and_its_mark_is_show
 @pytest.mark.parametrize(
     "recording_id", ["👨\u200d👩\u200d👧", "می\u200cخواهم", "क्\u200dष", "שלום"]
 )
-def test_joiners_and_letters_of_any_direction_may_stand_in_an_id(recording_id):
+def test_joiners_and_letters_of_any_direction_are_allowed_in_an_id(recording_id):
     assert request({"recording_id": recording_id}).recording_id == recording_id
 
 
@@ -238,7 +238,7 @@ def test_num_speakers_is_both_bounds(count):
         ({"min_speakers": 40, "max_speakers": 50}, (40, 50)),
     ],
 )
-def test_a_bound_that_is_asked_wins_over_the_default(asked, bounds):
+def test_a_requested_bound_wins_over_the_default(asked, bounds):
     assert speakers(**asked) == bounds
 
 
@@ -260,7 +260,7 @@ def test_a_minimum_above_the_maximum_is_refused():
         {"num_speakers": 3, "min_speakers": 1, "max_speakers": 9},
     ],
 )
-def test_num_speakers_within_the_bounds_is_fine(asked):
+def test_num_speakers_within_the_bounds_is_accepted(asked):
     assert speakers(**asked) == (3, 3)
 
 

@@ -24,7 +24,7 @@ from diarization.sad import (
     speech_segments,
 )
 from unit.planted_recordings import (
-    PlantedNetworks,
+    FakeNetworks,
     found_in,
     furthest_s,
     in_stretches,
@@ -238,24 +238,24 @@ def test_silence_stays_silence():
     assert leveled(stretch(0.0)).tolist() == [0.0] * 1001
 
 
-def test_no_samples_are_no_samples():
+def test_leveling_no_samples_gives_no_samples():
     found = leveled(np.empty(0, np.float32))
 
     assert (found.shape, found.dtype) == ((0,), np.float32)
 
 
-def test_one_sample_decides_for_itself():
+def test_a_single_sample_sets_the_level():
     assert leveled(np.array([-0.1], np.float32)) == pytest.approx([-0.3], rel=3e-4)
 
 
-def test_a_single_click_does_not_decide():
+def test_a_single_click_does_not_set_the_level():
     assert leveled(stretch(0.1, 1.0))[99:102] == pytest.approx([0.3, 3.0, 0.3], rel=3e-4)
     assert leveled(stretch(0.1, 1.0, -1.0))[99:103] == pytest.approx(
         [0.03, 0.3, -0.3, 0.03], rel=3e-4
     )
 
 
-def test_speech_decides_even_if_it_is_a_hundredth_of_the_stretch():
+def test_speech_sets_the_level_even_if_it_is_a_hundredth_of_the_stretch():
     found = leveled(stretch(0.001, *[0.1] * 10))
 
     assert found[99:111] == pytest.approx([0.003, *[0.3] * 10, 0.003], rel=3e-4)
@@ -304,7 +304,7 @@ def test_the_level_of_the_whole_recording_holds_from_its_start(block_s, length):
 def test_a_faint_recording_has_the_turns_of_a_loud_one(mode, gain):
     audio = recording(TALK, 21)
     faint = audio * np.float32(gain)
-    found = found_in(faint, Options(), mode, models=PlantedNetworks(gain=gain))
+    found = found_in(faint, Options(), mode, models=FakeNetworks(gain=gain))
 
     assert furthest_s(turn_rows(found), TALK) < 0.12  # a frame of SAD and the padding
     assert turn_rows(found) == turn_rows(found_in(audio, Options(), mode))
@@ -339,7 +339,7 @@ def test_items_are_made_in_another_thread():
     assert maker != threading.get_ident()
 
 
-def test_an_error_comes_in_the_place_of_its_item():
+def test_an_error_is_raised_in_place_of_its_item():
     def failing():
         yield 1
         raise ValueError("no more")
@@ -350,7 +350,7 @@ def test_an_error_comes_in_the_place_of_its_item():
         next(items)
 
 
-def test_an_error_keeps_nothing_alive():
+def test_an_error_keeps_no_objects_alive():
     class Upload:
         pass
 
@@ -371,7 +371,7 @@ def test_an_error_keeps_nothing_alive():
         gc.enable()
 
 
-def test_who_stops_early_leaves_no_thread_behind():
+def test_stopping_early_leaves_no_thread_behind():
     before = threading.active_count()
     items = one_ahead(range(100))
     assert next(items) == 0

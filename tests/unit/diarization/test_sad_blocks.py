@@ -49,7 +49,7 @@ def segments_in_recording(blocks):
     return np.concatenate([block.segments + block.offset for block in blocks]).tolist()
 
 
-def test_no_audio_has_no_blocks_and_is_not_detected():
+def test_no_audio_has_no_blocks_and_calls_no_detector():
     detector = Detector()
 
     assert list(speech_blocks(iter([]), detector, SMALL)) == []
@@ -144,7 +144,7 @@ def test_blocks_hold_the_probabilities_of_their_own_frames():
 
 
 @pytest.mark.parametrize("prob", [0.0, 1.0])
-def test_speech_or_silence_without_a_pause_is_cut_all_the_same(prob):
+def test_speech_or_silence_without_a_pause_is_cut_too(prob):
     audio = recording((prob, 60))
     blocks = blocks_of(audio)
     lengths = [len(block.samples) for block in blocks]
@@ -155,7 +155,7 @@ def test_speech_or_silence_without_a_pause_is_cut_all_the_same(prob):
 
 
 @pytest.mark.parametrize("n_blocks", [1, 2, 3])
-def test_of_a_recording_of_whole_blocks_the_end_is_marked_too(n_blocks):
+def test_the_last_block_is_marked_if_all_blocks_are_full(n_blocks):
     options = SadOptions(block_s=1.024, cut_search_s=0.032)
     audio = np.random.default_rng(0).random(n_blocks * 16_384, np.float32)
     blocks = list(speech_blocks(iter([audio]), Detector(), options))
@@ -200,7 +200,7 @@ def test_the_longer_of_two_pauses_is_chosen():
     assert 900 <= quietest_frame(probs, 250) <= 930
 
 
-def test_pauses_outside_the_search_are_not_seen():
+def test_pauses_outside_the_search_are_ignored():
     probs = np.ones(1000, np.float32)
     probs[100:400] = 0
 

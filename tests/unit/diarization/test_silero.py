@@ -105,7 +105,7 @@ def test_more_frames_than_are_encoded_at_once_give_the_same(sequence, silero, mo
 
 @pytest.mark.parametrize("n_streams", [1, 3])
 @pytest.mark.parametrize("frames_before", [1, 100])
-def test_two_halves_joined_by_the_state_equal_one_go(sequence, n_streams, frames_before):
+def test_two_halves_joined_by_the_state_equal_one_call(sequence, n_streams, frames_before):
     samples = speech_like(6, n_streams)
     whole, last_state = sequence(samples)
     cut = frames_before * FRAME
@@ -131,7 +131,7 @@ def test_a_partial_last_frame_is_padded_with_zeros(sequence, n_samples):
     assert torch.equal(probs, sequence(padded)[0])
 
 
-def test_no_samples_are_no_frames_and_leave_the_state_alone(sequence):
+def test_no_samples_give_no_frames_and_keep_the_state(sequence):
     _, state = sequence(speech_like(1)[:, : 10 * FRAME])
     probs, unchanged = sequence(torch.zeros(1, 0), state)
     assert probs.shape == (1, 0)

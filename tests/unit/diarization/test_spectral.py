@@ -108,7 +108,7 @@ def test_the_eigengap_looks_no_further_than_windows_per_speaker_says():
 
 
 @pytest.mark.parametrize("k", [1, 3, 4, 7, 60])
-def test_a_number_that_is_told_is_met(k):
+def test_a_given_number_of_clusters_is_met(k):
     embeddings, truth = planted(4, 60)
     labels = spectral_labels(unit_length(embeddings), ClusterOptions(), k)
 

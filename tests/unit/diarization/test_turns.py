@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from diarization.options import Options
 from diarization.request import parse_request
 from diarization.turns import (
-    NOBODY,
+    NO_SPEECH,
     Diarization,
     Turn,
     diarization_of,
@@ -24,10 +24,10 @@ from unit.seeded import seeded
 SECOND = 16_000
 
 
-def turns(windows_s, labels, sureness=None):
+def turns(windows_s, labels, confidences=None):
     windows = np.array(windows_s, np.float64).reshape(-1, 2) * SECOND
-    sureness = np.ones(len(labels)) if sureness is None else np.array(sureness)
-    return turns_of(windows.astype(np.int64), np.array(labels, np.int64), sureness)
+    confidences = np.ones(len(labels)) if confidences is None else np.array(confidences)
+    return turns_of(windows.astype(np.int64), np.array(labels, np.int64), confidences)
 
 
 def numbered(labels, centroids, n_windows=9):
@@ -67,7 +67,7 @@ def test_a_speaker_who_comes_back_keeps_the_label():
     ]
 
 
-def test_a_turn_is_as_sure_as_its_windows_on_average():
+def test_confidence_of_a_turn_is_the_mean_of_its_windows():
     windows = [[0, 2], [1, 3], [2, 4], [3, 5], [6, 8]]
     found = turns(windows, [9, 9, 9, 2, 2], [0.5, 0.6, 1.0, 0.3, 0.8])
 
@@ -82,7 +82,7 @@ def test_turns_hold_plain_numbers():
     assert [type(value) for value in values] == [float, float, int, float]
 
 
-def test_a_turn_that_says_nothing_of_it_is_sure():
+def test_confidence_is_1_by_default():
     assert Turn(0.0, 1.0, 0).confidence == 1.0
 
 
@@ -94,7 +94,7 @@ def test_speakers_are_numbered_by_first_appearance():
     assert found.n_speakers == 4
 
 
-def test_only_the_numbers_of_turns_change():
+def test_renumbering_changes_only_labels():
     found = numbered([1, 0], np.eye(2), n_windows=7)
 
     assert found.turns == [Turn(0.0, 1.0, 0, 0.0), Turn(1.0, 2.0, 1, 0.1)]
@@ -109,13 +109,13 @@ def test_speakers_without_a_turn_are_left_out():
     assert numbered([], np.eye(3)).embeddings.shape == (0, 3)
 
 
-def test_nobody_is_no_speaker():
-    assert (NOBODY.turns, NOBODY.n_speakers, NOBODY.n_windows) == ([], 0, 0)
-    assert NOBODY.embeddings.shape == (0, 0)
-    assert NOBODY.embeddings.dtype == np.float32
+def test_no_speech_has_no_turns_and_no_speakers():
+    assert (NO_SPEECH.turns, NO_SPEECH.n_speakers, NO_SPEECH.n_windows) == ([], 0, 0)
+    assert NO_SPEECH.embeddings.shape == (0, 0)
+    assert NO_SPEECH.embeddings.dtype == np.float32
 
 
-def test_diarizations_are_alike_whose_turns_are():
+def test_comparison_ignores_embeddings():
     turns = [Turn(0.0, 1.0, 0)]
 
     assert Diarization(turns, np.eye(1), 3) == Diarization(turns, -np.eye(1), 3)
@@ -144,7 +144,7 @@ def test_rows_are_begin_end_and_label():
     assert rows.tolist() == [[0, 1.125, 0], [1.125, 2.25, 1]]
 
 
-def test_no_turn_has_rows_of_three_columns_all_the_same():
+def test_no_turns_give_no_rows_of_three_columns():
     assert turn_rows([]).shape == (0, 3)
 
 
@@ -157,13 +157,13 @@ def labelled_windows(draw):
     lengths = np.array(draw(st.lists(st.integers(400, 24_000), min_size=n, max_size=n)))
     ends = np.maximum.accumulate(begins + lengths) + np.arange(n)
     labels = draw(st.lists(st.integers(0, 4), min_size=n, max_size=n))
-    sureness = np.random.default_rng(n).random(n)
-    return np.stack([begins, ends], axis=1), np.array(labels), sureness
+    confidences = np.random.default_rng(n).random(n)
+    return np.stack([begins, ends], axis=1), np.array(labels), confidences
 
 
 @seeded()
 @given(labelled_windows())
-def test_turns_are_sorted_disjoint_and_as_long_as_the_windows_together(labelled):
+def test_turns_are_sorted_and_disjoint_and_cover_the_windows(labelled):
     windows, *_ = labelled
     found = turns_of(*labelled)
 
@@ -179,13 +179,13 @@ def test_turns_are_sorted_disjoint_and_as_long_as_the_windows_together(labelled)
 @seeded()
 @given(labelled_windows())
 def test_every_label_keeps_a_turn_inside_its_windows(labelled):
-    windows, labels, sureness = labelled
+    windows, labels, confidences = labelled
     found = turns_of(*labelled)
 
     assert {turn.label for turn in found} == set(labels.tolist())
     for turn in found:
         own = windows[labels == turn.label]
-        assert sureness.min() - 1e-9 <= turn.confidence <= sureness.max() + 1e-9
+        assert confidences.min() - 1e-9 <= turn.confidence <= confidences.max() + 1e-9
         begin, end = round(turn.start_s * SECOND, 3), round(turn.end_s * SECOND, 3)
         assert ((own[:, 0] <= begin) & (begin < own[:, 1])).any()
         assert ((own[:, 0] < end) & (end <= own[:, 1])).any()
@@ -194,9 +194,9 @@ def test_every_label_keeps_a_turn_inside_its_windows(labelled):
 @seeded(20)
 @given(labelled_windows(), st.permutations(range(5)))
 def test_turns_do_not_depend_on_the_numbers_of_the_clusters(labelled, numbers):
-    windows, labels, sureness = labelled
+    windows, labels, confidences = labelled
     found, renumbered = (
-        diarization_of(turns_of(windows, each, sureness), np.eye(5, dtype=np.float32), 9, 0.0)
+        diarization_of(turns_of(windows, each, confidences), np.eye(5, dtype=np.float32), 9, 0.0)
         for each in (labels, np.array(numbers)[labels])
     )
 
@@ -225,7 +225,7 @@ def test_a_turn_is_a_line_of_ten_fields():
     )
 
 
-def test_no_turn_is_no_text():
+def test_no_turns_give_empty_text():
     assert format_rttm([], "x") == ""
 
 
@@ -241,7 +241,7 @@ def test_the_end_is_rounded_not_the_duration():
     assert format_rttm([Turn(0.0004, 1.0006, 0)], "x").split()[3:5] == ["0.000", "1.001"]
 
 
-def test_a_hundred_speakers_have_names_of_their_own():
+def test_a_hundred_speakers_have_different_names():
     names = [read_rttm(format_rttm([Turn(0, 1, label)], "x"))[0][3] for label in range(101)]
 
     assert len(set(names)) == 101
@@ -273,7 +273,7 @@ def turn_lists(draw):
 
 @seeded()
 @given(turn_lists(), recording_ids)
-def test_rttm_read_back_is_the_turns_to_a_millisecond(turns, recording_id):
+def test_rttm_reads_back_to_a_millisecond(turns, recording_id):
     asked = parse_request({"recording_id": recording_id}, Options())
     rows = read_rttm(format_rttm(turns, asked.recording_id))
 

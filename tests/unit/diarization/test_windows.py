@@ -127,7 +127,7 @@ def test_features_of_a_batch_are_those_of_its_windows():
     assert wanted.dtype == np.float32
 
 
-def test_no_windows_are_no_batches_and_no_features_are_computed():
+def test_no_windows_give_no_batches_and_no_features_are_computed():
     entered = []
 
     def stopwatch(stage):
@@ -162,7 +162,7 @@ def test_a_short_window_is_repeated_to_full_length(n_samples):
     assert np.array_equal(batch.features[0, n_own:], batch.features[0, : 98 - n_own])
 
 
-def test_computing_is_timed_and_the_work_on_a_batch_is_not():
+def test_only_the_computation_of_features_is_timed():
     inside = []
 
     @contextmanager

@@ -31,7 +31,7 @@ def shown(action):
     return f"{action.default:g}" if isinstance(action.default, float) else str(action.default or "")
 
 
-def test_every_flag_stands_in_the_table_once_with_its_default():
+def test_every_flag_is_in_the_table_once_with_its_default():
     expected = {flag: default for flag, default in flags() if flag not in ("-h", "--help")}
     listed = list(rows())
 
@@ -41,7 +41,7 @@ def test_every_flag_stands_in_the_table_once_with_its_default():
     }
 
 
-def test_the_exit_codes_are_told():
+def test_the_exit_codes_are_listed():
     codes = re.findall(r"^\| (\d+) \|", PAGE, re.M)
 
     assert [int(code) for code in codes] == [

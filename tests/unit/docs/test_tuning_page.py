@@ -20,11 +20,11 @@ def rows():
         yield from zip(keys, defaults.replace("`", "").split(", "), strict=True)
 
 
-def test_every_option_stands_in_the_table_once():
+def test_every_option_is_in_the_table_once():
     assert sorted(key for key, _ in rows()) == sorted(option_names())
 
 
-def test_the_table_tells_the_defaults():
+def test_the_table_shows_the_defaults():
     shown = dict(rows())
     parsed = parse_options(shown)
 

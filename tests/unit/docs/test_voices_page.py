@@ -39,7 +39,7 @@ def test_every_program_is_shown():
     assert {program for program, _ in commands()} == set(PARSERS)
 
 
-def test_the_page_tells_the_defaults():
+def test_the_page_shows_the_defaults():
     text = PAGE.read_text()
 
     assert f"The default of `--voice_threshold` is {DEFAULT_THRESHOLD:g}" in text
@@ -57,7 +57,7 @@ def test_the_query_shown_fits_the_schema():
     connection.close()
 
 
-def test_what_is_measured_is_there_and_was_measured_at_the_default():
+def test_figures_are_there_and_were_measured_at_the_default():
     measured = PAGE.read_text().partition(BEGIN)[2].partition(END)[0]
 
     assert f"false rejects at {DEFAULT_THRESHOLD:g}" in measured

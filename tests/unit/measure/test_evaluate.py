@@ -30,5 +30,5 @@ def test_the_environment_sets_the_default_root():
         (["--root", "x", "--timeout", "nan"], "seconds above 0"),
     ],
 )
-def test_wrong_usage_is_one_sentence(arguments, words, capsys):
+def test_wrong_usage_is_reported_in_one_sentence(arguments, words, capsys):
     assert words in refused(capsys, *arguments)

@@ -150,7 +150,7 @@ def test_another_rate_and_channels_become_16_khz_mono(sets):
         (("--sets", "crowd"), "talks alone"),
     ],
 )
-def test_unusable_sets_are_one_sentence(flags, words, sets, capsys):
+def test_unusable_sets_are_reported_in_one_sentence(flags, words, sets, capsys):
     for name in TURNS:
         (sets / "calls" / f"{name}.rttm").write_text(rttm(name, (1, 3, "x")))
 

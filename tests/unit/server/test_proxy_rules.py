@@ -121,7 +121,7 @@ def test_requests_that_one_crash_stopped_count_once(clock):
     assert (backoff.wait_s(A), backoff.wait_s(B)) == (2, 2)
 
 
-def test_an_answer_takes_one_crash_back(clock):
+def test_an_answer_cancels_one_crash(clock):
     backoff = Backoff(clock)
     for _ in range(3):
         crash(backoff, clock, A, B)

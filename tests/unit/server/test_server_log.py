@@ -83,7 +83,7 @@ def test_without_a_log_there_is_still_a_reason(tmp_path):
     assert failure(tmp_path / "none", "it ended").headline == "it ended"
 
 
-def test_where_a_configuration_cannot_be_read_is_a_complaint(tmp_path):
+def test_a_configuration_that_cannot_be_read_is_reported(tmp_path):
     log = tmp_path / "log"
     where = "[libprotobuf ERROR x.cc:337] Error parsing text-format: 21:11: no field named 'a'"
     log.write_text(f"{where}\n" + "I1122 goes on\n" * 99)
@@ -114,7 +114,7 @@ def test_the_log_of_the_previous_run_is_kept(tmp_path):
     assert lines_of(log.with_name("log.1")) == ["first"]
 
 
-def test_a_log_that_cannot_be_written_is_one_sentence(tmp_path):
+def test_a_log_that_cannot_be_written_is_reported_in_one_sentence(tmp_path):
     (tmp_path / "file").touch()
     unusable = {
         tmp_path / "file" / "log": "Not a directory",

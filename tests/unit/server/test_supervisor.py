@@ -143,7 +143,7 @@ def test_the_rest_of_a_server_is_killed_before_a_restart(clock):
     assert server.calls == [("kill", supervisor.DRAIN_S), ("start", 120)]
 
 
-def test_faults_of_a_server_that_was_ready_never_end_it(clock, capsys):
+def test_a_server_that_was_ready_is_always_restarted(clock, capsys):
     server = Server(clock, [0.1] * 21, failing_starts=[20, 21])
     error = keep_running(server, 2, 120)
     assert str(error) == "gave up after 2 failed starts in a row; the last one: no memory"
@@ -153,13 +153,13 @@ def test_faults_of_a_server_that_was_ready_never_end_it(clock, capsys):
     ]
 
 
-def test_without_restarts_the_fault_is_the_answer(clock):
+def test_without_restarts_the_fault_is_returned(clock):
     server = Server(clock, [1])
     assert str(keep_running(server, 0, 120)) == "a stub died\nand its log"
     assert server.calls == []
 
 
-def test_failed_starts_are_tried_again_after_ever_longer_pauses(clock, capsys):
+def test_failed_starts_are_retried_after_growing_pauses(clock, capsys):
     server = Server(clock, [1, 700, 1], failing_starts=[0, 1, 3, 5, 6, 7, 8])
     keep_running(server, 4, 120)
     assert clock.slept == [1, 2, 1, 1, 2, 4, 8]

@@ -90,7 +90,7 @@ def test_member_is_read_without_dpkg(tmp_path, compression):
 @pytest.mark.parametrize(
     "damaged", [b"", b"<html>", deb()[:70], deb()[:200], deb()[:-150], b"!<arch>\n" * 20]
 )
-def test_damaged_package_is_one_sentence(tmp_path, damaged):
+def test_damaged_package_is_reported_in_one_sentence(tmp_path, damaged):
     (tmp_path / "x.deb").write_bytes(damaged)
     with pytest.raises(SetupError, match=r"x\.deb is not a Debian package that contains usr/lib"):
         read_deb_member(tmp_path / "x.deb", MEMBER, "x.deb")

@@ -82,7 +82,7 @@ def test_wrong_content_is_refused_and_leaves_nothing(server, pinned, url, target
     assert list(target.parent.iterdir()) == []
 
 
-def test_missing_page_and_missing_server_are_one_sentence(tmp_path):
+def test_missing_page_and_missing_server_are_reported_in_one_sentence(tmp_path):
     with serving({}) as server:
         url = f"{server.url}/file.bin"
         with pytest.raises(SetupError, match=r"^cannot download http.*bin: 404 Not Found$"):

@@ -111,7 +111,7 @@ def test_missing_segmentation_model_is_exported_from_its_weights(ready, capsys):
     assert session.get_outputs()[0].shape == ["B", 589, 7]
 
 
-def test_weights_that_cannot_be_fetched_are_one_sentence_and_change_nothing(models, capsys):
+def test_weights_that_cannot_be_fetched_are_reported_and_change_nothing(models, capsys):
     models.weights.write_bytes(b"half a file")
     assert models.prepare() == 1
     err = capsys.readouterr().err
@@ -197,7 +197,7 @@ def test_refused_model_leaves_the_installed_one(models, capsys):
     assert sorted(p.name for p in models.onnx.parent.iterdir()) == ["model.onnx", "model.onnx.json"]
 
 
-def test_missing_model_file_is_one_sentence(models, capsys):
+def test_missing_model_file_is_reported_in_one_sentence(models, capsys):
     assert models.prepare("--speaker_onnx", "/nowhere/model.onnx") == 1
     assert capsys.readouterr().err == (
         "error: file not found: /nowhere/model.onnx, expected an ONNX speaker model\n"
@@ -310,7 +310,7 @@ def test_options_that_do_not_fit_together_are_wrong_usage(arguments, capsys):
     assert "error: " in capsys.readouterr().err
 
 
-def test_repository_that_cannot_be_written_is_one_sentence(models, capsys):
+def test_repository_that_cannot_be_written_is_reported_in_one_sentence(models, capsys):
     shutil.rmtree(models.repo)
     models.repo.write_bytes(b"a file, not a folder")
     assert models.prepare() == 1

@@ -30,7 +30,7 @@ def total(table, pairs):
 
 @seeded(100)
 @given(gains())
-def test_pairs_are_one_to_one_and_worth_as_much_as_scipys(table):
+def test_pairs_are_one_to_one_and_as_good_as_scipys(table):
     pairs = best_pairs(table)
 
     rows, columns = zip(*pairs, strict=True) if pairs else ((), ())
@@ -42,7 +42,7 @@ def test_pairs_are_one_to_one_and_worth_as_much_as_scipys(table):
 
 @seeded(100)
 @given(gains(4, 4))
-def test_no_other_pairs_are_worth_more(table):
+def test_no_other_pairs_are_better(table):
     n_rows, n_columns = table.shape
     columns = [*range(n_columns), *[None] * n_rows]
     best = max(

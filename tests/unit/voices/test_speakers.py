@@ -35,7 +35,7 @@ def test_speakers_are_in_order_of_appearance_with_many_turns():
     assert read_speakers(twice).names == ["B", "A"]
 
 
-def test_no_speech_is_no_speakers():
+def test_no_speech_gives_no_speakers():
     assert read_speakers(answer("a", [])).names == []
     assert rename_speakers(answer("a", []), {"SPEAKER_00": "Ana"}).rttm == b""
 

@@ -33,7 +33,7 @@ def names(store):
     return [each.name for each in store.voices()]
 
 
-def test_voices_come_out_as_they_went_in(store):
+def test_voices_are_read_back_unchanged(store):
     ana, ben = voice("Ana", [3, 4, 0]), voice("Ben", [0, 0, 1], network="résnet", file="b.wav")
 
     store.add([ben, ana])
@@ -202,7 +202,7 @@ def test_a_schema_that_is_not_text_is_refused(store):
         store.voices()
 
 
-def test_a_locked_file_is_one_sentence(store, monkeypatch):
+def test_a_locked_file_is_reported_in_one_sentence(store, monkeypatch):
     monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.01)
     store.add([voice("Ana", [1, 0])])
     with contextlib.closing(sqlite3.connect(store.path, isolation_level=None)) as other:
@@ -215,7 +215,7 @@ def test_a_locked_file_is_one_sentence(store, monkeypatch):
 
 
 @pytest.mark.parametrize("use", [lambda store: store.is_new, VoiceStore.voices])
-def test_a_path_that_cannot_be_accessed_is_one_sentence(use, tmp_path):
+def test_a_path_that_cannot_be_accessed_is_reported_in_one_sentence(use, tmp_path):
     with pytest.raises(FileError, match=r"cannot use .*: File name too long"):
         use(VoiceStore(tmp_path / ("x" * 300)))
 
@@ -237,7 +237,7 @@ def test_a_name_of_another_tool_that_breaks_rttm_is_refused(name, words, store):
         store.voices()
 
 
-def test_a_read_only_folder_is_one_sentence():
+def test_a_read_only_folder_is_reported_in_one_sentence():
     with pytest.raises(FileError, match=r"cannot use /proc/self/voices\.db: "):
         VoiceStore(Path("/proc/self/voices.db")).add([voice("Ana", [1, 0])])
 

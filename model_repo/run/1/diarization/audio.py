@@ -19,7 +19,7 @@ import soxr
 from numpy.typing import NDArray
 
 from .arrays import SAMPLE_RATE_HZ, Samples
-from .channels import MIX, Selection, listened
+from .channels import MIX, Selection, mono_of
 from .errors import InvalidAudioError, OverLimitError
 from .options import LimitOptions
 
@@ -145,7 +145,7 @@ def decode_blocks(
         _require_rate(file.samplerate)
         n_frames = min(round(block_s * file.samplerate), DECODED_AT_ONCE // file.channels)
         blocks = _read_blocks(file, n_frames, len(encoded), limits, selection.n_passes)
-        mono = (listened(block, CHANNEL_AXIS, selection) for block in blocks)
+        mono = (mono_of(block, CHANNEL_AXIS, selection) for block in blocks)
         yield from _resampled(mono, file.samplerate)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .arrays import Embeddings, Samples
 from .errors import InvalidAudioError, OverLimitError
-from .turns import NOBODY, Diarization, Turn, diarization_of
+from .turns import NO_SPEECH, Diarization, Turn, diarization_of
 
 SEPARATE = "separate"
 CHANNEL_CHOICES = ("mix", "first", SEPARATE)
@@ -59,7 +59,7 @@ def selections(choice: str, n_channels: int) -> list[Selection]:
     return [Selection(0) if choice == "first" else MIX]
 
 
-def listened(channels: NDArray[Any], axis: int, selection: Selection) -> Samples:
+def mono_of(channels: NDArray[Any], axis: int, selection: Selection) -> Samples:
     """Samples of the selected channel, or the mean of all.
 
     Parameters
@@ -132,4 +132,4 @@ def _in_channel(turn: Turn, channel: int, n_before: int) -> Turn:
 def _all_embeddings(found: Sequence[Diarization]) -> Embeddings:
     """Rows of all channels; without speakers there is no number of columns to agree on."""
     heard = [each.embeddings for each in found if each.n_speakers]
-    return np.concatenate(heard) if heard else NOBODY.embeddings
+    return np.concatenate(heard) if heard else NO_SPEECH.embeddings

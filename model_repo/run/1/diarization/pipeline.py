@@ -38,7 +38,7 @@ from .recording import Recording
 from .request import RequestOptions
 from .sad import leveled_blocks
 from .spectral import fill_empty
-from .turns import NOBODY, Diarization, diarization_of, turns_of
+from .turns import NO_SPEECH, Diarization, diarization_of, turns_of
 from .windows import WindowPlan, subsegment, window_batches
 
 
@@ -126,7 +126,7 @@ def diarize_classic(
 
     embeddings = list(models.embed(features()))
     if not embeddings:
-        return NOBODY
+        return NO_SPEECH
     with stopwatch("cluster"):
         unit = unit_length(np.concatenate(embeddings))
         centroids = centroids_of(unit, cluster(unit, asked.speakers, options.cluster))
@@ -154,7 +154,7 @@ def diarize_full(
     """
     blocks, embeddings = embedded_blocks(audio, models, options, stopwatch)
     if not embeddings:
-        return NOBODY
+        return NO_SPEECH
     frames = options.frames
     solo = np.concatenate([block.solo for block in blocks])
     with stopwatch("cluster"):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from .arrays import SAMPLE_RATE_HZ, Samples
 from .audio import DEFAULT_LIMITS, channels_in, decode_blocks, require_length, require_size
-from .channels import MIX, Selection, listened
+from .channels import MIX, Selection, mono_of
 from .errors import InvalidInputError
 from .options import LimitOptions
 
@@ -83,7 +83,7 @@ def waveform_blocks(
     require_length("input", n_samples, SAMPLE_RATE_HZ, limits, selection.n_passes)
     step = round(block_s * SAMPLE_RATE_HZ)
     for start in range(0, n_samples, step):
-        yield listened(waveform[:, start : start + step], 0, selection)
+        yield mono_of(waveform[:, start : start + step], 0, selection)
 
 
 def require_channels_and_samples(waveform: NDArray[Any]) -> None:

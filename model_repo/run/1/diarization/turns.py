@@ -79,7 +79,7 @@ class Diarization:
         return self.unlike_share >= DOUBTFUL_SHARE
 
 
-NOBODY = Diarization([], np.empty((0, 0), np.float32), 0)
+NO_SPEECH = Diarization([], np.empty((0, 0), np.float32), 0)
 
 
 def diarization_of(
@@ -100,7 +100,7 @@ def diarization_of(
     return Diarization(renumbered, centroids[order], n_windows, unlike_share)
 
 
-def turns_of(windows: Windows, labels: Labels, sureness: Shares) -> list[Turn]:
+def turns_of(windows: Windows, labels: Labels, confidences: Shares) -> list[Turn]:
     """Join labelled windows to turns.
 
     Where two windows overlap, each keeps its half of the overlap; neighbours with one label that
@@ -112,7 +112,7 @@ def turns_of(windows: Windows, labels: Labels, sureness: Shares) -> list[Turn]:
         shape=(n, 2), sorted by begin and by end.
     labels
         shape=(n,), cluster of each window; any numbers.
-    sureness
+    confidences
         shape=(n,), how sure the label of each window is; a turn's confidence is the mean.
 
     Returns
@@ -126,7 +126,7 @@ def turns_of(windows: Windows, labels: Labels, sureness: Shares) -> list[Turn]:
     starts_turn = np.concatenate([[True], (labels[1:] != labels[:-1]) | (begins[1:] > ends[:-1])])
     ends_turn = np.append(starts_turn[1:], True)
     firsts = np.flatnonzero(starts_turn)
-    confidence = np.add.reduceat(sureness, firsts) / np.diff(np.append(firsts, len(labels)))
+    confidence = np.add.reduceat(confidences, firsts) / np.diff(np.append(firsts, len(labels)))
     columns = (
         begins[starts_turn] / SAMPLE_RATE_HZ,
         ends[ends_turn] / SAMPLE_RATE_HZ,

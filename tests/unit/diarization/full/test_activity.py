@@ -98,14 +98,14 @@ def test_frames_within_stretches(stretches, n_frames, inside):
         (9, {0, 1, 2}),
     ],
 )
-def test_as_many_speakers_as_are_expected_the_likeliest(expected_count, speakers):
+def test_the_likeliest_speakers_are_active_as_many_as_expected(expected_count, speakers):
     evidence = np.array([[0.3, 0.6, 0.1]], np.float32)
     found = decide(evidence, np.array([expected_count], np.float32), np.array([True]))
 
     assert set(np.flatnonzero(found[0]).tolist()) == speakers
 
 
-def test_of_equally_likely_speakers_the_first():
+def test_ties_go_to_the_first_speaker():
     evidence = np.array([[0.5, 0.5, 0.5], [0.2, 0.4, 0.4], [0.0, 0.0, 0.0]], np.float32)
     count = np.array([2, 1, 1], np.float32)
 
@@ -113,13 +113,13 @@ def test_of_equally_likely_speakers_the_first():
     assert found.astype(int).tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
 
 
-def test_of_very_many_equally_likely_speakers_the_first_too():
+def test_ties_of_many_speakers_go_to_the_first_too():
     found = decide(np.tile(np.array([0, 1], "f"), (1, 50)), np.array([3], "f"), np.ones(1, bool))
 
     assert np.flatnonzero(found[0]).tolist() == [1, 3, 5]
 
 
-def test_nobody_talks_outside_speech():
+def test_no_speaker_is_active_outside_speech():
     evidence = np.ones((2, 3), np.float32)
 
     found = decide(evidence, np.array([3, 2], np.float32), np.array([False, True]))
@@ -162,11 +162,11 @@ def test_a_stretch_of_the_least_length_stays(n_least):
     assert left(*columns, n_least=n_least) == columns
 
 
-def test_a_blip_between_the_turns_of_another_is_his():
+def test_a_blip_between_turns_of_another_speaker_goes_to_that_speaker():
     assert left("11100111", "00011000") == ["11111111", "00000000"]
 
 
-def test_a_blip_beside_one_turn_is_its_speakers():
+def test_a_blip_next_to_one_turn_goes_to_its_speaker():
     assert left("11100000", "00011000") == ["11111000", "00000000"]
     assert left("00000111", "00011000") == ["00011111", "00000000"]
 
@@ -175,14 +175,14 @@ def test_a_blip_beside_one_turn_is_its_speakers():
     ("weights", "first", "third"),
     [((0.2, 0.3), "111100000", "000011111"), ((0.3, 0.2), "111111000", "000000111")],
 )
-def test_of_two_beside_a_blip_the_likeliest_takes_it(weights, first, third):
+def test_a_blip_between_two_speakers_goes_to_the_likelier(weights, first, third):
     columns = ["111100000", "000011000", "000000111", "000000000"]
     evidence = [weights[0], 0.4, weights[1], 0.9]  # the likeliest of all talks nowhere near
 
     assert left(*columns, evidence=evidence) == [first, "000000000", third, "000000000"]
 
 
-def test_the_likeliest_is_so_by_the_frames_of_the_blip():
+def test_the_frames_of_the_blip_decide_who_is_likelier():
     evidence = np.full((9, 3), 0.1, np.float32)
     evidence[:4, 0] = evidence[6:, 0] = 0.9
     evidence[4:6, 2] = 0.2
@@ -191,36 +191,36 @@ def test_the_likeliest_is_so_by_the_frames_of_the_blip():
     assert texts(found) == ["111100000", "000000000", "000011111"]
 
 
-def test_a_blip_in_the_turn_of_another_just_goes():
+def test_a_blip_inside_the_turn_of_another_is_removed():
     assert left("11111111", "00011000") == ["11111111", "00000000"]
     assert left("11111000", "00011000") == ["11111000", "00000000"], "up to its very end"
 
 
-def test_a_blip_that_a_third_accompanies_goes_without_being_given_to_anybody():
+def test_a_blip_under_the_turn_of_a_third_speaker_is_removed():
     # the first ends where the blip begins, but the third talks all the while
     assert left("11100000", "00011000", "00111100") == ["11100000", "00000000", "00111100"]
 
 
-def test_a_blip_that_is_accompanied_in_part_goes_to_who_talks_beside_it():
+def test_a_blip_partly_under_another_turn_goes_to_the_neighbour():
     assert left("11110000", "00011000") == ["11111000", "00000000"]
 
 
 @pytest.mark.parametrize("columns", [["00011000"], ["11000000", "00011000", "00000011"]])
-def test_a_blip_with_nobody_beside_it_stays(columns):
+def test_a_blip_without_neighbours_stays(columns):
     assert left(*columns) == columns
 
 
-def test_a_speaker_is_not_beside_himself():
+def test_a_speaker_is_not_their_own_neighbour():
     assert left("0110110") == ["0110110"]
 
 
-def test_a_blip_at_either_end_may_go_on_in_the_next_block_and_stays():
+def test_a_blip_at_either_end_stays():
     assert left("11000000", "00111111") == ["11000000", "00111111"]
     assert left("00000011", "11111100") == ["00000011", "11111100"]
     assert left("1", "0") == ["1", "0"]
 
 
-def test_of_two_blips_in_a_row_none_is_left():
+def test_two_blips_in_a_row_become_one_turn():
     # the third takes the second's two frames, and has four with its own
     taken = left("1110000111", "0001100000", "0000011000", evidence=[0.3, 0.4, 0.5])
 
@@ -229,9 +229,7 @@ def test_of_two_blips_in_a_row_none_is_left():
 
 @seeded()
 @given(st.integers(1, 4), st.integers(0, 9), st.integers(0, 999))
-def test_nobody_falls_silent_where_somebody_talked_and_nobody_starts_in_silence(
-    n_speakers, n_least, seed
-):
+def test_removing_blips_neither_adds_nor_removes_speech(n_speakers, n_least, seed):
     rng = np.random.default_rng(seed)
     activity = np.repeat(rng.random((9, n_speakers)) < 0.4, rng.integers(1, 7, 9), axis=0)
     found = without_blips(activity, rng.random(activity.shape, np.float32), n_least)
@@ -245,7 +243,7 @@ def test_nobody_falls_silent_where_somebody_talked_and_nobody_starts_in_silence(
 
 @seeded(100)
 @given(st.integers(1, 4), st.integers(0, 9), st.integers(0, 9_999))
-def test_what_is_left_of_blips_has_nobody_beside_it(n_speakers, n_least, seed):
+def test_remaining_blips_have_no_neighbours(n_speakers, n_least, seed):
     rng = np.random.default_rng(seed)
     activity = np.repeat(rng.random((9, n_speakers)) < 0.4, rng.integers(1, 7, 9), axis=0)
     found = without_blips(activity, rng.random(activity.shape, np.float32), n_least)
@@ -274,7 +272,7 @@ def test_pauses_shorter_than_the_limit_are_filled(n_shorter, filled):
     assert found.dtype == bool
 
 
-def test_pauses_are_filled_whoever_else_talks():
+def test_pauses_are_filled_even_if_others_talk():
     before = active("1001001", "0110000", "0000000")
 
     assert texts(pauses_filled(before, 3)) == ["1111111", "0110000", "0000000"]
@@ -285,20 +283,20 @@ def test_no_frames_have_no_pauses():
     assert pauses_filled(np.empty((0, 2), bool), 5).shape == (0, 2)
 
 
-def test_of_several_at_once_the_likeliest_talks():
+def test_one_at_a_time_keeps_the_likeliest_speaker():
     evidence = [[0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [0.1, 0.2], [0.1, 0.9], [0.1, 0.9]]
 
     # the second is likelier in the last frame but silent; in silence nobody starts
     assert likeliest("011101", "001100", evidence=evidence) == ["010001", "001100"]
 
 
-def test_of_equally_likely_ones_the_first_who_talks():
+def test_one_at_a_time_keeps_the_first_of_equally_likely_speakers():
     assert likeliest("0", "1", "1", evidence=[[0.5, 0.5, 0.5]]) == ["0", "1", "0"]
 
 
 @seeded()
 @given(st.integers(1, 5), st.integers(0, 40), st.integers(0, 999))
-def test_one_talks_wherever_any_did(n_speakers, n_frames, seed):
+def test_one_at_a_time_keeps_all_speech(n_speakers, n_frames, seed):
     rng = np.random.default_rng(seed)
     activity = rng.random((n_frames, n_speakers)) < 0.4
     found = one_at_a_time(activity, rng.random((n_frames, n_speakers), np.float32))

@@ -22,7 +22,7 @@ from diarization.full.segmentation import CHUNK_FRAMES, POWERSET, Segmentation, 
 from diarization.options import FrameOptions, SpeakerBounds
 from diarization.request import RequestOptions
 from diarization.turns import Turn
-from unit.planted_blocks import AB, AC, N_FRAMES, NOBODY, A, B, C, block, edge_s
+from unit.planted_blocks import AB, AC, N_FRAMES, SILENCE, A, B, C, block, edge_s
 from unit.seeded import seeded
 
 OPTIONS = FrameOptions()  # 0.1 s are 6 frames
@@ -40,7 +40,7 @@ def window_at(*frames, half=500):
     return np.stack([middles - half, middles + half], axis=1)
 
 
-def test_a_window_speaks_for_frames_in_a_triangle():
+def test_window_evidence_has_triangular_weights():
     shares = np.array([[1, 0], [0, 1]], np.float32)
     found = window_evidence(window_at(10, 12), shares, 20, reach=3 * 270)
 
@@ -49,7 +49,7 @@ def test_a_window_speaks_for_frames_in_a_triangle():
     assert found.dtype == np.float32
 
 
-def test_frames_that_no_window_reaches_take_the_nearest():
+def test_frames_out_of_reach_take_the_nearest_window():
     shares = np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]], np.float32)
     found = window_evidence(window_at(10, 13, 30), shares, 41, reach=270)
 
@@ -59,13 +59,13 @@ def test_frames_that_no_window_reaches_take_the_nearest():
     assert found[22:] == pytest.approx(np.tile(shares[2], (19, 1)))
 
 
-def test_without_windows_all_speakers_are_as_likely():
+def test_without_windows_all_speakers_are_equally_likely():
     found = window_evidence(np.empty((0, 2), np.int64), np.empty((0, 4), np.float32), 3, 12_000)
 
     assert found.tolist() == [[0.25] * 4] * 3
 
 
-def test_windows_of_another_block_alone_say_nothing_of_no_frames():
+def test_no_frames_give_no_window_evidence():
     assert window_evidence(window_at(3), EYE[:1], 0, 12_000).shape == (0, 3)
 
 
@@ -90,7 +90,7 @@ def test_window_evidence_is_the_weighted_mean_of_the_windows(begins, n_frames, r
     assert found.sum(axis=1) == pytest.approx(np.ones(n_frames), abs=1e-5)
 
 
-def test_a_block_that_is_half_silent_needs_no_matrix_of_frames_by_windows():
+def test_window_evidence_needs_no_matrix_of_frames_by_windows():
     begins = 8_000 * np.arange(600)  # 300 s of windows in a block of 600 s
     windows = np.stack([begins, begins + 16_000], axis=1)
     shares = np.random.default_rng(0).random((600, 4), np.float32)
@@ -102,28 +102,28 @@ def test_a_block_that_is_half_silent_needs_no_matrix_of_frames_by_windows():
     assert peak < 30e6, "17 700 frames x 600 windows of 8 bytes would be 85 MB"
 
 
-def test_a_local_speaker_is_the_cluster_heard_where_he_is_alone():
+def test_a_local_speaker_is_assigned_by_solo_frames():
     posteriors = certain([A] * 10 + [AC] * 50 + [C] * 10)
     by_windows = np.concatenate([EYE[[2] * 10], EYE[[1] * 50], EYE[[0] * 10]])
 
     assert assigned(posteriors, by_windows, OPTIONS) == [(0, 2), (2, 0)]
 
 
-def test_a_local_speaker_never_alone_is_the_cluster_heard_where_he_talks():
+def test_a_local_speaker_without_solo_frames_is_assigned_by_all_frames():
     posteriors = certain([AB] * 20 + [B] * 20)
     by_windows = np.concatenate([np.tile([[0.6, 0.4]], (20, 1)), np.tile([[0.1, 0.9]], (20, 1))])
 
     assert assigned(posteriors, by_windows, OPTIONS) == [(0, 0), (1, 1)]
 
 
-def test_two_local_speakers_who_sound_alike_are_two_clusters_all_the_same():
+def test_two_similar_local_speakers_get_two_clusters():
     posteriors = certain([A] * 20 + [B] * 20)
     by_windows = np.array([[0.6, 0.4, 0.0]] * 20 + [[0.9, 0.1, 0.0]] * 20)
 
     assert assigned(posteriors, by_windows, OPTIONS) == [(0, 1), (1, 0)]
 
 
-def test_the_best_pairs_together_count_not_the_best_one_first():
+def test_assignment_is_optimal_not_greedy():
     posteriors = certain([A] * 20 + [B] * 20)
     by_windows = np.array([[0.5, 0.4, 0.1]] * 20 + [[0.5, 0.0, 0.5]] * 20)
 
@@ -131,7 +131,7 @@ def test_the_best_pairs_together_count_not_the_best_one_first():
     assert assigned(posteriors, by_windows, OPTIONS) == [(0, 0), (1, 2)]
 
 
-def test_more_local_speakers_than_clusters_share_the_likeliest():
+def test_local_speakers_in_excess_of_clusters_share_the_likeliest():
     posteriors = certain([A] * 20 + [B] * 20 + [C] * 20)
     two = np.array([[0.9, 0.1]] * 20 + [[0.3, 0.7]] * 20 + [[0.8, 0.2]] * 20)
 
@@ -140,18 +140,18 @@ def test_more_local_speakers_than_clusters_share_the_likeliest():
 
 
 @pytest.mark.parametrize(("n_frames", "pairs"), [(5, [(1, 1)]), (6, [(0, 0), (1, 1)])])
-def test_who_talks_for_less_than_the_least_time_is_not_listened_to(n_frames, pairs):
+def test_local_speakers_below_the_least_time_are_ignored(n_frames, pairs):
     posteriors = certain([A] * n_frames + [B] * 40)
     by_windows = np.concatenate([EYE[[0] * n_frames], EYE[[1] * 40]])
 
     assert assigned(posteriors, by_windows, OPTIONS) == pairs
 
 
-def test_with_no_least_time_one_frame_is_enough_but_none_is_not():
+def test_without_a_least_time_one_frame_is_enough():
     options = FrameOptions(least_active_s=0.0)
 
-    assert assigned(certain([NOBODY, B]), EYE[[0, 2]], options) == [(1, 2)]
-    assert assigned(certain([NOBODY]), EYE[[0]], options) == []
+    assert assigned(certain([SILENCE, B]), EYE[[0, 2]], options) == [(1, 2)]
+    assert assigned(certain([SILENCE]), EYE[[0]], options) == []
     assert assigned(certain([]), EYE[:0], options) == []
 
 
@@ -189,7 +189,7 @@ TALKS = np.repeat(
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_planted_orders_of_local_speakers_are_undone(order):
+def test_permutations_of_local_speakers_are_undone(order):
     orders = [order, (1, 2, 0), (2, 1, 0)]
     assert len(TALKS) == 737
     segmentation = planted_chunks(TALKS, [0, 74, 148], orders)
@@ -202,8 +202,8 @@ def test_planted_orders_of_local_speakers_are_undone(order):
 
 def test_chunk_evidence_is_the_mean_over_the_covering_chunks():
     posteriors = np.zeros((2, CHUNK_FRAMES, 7), np.float32)
-    posteriors[0, :, [A, NOBODY]] = np.array([[0.75], [0.25]])
-    posteriors[1, :, [B, AB, NOBODY]] = np.array([[0.5], [0.125], [0.375]])
+    posteriors[0, :, [A, SILENCE]] = np.array([[0.75], [0.25]])
+    posteriors[1, :, [B, AB, SILENCE]] = np.array([[0.5], [0.125], [0.375]])
     segmentation = Segmentation(np.array([0, 100]), posteriors, 689)
     by_windows = np.tile(np.array([0, 1], np.float32), (689, 1))
 
@@ -214,17 +214,17 @@ def test_chunk_evidence_is_the_mean_over_the_covering_chunks():
     assert found[589:, 1].tolist() == [0.625] * 100
 
 
-def test_a_speaker_who_is_two_local_ones_talks_no_more_than_surely_where_both_do():
+def test_overlap_of_two_local_speakers_in_one_cluster_counts_once():
     posteriors = np.zeros((1, CHUNK_FRAMES, 7), np.float32)
-    posteriors[0, :, [AB, A, NOBODY]] = np.array([[0.5], [0.25], [0.25]])
+    posteriors[0, :, [AB, A, SILENCE]] = np.array([[0.5], [0.25], [0.25]])
     segmentation = Segmentation(np.array([0]), posteriors, 400)
 
     found = chunk_evidence(segmentation, np.ones((400, 1), np.float32), OPTIONS)
     assert found.tolist() == [[0.75]] * 400
 
 
-def test_chunks_in_which_nobody_talks_are_evidence_for_nobody():
-    segmentation = Segmentation(np.array([0]), certain([[NOBODY] * CHUNK_FRAMES]), 400)
+def test_silent_chunks_give_no_evidence():
+    segmentation = Segmentation(np.array([0]), certain([[SILENCE] * CHUNK_FRAMES]), 400)
 
     found = chunk_evidence(segmentation, EYE[[0] * 400], OPTIONS)
     assert found.tolist() == np.zeros((400, 3)).tolist()
@@ -250,21 +250,21 @@ def stretches_of(block, shares, frames=FRAMES, *, exclusive=False):
     return [stretch[:3] for stretch in found]
 
 
-def test_speech_that_all_windows_give_to_one_is_one_turn_as_sure_as_both_together():
+def test_confidence_combines_chunks_and_windows():
     # a chunk's 1 and windows' 0.9, which weigh twice as much
-    sureness = pytest.approx((1 + 2 * 0.9) / 3)
+    confidence = pytest.approx((1 + 2 * 0.9) / 3)
 
-    assert turns_of([block(16_000)], [[0.9, 0.1]] * 3) == [Turn(1.0, 3.0, 0, sureness)]
+    assert turns_of([block(16_000)], [[0.9, 0.1]] * 3) == [Turn(1.0, 3.0, 0, confidence)]
 
 
 @pytest.mark.parametrize("share", [0.55, 0.75, 1.0])
-def test_a_voice_between_two_is_less_sure(share):
+def test_a_voice_between_two_speakers_has_lower_confidence(share):
     (turn,) = turns_of([block()], [[share, 1 - share]] * 3)
 
     assert turn.confidence == pytest.approx((1 + 2 * share) / 3)
 
 
-def test_two_local_speakers_are_the_two_whom_the_windows_hear_there():
+def test_local_speakers_are_identified_by_the_windows():
     shares = [[0.1, 0.9], [0.5, 0.5], [0.9, 0.1]]
     found = stretches_of(block(1_000, ((A, 40), (AB, 20), (B, 57))), shares)
 
@@ -272,7 +272,7 @@ def test_two_local_speakers_are_the_two_whom_the_windows_hear_there():
     assert found == [(1_000, 17_560, 1), (12_160, 33_000, 0)]
 
 
-def test_of_two_at_once_only_the_likeliest_talks_if_turns_are_exclusive():
+def test_exclusive_turns_keep_the_likeliest_speaker_in_overlap():
     shares = [[0.1, 0.9], [0.5, 0.5], [0.9, 0.1]]
     found = stretches_of(block(1_000, ((A, 40), (AB, 20), (B, 57))), shares, exclusive=True)
 
@@ -280,7 +280,7 @@ def test_of_two_at_once_only_the_likeliest_talks_if_turns_are_exclusive():
     assert found == [(1_000, 17_020, 1), (17_020, 33_000, 0)]
 
 
-def test_exclusive_turns_hold_no_blip_where_two_talk_at_once():
+def test_exclusive_turns_have_no_blips_in_overlap():
     both, shares = block(classes=((AB, N_FRAMES),)), [[0.9, 0.1], [0.2, 0.8], [0.9, 0.1]]
 
     # the windows say 1 only for less than 1333 samples from the middle, 10 frames
@@ -291,7 +291,7 @@ def test_exclusive_turns_hold_no_blip_where_two_talk_at_once():
 PAUSE = ((A, 40), (B, 25), (A, 52))
 
 
-def test_a_pause_that_another_fills_is_filled_unless_turns_are_exclusive():
+def test_a_pause_with_another_speaker_is_filled_unless_turns_are_exclusive():
     one, shares = block(classes=PAUSE), [[0.5, 0.5]] * 3
     begin, end = 270 * 40 + 360, 270 * 65 + 360
 
@@ -312,7 +312,7 @@ def test_pauses_of_a_speaker_shorter_than_the_limit_are_filled(turn_fill_s, n_tu
 
 
 @pytest.mark.parametrize(("least_turn_s", "speakers"), [(0.42, [0, 1]), (0.44, [0])])
-def test_a_turn_shorter_than_the_limit_goes_to_who_talks_beside_it(least_turn_s, speakers):
+def test_a_turn_shorter_than_the_limit_goes_to_the_neighbour(least_turn_s, speakers):
     frames = FrameOptions(least_turn_s=least_turn_s)  # 25 and 26 frames
     found = stretches_of(block(classes=PAUSE), [[0.5, 0.5]] * 3, frames)
 
@@ -320,7 +320,7 @@ def test_a_turn_shorter_than_the_limit_goes_to_who_talks_beside_it(least_turn_s,
 
 
 @pytest.mark.parametrize(("window_weight", "speaker"), [(0.0, 0), (1.9, 0), (2.1, 1)])
-def test_chunks_and_windows_are_weighed_against_each_other(window_weight, speaker):
+def test_window_weight_balances_windows_against_chunks(window_weight, speaker):
     # the local speaker is 0 by most windows; in the last frames the windows say 1 by 0.75 to 0.25
     frames = FrameOptions(window_weight=window_weight, least_turn_s=0.0)
     found = stretches_of(block(), [[1, 0], [1, 0], [0.25, 0.75]], frames)
@@ -328,18 +328,18 @@ def test_chunks_and_windows_are_weighed_against_each_other(window_weight, speake
     assert max(found, key=lambda stretch: stretch[1])[2] == speaker
 
 
-def test_nobody_talks_outside_speech_and_a_silent_block_has_no_stretches():
-    found = rows_of([block(classes=((NOBODY, 58), (A, 59)))], [[0.9, 0.1]] * 2)
-    silent = block(classes=((NOBODY, N_FRAMES),))
+def test_silence_has_no_turns_and_a_silent_block_no_stretches():
+    found = rows_of([block(classes=((SILENCE, 58), (A, 59)))], [[0.9, 0.1]] * 2)
+    silent = block(classes=((SILENCE, N_FRAMES),))
 
     assert found == [(edge_s(58), 2.0, 0)]
     assert stretches_of(silent, np.empty((0, 2))) == []
     assert len(silent.windows) == 0
 
 
-def test_every_block_gets_the_windows_that_are_its_own():
-    silent = block(32_000, classes=((NOBODY, N_FRAMES),))
-    late = block(64_000, classes=((NOBODY, 58), (A, 59)))
+def test_every_block_gets_its_own_windows():
+    silent = block(32_000, classes=((SILENCE, N_FRAMES),))
+    late = block(64_000, classes=((SILENCE, 58), (A, 59)))
     blocks = [block(0), silent, late, block(96_000)]
     shares = [[0.9, 0.1]] * 3 + [[0.2, 0.8]] * 2 + [[0.7, 0.3]] * 3
 
@@ -355,19 +355,19 @@ def test_a_turn_across_blocks_is_one():
 NOWHERE_LIKELIEST = [[0.9, 0.1, 0.0], [0.7, 0.1, 0.2], [0.95, 0.0, 0.05]]
 
 
-def test_who_is_nowhere_the_likeliest_is_left_out():
+def test_a_speaker_who_is_nowhere_the_likeliest_is_left_out():
     assert rows_of([block()], NOWHERE_LIKELIEST) == [(0, 2, 0)]
     assert rows_of([block()], NOWHERE_LIKELIEST, SpeakerBounds(1, 3)) == [(0, 2, 0)]
 
 
-def test_who_wins_nowhere_gets_the_middle_of_his_best_window_when_the_minimum_asks_for_him():
+def test_a_minimum_adds_a_speaker_in_the_middle_of_the_best_window():
     _, added = found = turns_of([block()], NOWHERE_LIKELIEST, SpeakerBounds(2, 3))
 
     assert [turn.label for turn in found] == [0, 2], "0.2 of the third is more than 0.1"
     assert added == Turn(0.75, 1.25, 2, pytest.approx(0.2))
 
 
-def test_all_who_are_asked_for_get_a_turn():
+def test_a_minimum_gives_every_speaker_a_turn():
     found = rows_of([block()], NOWHERE_LIKELIEST, SpeakerBounds(3, 3))
 
     assert found == [(0, 2, 0), (0.25, 0.75, 1), (0.75, 1.25, 2)]
@@ -380,11 +380,11 @@ def test_the_best_window_of_all_blocks_is_taken():
     assert found == [(0, 2, 0), (3, 5, 0), (4.25, 4.75, 1)]
 
 
-def test_no_more_are_added_than_there_are_clusters():
+def test_no_more_speakers_are_added_than_there_are_clusters():
     assert rows_of([block()], [[1.0]] * 3, SpeakerBounds(4, 4)) == [(0, 2, 0)]
 
 
-def test_if_turns_are_exclusive_who_is_added_takes_the_place_of_who_talks_there():
+def test_an_added_speaker_replaces_others_if_turns_are_exclusive():
     two = rows_of([block()], NOWHERE_LIKELIEST, SpeakerBounds(2, 3), exclusive=True)
     three = rows_of([block()], NOWHERE_LIKELIEST, SpeakerBounds(3, 3), exclusive=True)
 
@@ -392,7 +392,7 @@ def test_if_turns_are_exclusive_who_is_added_takes_the_place_of_who_talks_there(
     assert three == [(0, 0.25, 0), (0.25, 0.75, 1), (0.75, 1.25, 2), (1.25, 2, 0)]
 
 
-def test_two_with_one_best_window_both_get_a_turn_if_turns_are_exclusive():
+def test_two_speakers_with_the_same_best_window_both_get_a_turn():
     shares = [[0.9, 0.05, 0.05], [0.6, 0.15, 0.25], [0.95, 0.0, 0.05]]
     found = rows_of([block()], shares, SpeakerBounds(3, 3), exclusive=True)
 
@@ -400,7 +400,7 @@ def test_two_with_one_best_window_both_get_a_turn_if_turns_are_exclusive():
     assert all(a[1] <= b[0] for a, b in pairwise(found))
 
 
-def test_who_is_heard_only_where_another_is_added_keeps_a_turn():
+def test_a_speaker_whose_only_turn_would_be_replaced_keeps_one():
     one = block(classes=((A, 45), (B, 25), (A, 47)))  # B talks from 0.78 to 1.2 s
     shares = [[0.9, 0.1, 0.0], [0.5, 0.28, 0.22], [0.95, 0.05, 0.0]]
 
@@ -409,7 +409,7 @@ def test_who_is_heard_only_where_another_is_added_keeps_a_turn():
         assert {speaker for *_, speaker in found} == {0, 1, 2}
 
 
-def test_the_best_windows_are_those_of_the_recording_the_surest_first():
+def test_best_windows_come_from_all_blocks_the_surest_first():
     shares = [[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4], [0.05, 0.95], [0.5, 0.5]]
 
     assert best_windows([block(0), block(48_000)], np.array(shares)) == [
@@ -418,7 +418,7 @@ def test_the_best_windows_are_those_of_the_recording_the_surest_first():
     ]
 
 
-def test_the_middle_of_a_stretch_is_no_longer_than_it():
+def test_the_middle_is_no_longer_than_the_stretch():
     stretch = Stretch(1_000, 17_000, 3, 0.5)
 
     assert middle_of(stretch, 8_000) == Stretch(5_000, 13_000, 3, 0.5)

@@ -10,7 +10,7 @@ from diarization.full.segmentation import segmented_blocks
 from diarization.options import FrameOptions
 from diarization.sad import SpeechBlock
 from unit.planted_blocks import N_FRAMES, N_SAMPLES, WINDOWS
-from unit.planted_recordings import SECOND, PlantedNetworks, recording
+from unit.planted_recordings import SECOND, FakeNetworks, recording
 
 FRAMES = FrameOptions()
 
@@ -50,7 +50,7 @@ def test_a_share_of_exactly_the_limit_is_enough():
     assert windows_of(spoken((58, 76)), evidence_share=0.301)[0] == WINDOWS[2:]
 
 
-def test_speech_before_the_grid_of_windows_is_listened_to():
+def test_speech_before_the_grid_of_windows_gets_a_window():
     windows, shares = speech_windows(spoken((0, 20)), 7_000, N_SAMPLES, FRAMES)
 
     assert windows.tolist() == [[0, 16_000]]
@@ -81,14 +81,14 @@ def test_a_block_shorter_than_a_window_is_one_window():
 
 def sad_block(offset=1_000_000, length_s=24):
     samples = recording([(0, 1, 6), (1, 5, 9), (2, 11, 20)], length_s)
-    probs, _ = PlantedNetworks().speech_probs(samples, None)
+    probs, _ = FakeNetworks().speech_probs(samples, None)
     return SpeechBlock(offset, samples, probs, np.empty((0, 2), np.int64))
 
 
 def found_in(block, frames=FRAMES):
     """What is found in a block as in a recording of its own."""
     alone = replace(block, offset=0)
-    ((_, segmentation),) = segmented_blocks([alone], PlantedNetworks().segment, 20_000, 8)
+    ((_, segmentation),) = segmented_blocks([alone], FakeNetworks().segment, 20_000, 8)
     return frame_block(block, segmentation, frames)
 
 
@@ -111,7 +111,7 @@ def test_a_block_keeps_its_place_its_posteriors_and_its_speech():
 )
 def test_windows_of_all_blocks_lie_on_one_grid_but_the_first_and_last(offset, length_s, first):
     samples = recording([(0, 0, length_s)], length_s)
-    probs, _ = PlantedNetworks().speech_probs(samples, None)
+    probs, _ = FakeNetworks().speech_probs(samples, None)
     found = found_in(SpeechBlock(offset, samples, probs, np.empty((0, 2), np.int64)))
 
     begins = found.windows[:, 0].tolist()
@@ -127,7 +127,7 @@ def test_windows_of_all_blocks_lie_on_one_grid_but_the_first_and_last(offset, le
     # odds of 99 by segmentation, of 1 to 199 and to 999 by SAD: 0.41 and 0.24 together
     [(0.005, 0.4, True), (0.005, 0.42, False), (0.0, 0.4, False), (0.0, 0.23, True)],
 )
-def test_speech_is_where_segmentation_and_sad_together_say_so(sad_prob, least, is_speech):
+def test_speech_is_decided_by_segmentation_and_sad_together(sad_prob, least, is_speech):
     block = sad_block()
     probs = np.full_like(block.probs, sad_prob)
     doubtful = SpeechBlock(block.offset, block.samples, probs, block.segments)
@@ -137,7 +137,7 @@ def test_speech_is_where_segmentation_and_sad_together_say_so(sad_prob, least, i
     assert not found.speech.all()
 
 
-def test_a_block_keeps_in_how_much_of_each_window_one_talks_alone():
+def test_a_block_keeps_the_solo_share_of_each_window():
     found = found_in(sad_block(offset=0))
     begins_s = found.windows[:, 0] / SECOND
     alone = found.solo[(begins_s > 1.1) & (begins_s < 3.9)]

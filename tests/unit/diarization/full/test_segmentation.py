@@ -25,7 +25,7 @@ from unit.seeded import seeded
 
 HOP = 20_000
 LONGEST_HOP = 158_400  # 9.9 s, as far as `frames.chunk_hop_s` may go: 589 frames are 9.94 s
-NOBODY, A, B, C, AB, AC, BC = range(7)
+SILENCE, A, B, C, AB, AC, BC = range(7)
 
 
 def certain(*classes):
@@ -98,11 +98,11 @@ def test_audio_shorter_than_a_chunk_is_followed_by_zeros(n_samples):
     [(0, 0), (1, 0), (495, 0), (496, 1), (765, 1), (766, 2), (159_255, 588), (160_000, 589)],
 )
 def test_a_block_has_the_frames_whose_centres_lie_in_it(n_samples, n_frames):
-    assert block(n_samples, NOBODY).n_frames == n_frames
+    assert block(n_samples, SILENCE).n_frames == n_frames
 
 
 def test_a_chunk_begins_with_the_nearest_frame_of_the_block():
-    found = block(200_000, NOBODY, A, B)
+    found = block(200_000, SILENCE, A, B)
 
     assert found.first_frames.tolist() == [0, 74, 148]  # 20000 / 270 = 74.07
     assert found.n_frames == 148 + 589
@@ -122,7 +122,7 @@ def test_every_frame_is_covered_and_centred_in_the_audio(n_samples, hop):
     assert n_samples - max(centres, default=0) <= 495 + 3 * 270, "the end has no frames"
 
 
-def test_a_chunk_covers_the_block_as_far_as_both_reach():
+def test_a_chunk_covers_its_part_of_the_block():
     short = list(block(1_000, A).overlaps())
     assert [frames for frames, _ in short] == [slice(0, 2)]
     assert short[0][1].shape == (2, 7)
@@ -144,7 +144,7 @@ def test_a_last_chunk_beyond_the_frames_is_cut_at_its_end():
 
 def test_a_chunk_that_begins_before_the_block_covers_its_start():
     starts = np.array([-160_000, -159_000, -20_000, 0, 40_000])
-    found = segmentation_of(certain(NOBODY, A, B, C, A), starts, 30_000)
+    found = segmentation_of(certain(SILENCE, A, B, C, A), starts, 30_000)
 
     assert found.n_frames == 110  # centred up to sample 29 925
     covered = [(frames, len(posteriors)) for frames, posteriors in found.overlaps()]
@@ -152,7 +152,7 @@ def test_a_chunk_that_begins_before_the_block_covers_its_start():
     assert [posteriors[0].argmax() for _, posteriors in found.overlaps()] == [B, C]
 
 
-def test_the_part_of_a_chunk_in_the_block_is_that_of_the_same_time():
+def test_the_part_of_a_chunk_in_the_block_has_the_right_frames():
     posteriors = np.zeros((1, CHUNK_FRAMES, 7), np.float16)
     posteriors[0, :, A] = np.arange(CHUNK_FRAMES)
     ((frames, found),) = segmentation_of(posteriors, np.array([-27_000]), 2_700).overlaps()
@@ -166,7 +166,7 @@ def test_a_block_after_the_last_frame_of_the_last_chunk_has_no_frames():
     assert segmentation_of(certain(A), np.array([-159_500]), 500).n_frames == 0
 
 
-def test_a_frame_knows_how_many_chunks_cover_it():
+def test_covering_chunks_are_counted_per_frame():
     found = block(200_000, A, B, C).covering()
 
     assert found.tolist() == [1] * 74 + [2] * 74 + [3] * 441 + [2] * 74 + [1] * 74
@@ -200,9 +200,9 @@ def test_no_frames_have_an_empty_mean():
 
 @pytest.mark.parametrize(
     ("kind", "speech", "count"),
-    [(NOBODY, 0, 0), (A, 1, 1), (B, 1, 1), (C, 1, 1), (AB, 1, 2), (AC, 1, 2), (BC, 1, 2)],
+    [(SILENCE, 0, 0), (A, 1, 1), (B, 1, 1), (C, 1, 1), (AB, 1, 2), (AC, 1, 2), (BC, 1, 2)],
 )
-def test_what_each_class_means(kind, speech, count):
+def test_meaning_of_each_class(kind, speech, count):
     found = block(3_000, kind)
 
     # no net is surer than to 0.001
@@ -214,7 +214,7 @@ def test_what_each_class_means(kind, speech, count):
 
 def test_the_expected_number_weighs_the_classes_by_their_probability():
     posteriors = np.zeros((1, CHUNK_FRAMES, 7), np.float32)
-    posteriors[..., [NOBODY, B, AC]] = 0.25, 0.25, 0.5
+    posteriors[..., [SILENCE, B, AC]] = 0.25, 0.25, 0.5
 
     found = segmentation_of(posteriors, np.array([0]), 160_000)
     assert (speaker_count_of(found) == 1.25).all()
@@ -224,7 +224,7 @@ def test_the_expected_number_weighs_the_classes_by_their_probability():
 def fused(heard, sad_prob):
     """Probability of speech of a block in which the segmentation hears somebody with `heard`."""
     posteriors = np.zeros((1, CHUNK_FRAMES, 7), np.float32)
-    posteriors[..., [NOBODY, A, BC]] = 1 - heard, heard / 2, heard / 2
+    posteriors[..., [SILENCE, A, BC]] = 1 - heard, heard / 2, heard / 2
     found = segmentation_of(posteriors, np.array([0]), 600)
     (speech,) = speech_of(found, np.full(2, sad_prob, np.float32)).tolist()
     return speech
@@ -241,28 +241,28 @@ def fused(heard, sad_prob):
         (0.2, 0.1, 1 / 7),
     ],
 )
-def test_speech_is_as_likely_as_the_log_odds_of_both_on_average(heard, sad_prob, speech):
+def test_speech_is_the_mean_of_the_log_odds_of_both(heard, sad_prob, speech):
     assert fused(heard, sad_prob) == pytest.approx(speech, rel=1e-5)
 
 
-def test_the_surer_of_the_two_decides():
+def test_the_more_certain_of_the_two_decides():
     assert fused(0.999, 0.2) > 0.9, "a mean would be 0.6"
     assert fused(0.001, 0.8) < 0.1, "a mean would be 0.4"
     assert fused(0.9, 0.0) < 0.1, "a mean would be 0.45"
     assert fused(0.0, 0.9) < 0.1
 
 
-def test_no_net_is_so_sure_that_the_other_cannot_matter():
+def test_the_certainty_of_either_net_is_limited():
     assert fused(0.0, 0.99) == pytest.approx(fused(0.001, 0.99), rel=0.001)
     assert fused(0.0, 0.1) > fused(0.0, 0.01) > 0
     assert fused(1.0, 0.001) == pytest.approx(0.5, abs=0.001)
 
 
-def test_speech_takes_the_sad_frame_in_which_the_centre_lies():
+def test_speech_takes_the_sad_frame_at_the_centre():
     # centres 495, 765, 1035, 1305, 1575, 1845 lie in frames 0, 1, 2, 2, 3, 3 of 512 samples
     sad_probs = np.array([0.1, 0.2, 0.5, 0.9], np.float32)
     undecided = np.zeros((1, CHUNK_FRAMES, 7), np.float32)
-    undecided[..., [NOBODY, A]] = 0.5
+    undecided[..., [SILENCE, A]] = 0.5
 
     # odds 1/9, 1/4, 1 and 9, their roots 1/3, 1/2, 1 and 3
     found = speech_of(segmentation_of(undecided, np.array([0]), 2_048), sad_probs)
@@ -347,7 +347,7 @@ def test_posteriors_are_kept_in_half_the_memory():
     ("at_once", "sizes"),
     [(1, [1] * 17), (8, [6, 6, 5]), (16, [9, 8]), (17, [17]), (20, [17])],
 )
-def test_batches_have_no_more_chunks_than_asked_and_about_as_many_each(at_once, sizes):
+def test_batches_are_within_the_limit_and_about_equal(at_once, sizes):
     _, net = segmented(480_000, at_once=at_once)
 
     assert net.batch_sizes == sizes
@@ -368,7 +368,7 @@ def test_a_block_comes_as_soon_as_all_its_chunks_are_known():
     assert came == [(0, 2), (320_000, 3), (640_000, 4), (960_000, 4)]
 
 
-def test_no_audio_is_no_block_and_no_chunk():
+def test_no_audio_gives_no_blocks_and_no_chunks():
     found, net = segmented()
 
     assert (found, net.starts) == ([], [])
@@ -396,7 +396,7 @@ def test_blocks_come_in_order_and_every_frame_of_each_is_covered(lengths, hop):
         assert np.array(starts_in(segmentation)) == pytest.approx(wanted, abs=501), "float16"
 
 
-def test_the_tail_holds_no_more_than_it_has_to():
+def test_the_tail_keeps_no_more_than_needed():
     tail = Tail()
     tail.add(np.arange(300_000, dtype=np.float32))
     tail.forget(before=100_000)

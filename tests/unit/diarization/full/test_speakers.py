@@ -12,7 +12,7 @@ from diarization.full.blocks import solo_shares
 from diarization.full.segmentation import CHUNK_FRAMES, Segmentation
 from diarization.full.speakers import bounds_with_overlap, missed_speakers, speaker_centroids
 from diarization.options import FrameOptions, Options, SpeakerBounds
-from unit.planted_blocks import AB, NOBODY, WINDOWS, A, B, block, segmentation
+from unit.planted_blocks import AB, SILENCE, WINDOWS, A, B, block, segmentation
 from unit.seeded import seeded
 
 EYE = np.eye(4, dtype=np.float32)
@@ -27,7 +27,7 @@ def two_chunks(second_begins, n_frames, first=(A, 1.0), second=(A, 1.0)):
     """Two chunks, each with one class of that probability from end to end."""
     posteriors = np.zeros((2, CHUNK_FRAMES, 7), np.float32)
     for chunk, (kind, probability) in zip(posteriors, (first, second), strict=True):
-        chunk[:, [kind, NOBODY]] = probability, 1 - probability
+        chunk[:, [kind, SILENCE]] = probability, 1 - probability
     return Segmentation(np.array([0, second_begins]), posteriors, n_frames)
 
 
@@ -41,22 +41,22 @@ def found_among(unit, solo=1.0, known=KNOWN, most=30, **options):
     return sorted(found.tolist())
 
 
-def test_the_share_of_a_window_in_which_one_talks_alone():
+def test_solo_share_is_the_share_of_frames_with_one_speaker_alone():
     # A alone in 40 of the frames 0 ... 57, B in 28 of 28 ... 87 and in 57 of 58 ... 116
     assert solo(segmentation((A, 40), (AB, 20), (B, 57))) == pytest.approx(
         [40 / 58, 28 / 60, 57 / 59]
     )
 
 
-def test_two_who_talk_one_after_the_other_are_not_one():
+def test_solo_share_counts_only_one_of_two_speakers():
     assert solo(segmentation((A, 29), (B, 88)))[0] == pytest.approx(29 / 58)
 
 
-def test_silence_and_two_at_once_are_nobody_alone():
-    assert solo(segmentation((NOBODY, 58), (AB, 59))) == [0, 0, 0]
+def test_silence_and_overlap_are_not_solo():
+    assert solo(segmentation((SILENCE, 58), (AB, 59))) == [0, 0, 0]
 
 
-def test_the_share_is_the_mean_of_the_chunks_whatever_they_call_the_speaker():
+def test_solo_share_is_the_mean_over_chunks_whatever_the_local_speaker():
     assert solo(two_chunks(0, 589, (A, 1.0), (B, 1.0))) == [1, 1, 1]
     assert solo(two_chunks(0, 589, (A, 0.75), (B, 0.25))) == [0.5, 0.5, 0.5]
 
@@ -67,7 +67,7 @@ def test_only_a_chunk_that_holds_the_whole_window_counts():
     assert solo(two_chunks(59, 648, (A, 1.0), (A, 0.5))) == [1, 1, 1]
 
 
-def test_a_window_that_no_chunk_holds_is_nobodys():
+def test_a_window_in_no_chunk_has_solo_share_0():
     # centres 154215 ... 169875 are the frames 570 ... 627; chunks end at 588 and begin at 580
     assert solo(two_chunks(580, 1169), [[154_000, 170_000], [157_000, 173_000]]) == [0, 1]
 
@@ -76,21 +76,21 @@ def test_no_windows_have_no_shares():
     assert solo(segmentation((A, 117)), []) == []
 
 
-def test_a_speaker_of_two_windows_is_found():
+def test_a_speaker_with_two_windows_is_found():
     assert found_among(EYE[[0, 1, 2, 0, 2, 1, 0]]) == [[0, 0, 1, 0]]
 
 
-def test_of_many_odd_windows_some_are_compared(monkeypatch):
+def test_a_selection_of_many_odd_windows_is_compared(monkeypatch):
     monkeypatch.setattr("diarization.full.speakers.MOST_WINDOWS", 4)
     assert found_among(EYE[[0, 1] + [2] * 9]) == [[0, 0, 1, 0]]
 
 
-def test_one_odd_window_is_nobody():
+def test_one_odd_window_is_no_speaker():
     assert found_among(EYE[[0, 1, 2, 0]]) == []
     assert found_among(EYE[[0, 1, 2, 0, 3]]) == [], "nor are two, each like no other"
 
 
-def test_who_is_like_a_known_speaker_is_no_stranger():
+def test_windows_similar_to_a_known_speaker_are_no_missed_speaker():
     def tilted(cosine):
         return np.tile([[cosine, 0, np.sqrt(1 - cosine**2), 0]], (3, 1))
 
@@ -100,16 +100,16 @@ def test_who_is_like_a_known_speaker_is_no_stranger():
     assert found_among(EYE[[2, 2]], stranger_similarity=-1.0) == []
 
 
-def test_windows_of_more_than_one_voice_are_like_nobody_and_do_not_count():
+def test_windows_of_more_than_one_voice_are_ignored():
     assert found_among(EYE[[2, 2, 2]], solo=[0.79, 0.8, 0.79]) == []
     assert found_among(EYE[[2, 2, 2]], solo=[0.79, 0.8, 0.8]) == [[0, 0, 1, 0]]
 
 
-def test_two_strangers_are_told_apart():
+def test_two_missed_speakers_are_separated():
     assert found_among(EYE[[2, 3, 0, 3, 2]]) == [[0, 0, 0, 1], [0, 0, 1, 0]]
 
 
-def test_there_are_no_more_than_there_may_be_those_with_most_windows():
+def test_the_maximum_keeps_the_missed_speakers_with_most_windows():
     windows = EYE[[2, 3, 0, 3, 2, 3]]
 
     assert found_among(windows, most=4) == [[0, 0, 0, 1], [0, 0, 1, 0]]
@@ -118,7 +118,7 @@ def test_there_are_no_more_than_there_may_be_those_with_most_windows():
     assert found_among(windows, most=1) == []
 
 
-def test_the_share_of_windows_that_are_like_nobody():
+def test_unlike_share_counts_windows_unlike_every_speaker():
     windows = EYE[[0, 1, 2, 0, 1, 3, 0, 0]]
 
     assert unlike_share(windows, KNOWN, np.ones(8), 0.5) == 2 / 8
@@ -126,14 +126,14 @@ def test_the_share_of_windows_that_are_like_nobody():
     assert unlike_share(windows[:5], KNOWN, np.ones(5), 0.5) == 0, "one odd window can be a cough"
 
 
-def test_only_windows_of_one_voice_can_be_unlike():
+def test_unlike_share_counts_only_windows_of_one_voice():
     solo = np.array([1, 0.8, 0.79, 0.8, 1.0])
 
     assert unlike_share(EYE[[0, 2, 2, 3, 1]], KNOWN, solo, 0.5) == 2 / 4
     assert unlike_share(EYE[[2, 2, 2]], KNOWN, np.zeros(3), 0.5) == 0
 
 
-def test_a_window_as_alike_as_asked_for_is_like_somebody():
+def test_unlike_share_depends_on_the_least_cosine():
     tilted = np.tile(np.float32([0.6, 0, 0.8, 0]), (4, 1))
 
     assert unlike_share(tilted, KNOWN, np.ones(4), 0.59) == 0
@@ -141,7 +141,7 @@ def test_a_window_as_alike_as_asked_for_is_like_somebody():
 
 
 @pytest.mark.parametrize(("n_odd", "n_windows"), [(2, 499), (3, 501), (3, 699), (4, 701)])
-def test_in_a_long_recording_it_takes_a_two_hundredth_of_the_windows(n_odd, n_windows):
+def test_a_missed_speaker_needs_half_a_percent_of_the_windows(n_odd, n_windows):
     enough = np.repeat([2, 0], [n_odd, n_windows - n_odd])
     fewer = np.repeat([2, 0], [n_odd - 1, n_windows - n_odd + 1])
 
@@ -149,12 +149,12 @@ def test_in_a_long_recording_it_takes_a_two_hundredth_of_the_windows(n_odd, n_wi
     assert found_among(EYE[fewer]) == []
 
 
-def test_each_stranger_needs_enough_windows():
+def test_each_missed_speaker_needs_enough_windows():
     assert found_among(EYE[[2, 2, 3, 0]]) == [[0, 0, 1, 0]]
     assert found_among(EYE[np.repeat([2, 3, 0], [2, 2, 796])]) == [], "four in all, two each"
 
 
-def test_a_stranger_is_the_mean_direction_of_the_windows():
+def test_the_centroid_of_a_missed_speaker_is_the_mean_direction():
     windows = np.array([[0, 0, 1, 0], [0, 0, 0.6, 0.8]])
 
     assert found_among(windows) == [pytest.approx([0, 0, 1.6 / np.sqrt(3.2), 0.8 / np.sqrt(3.2)])]
@@ -162,7 +162,7 @@ def test_a_stranger_is_the_mean_direction_of_the_windows():
 
 @seeded()
 @given(st.integers(1, 60), st.integers(1, 5), st.integers(1, 9), st.integers(0, 999))
-def test_strangers_have_length_one_and_fit_beside_the_known(n_windows, n_known, most, seed):
+def test_missed_speakers_have_length_one_and_respect_the_maximum(n_windows, n_known, most, seed):
     rng = np.random.default_rng(seed)
     unit = unit_length(rng.standard_normal((n_windows, 6)).astype(np.float32))
     known = unit_length(rng.standard_normal((n_known, 6)).astype(np.float32))
@@ -191,18 +191,18 @@ def with_overlap(n_frames):
     return block(classes=((A, 117 - n_frames), (AB, n_frames)))
 
 
-def test_centroids_are_those_of_the_windows_with_most_speech():
+def test_only_windows_with_enough_speech_are_clustered():
     unit = EYE[[0, 0, 1, 3, 1, 0]]
 
     found = centroids(unit, [0.9, 0.5, 0.8], [0.49, 1.0, 0.5])
     assert found == [[0, 1, 0, 0], [1, 0, 0, 0]], "the fourth window is left out"
 
 
-def test_if_no_window_is_full_enough_the_fullest_are_clustered():
+def test_if_no_window_has_enough_speech_the_best_are_clustered():
     assert centroids(EYE[:3, :3], [0.31, 0.4, 0.4]) == [[0, 0, 1], [0, 1, 0]]
 
 
-def test_the_distance_of_the_full_mode_decides_who_is_one_speaker():
+def test_the_full_mode_has_its_own_join_distance():
     cosine = 0.42  # distance 0.58, between those of the two modes
     unit = [[1, 0], [cosine, np.sqrt(1 - cosine**2)], [1, 0]]
 
@@ -211,14 +211,14 @@ def test_the_distance_of_the_full_mode_decides_who_is_one_speaker():
     assert len(centroids(unit, [1, 1, 1], options=nearer)) == 2
 
 
-def test_who_is_only_in_windows_with_little_speech_is_found_as_a_stranger():
+def test_a_speaker_only_in_windows_with_little_speech_is_found():
     unit, shares = EYE[[0, 1, 3, 0, 1, 3]], [[1, 1, 0.4]] * 2
 
     assert centroids(unit, *shares) == [[0, 0, 0, 1], [0, 1, 0, 0], [1, 0, 0, 0]]
     assert centroids(unit, *shares, bounds=SpeakerBounds(1, 2)) == [[0, 1, 0, 0], [1, 0, 0, 0]]
 
 
-def test_who_is_found_stays_where_more_are_asked_for():
+def test_found_speakers_stay_if_more_are_requested():
     unit = np.eye(5, dtype=np.float32)[[0, 1, 3, 0, 1, 3, 4, 0, 1]]
     shares = [[1, 1, 0.4]] * 2 + [[1, 1, 1]]
 
@@ -226,7 +226,7 @@ def test_who_is_found_stays_where_more_are_asked_for():
     assert found == np.eye(5)[[4, 3, 1, 0]].tolist()
 
 
-def test_a_stranger_is_heard_alone():
+def test_a_missed_speaker_talks_alone():
     unit, shares = EYE[[0, 1, 3, 0, 1, 3]], [[1, 1, 0.4]] * 2
 
     # B is alone in 29 of the last window's 59 frames
@@ -234,7 +234,7 @@ def test_a_stranger_is_heard_alone():
     assert found == [[0, 1, 0, 0], [1, 0, 0, 0]]
 
 
-def test_where_two_are_heard_at_once_there_are_two_speakers():
+def test_overlap_means_two_speakers():
     unit = [[1, 0], [0.8, 0.6], [1, 0]]
 
     assert len(centroids(unit, [1, 1, 1])) == 1
@@ -242,24 +242,24 @@ def test_where_two_are_heard_at_once_there_are_two_speakers():
     assert len(centroids(unit, [1, 1, 1], classes=((AB, 117),), bounds=SpeakerBounds(1, 1))) == 1
 
 
-def test_a_second_of_overlap_makes_two_speakers_the_least():
+def test_a_second_of_overlap_raises_the_minimum_to_two():
     assert bounds(with_overlap(58)) == (1, 30)
     assert bounds(with_overlap(59)) == (2, 30)  # 59 frames are 0.996 s
 
 
-def test_the_overlap_of_all_blocks_counts():
+def test_overlap_is_added_over_all_blocks():
     assert bounds(with_overlap(29), with_overlap(29)) == (1, 30)
     assert bounds(with_overlap(29), with_overlap(0), with_overlap(30)) == (2, 30)
 
 
 @pytest.mark.parametrize(("n_other", "least"), [(23, 2), (24, 2), (25, 1)])
-def test_a_second_of_overlap_in_more_than_50_of_speech_is_an_accident(n_other, least):
+def test_overlap_below_2_percent_of_speech_is_ignored(n_other, least):
     # 59 frames are a fiftieth of 2950; 1 + 24 blocks have 2925, one more has 3042
     assert bounds(with_overlap(59), *[block()] * n_other)[0] == least
 
 
-def test_silence_does_not_make_overlap_rarer():
-    silent = block(classes=((NOBODY, 117),))
+def test_silence_does_not_lower_the_share_of_overlap():
+    silent = block(classes=((SILENCE, 117),))
 
     assert bounds(with_overlap(59), *[silent] * 60) == (2, 30)
 
@@ -272,7 +272,7 @@ def test_overlap_outside_speech_does_not_count():
 
 
 @pytest.mark.parametrize(("probability", "least"), [(0.49, 1), (0.5, 2)])
-def test_two_are_heard_from_one_and_a_half_expected_on(probability, least):
+def test_overlap_starts_at_one_and_a_half_expected_speakers(probability, least):
     half = with_overlap(59)
     count = half.expected_count.copy()
     count[58:117] = 1 + probability
@@ -281,7 +281,7 @@ def test_two_are_heard_from_one_and_a_half_expected_on(probability, least):
 
 
 @pytest.mark.parametrize("allowed", [(1, 1), (2, 2), (2, 30), (3, 5), (5, 5)])
-def test_what_is_asked_for_goes_before_what_is_heard(allowed):
+def test_requested_bounds_win_over_overlap(allowed):
     minimum, maximum = allowed
     wanted = (min(max(minimum, 2), maximum), maximum)
 

@@ -26,7 +26,7 @@ def sure(rows, confidence=1.0):
     return [Stretch(*row, confidence) for row in rows]
 
 
-def test_stretches_go_from_half_way_between_centres_in_samples_of_the_recording():
+def test_stretches_begin_and_end_half_way_between_frame_centres():
     # frames 2 ... 3 and 6 ... 7; centres 270 i + 495, half way before them 270 i + 360
     assert stretches_of(active("0011001100"), 100_000, 3_300) == [
         (100_900, 101_440, 0),
@@ -46,11 +46,11 @@ def test_stretches_of_all_speakers_are_in_order_and_may_overlap():
     assert found == [(630, 1_440, 1), (900, 1_710, 0)]
 
 
-def test_a_pause_parts_two_stretches_however_short_it_is():
+def test_any_pause_separates_two_stretches():
     assert len(stretches_of(active("1101011"), 0, 2_400)) == 3
 
 
-def test_a_stretch_is_as_sure_as_its_frames_on_average():
+def test_confidence_of_a_stretch_is_the_mean_of_its_frames():
     evidence = np.array([[0.9, 0.1], [0.5, 0.3], [0.7, 0.8], [0.1, 1.0]], np.float32)
     found = activity_stretches(active("1100", "0111"), evidence, 0, 1_500)
 
@@ -77,7 +77,7 @@ def test_no_activity_has_no_stretches():
         (91, 99, [(10, 90)]),
     ],
 )
-def test_what_is_outside_is_left(begin, end, left):
+def test_cutting_keeps_what_is_outside(begin, end, left):
     assert cut_out([Stretch(10, 90, 2, 0.7)], begin, end) == sure(
         [(*edges, 2) for edges in left], 0.7
     )
@@ -96,7 +96,7 @@ def test_all_speakers_are_cut():
     st.integers(0, 35),
     st.integers(1, 10),
 )
-def test_a_cut_takes_exactly_what_is_in_it(stretches, begin, length):
+def test_a_cut_removes_exactly_its_samples(stretches, begin, length):
     rows = [(first, first + n, speaker) for speaker, (first, n) in enumerate(stretches)]
     found = cut_out(sure(rows), begin, begin + length)
 
@@ -118,7 +118,7 @@ def test_stretches_of_a_speaker_that_touch_across_blocks_are_one_turn():
     ]
 
 
-def test_a_joined_turn_is_as_sure_as_its_parts_by_their_lengths():
+def test_confidence_of_a_joined_turn_is_weighted_by_length():
     stretches = [Stretch(0, 8_000, 0, 0.9), Stretch(8_000, 32_000, 0, 0.5)]
 
     # 0.5 s and 1.5 s; after that 2 s of both and 1 s more
@@ -127,7 +127,7 @@ def test_a_joined_turn_is_as_sure_as_its_parts_by_their_lengths():
     assert three == [Turn(0.0, 3.0, 0, pytest.approx(0.7))]
 
 
-def test_turns_apart_keep_their_own_confidence():
+def test_separate_turns_keep_their_own_confidence():
     stretches = [Stretch(0, 16_000, 0, 0.9), Stretch(16_000, 32_000, 1, 0.5)]
 
     assert joined_turns(stretches) == [Turn(0, 1, 0, 0.9), Turn(1, 2, 1, 0.5)]

@@ -7,7 +7,7 @@ from sending.in_flight import CancelledError
 from sending.outcome import Answer, Failure
 
 
-class PlantedDiarizer:
+class FakeDiarizer:
     """Answers at once; every `fails`th recording fails."""
 
     def __init__(self, fails=0):
@@ -22,7 +22,7 @@ class PlantedDiarizer:
 
 
 def test_every_client_sends_its_own_recording_again_and_again():
-    diarizers = [PlantedDiarizer(), PlantedDiarizer(fails=2)]
+    diarizers = [FakeDiarizer(), FakeDiarizer(fails=2)]
 
     latencies_s, failures = closed_loop(diarizers, [b"a", b"b"], 4, lambda: False)
 
@@ -34,7 +34,7 @@ def test_every_client_sends_its_own_recording_again_and_again():
 
 def test_ctrl_c_ends_the_wait():
     with pytest.raises(CancelledError):
-        closed_loop([PlantedDiarizer()], [b"a"], 2, lambda: True)
+        closed_loop([FakeDiarizer()], [b"a"], 2, lambda: True)
 
 
 def test_figures_of_clients():

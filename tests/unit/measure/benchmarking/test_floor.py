@@ -46,7 +46,7 @@ def test_assigned_options_replace_defaults():
         options_with(["frames.window_s=wide"])
 
 
-class PlantedNet:
+class FakeNet:
     """Takes a tenth of a second for each item."""
 
     def __init__(self):
@@ -69,7 +69,7 @@ class PlantedNet:
     ],
 )
 def test_long_work_is_estimated_from_its_beginning(n_items, budget_s, estimate_s, batches):
-    net = PlantedNet()
+    net = FakeNet()
 
     assert estimated_s(net, n_items, 8, budget_s, net.clock) == pytest.approx(estimate_s)
     assert net.batches == batches

@@ -51,7 +51,7 @@ def test_stages_add_up_to_the_wall_time():
     assert sum(spent_s.values()) == pytest.approx(10.0)
 
 
-class Planted:
+class FakeSubject:
     """A subject that records its turns."""
 
     is_peer = False
@@ -69,7 +69,7 @@ class Planted:
 def test_subjects_take_turns_and_an_hour_is_sent_once(tmp_path, audio_s, order):
     (tmp_path / "a.flac").write_bytes(b"12345")
     turns = []
-    subjects = [Planted("A", turns), Planted("B", turns)]
+    subjects = [FakeSubject("A", turns), FakeSubject("B", turns)]
 
     first, second = run_in_turn(subjects, tmp_path / "a.flac", audio_s, 3)
 

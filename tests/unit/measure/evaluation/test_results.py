@@ -107,7 +107,7 @@ def test_speech_that_is_all_collar_leaves_the_recording_without_a_score(evaluate
     assert rates(found.scores)[1] == (0.0, 0.0)
 
 
-def test_a_set_that_is_all_collar_is_one_sentence(evaluated):
+def test_a_set_all_within_the_collar_is_reported_in_one_sentence(evaluated):
     with pytest.raises(ScoringError, match="no reference speech is left"):
         evaluated(known_set("s", a=[(0, 0.4, "anna")]), answered("a"))
 

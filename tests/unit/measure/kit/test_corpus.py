@@ -86,7 +86,7 @@ def test_every_sub_folder_with_audio_is_a_set(folder, tmp_path):
     assert folders_below(tmp_path / "root") == sorted(places)
 
 
-def test_a_root_without_sets_is_one_sentence(folder, tmp_path):
+def test_a_root_without_sets_is_reported_in_one_sentence(folder, tmp_path):
     with pytest.raises(ListError, match=r"no sub-folder of .* holds audio files"):
         folders_below(folder("calls", "talk.wav"))
     with pytest.raises(ListError, match="there is no folder"):

@@ -10,7 +10,7 @@ def test_columns_are_aligned_the_first_to_the_left():
     )
 
 
-def test_a_file_that_cannot_be_written_is_one_sentence(tmp_path):
+def test_a_file_that_cannot_be_written_is_reported_in_one_sentence(tmp_path):
     with pytest.raises(OutputError, match=r"cannot write .*absent/report\.json: No such file"):
         write_json(tmp_path / "absent" / "report.json", {})
     assert list(tmp_path.iterdir()) == []

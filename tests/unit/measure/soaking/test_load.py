@@ -34,7 +34,7 @@ class Call:
         self.on_outcome(Outcome("recording", "CANCELLED", "cancelled by the client", 0.1))
 
 
-class PlantedClient:
+class FakeClient:
     """Answers each request with the outcomes that `reply` makes of it."""
 
     def __init__(self, reply):
@@ -60,7 +60,7 @@ def result_of(plan, reply, n_clients=3):
         with lock:
             return next(left, None)
 
-    return run_clients([PlantedClient(reply) for _ in range(n_clients)], next_request)
+    return run_clients([FakeClient(reply) for _ in range(n_clients)], next_request)
 
 
 def test_every_request_gets_its_one_outcome():
@@ -95,7 +95,7 @@ def test_only_a_cancelled_request_may_have_no_answer():
 
 
 def mix(seed, n_good=5):
-    return Mix(PlantedClient(lambda _: [answer()]), WHOLE[:208_000], WHOLE, seed, n_good)
+    return Mix(FakeClient(lambda _: [answer()]), WHOLE[:208_000], WHOLE, seed, n_good)
 
 
 def test_seed_draws_the_same_requests_again():
@@ -119,7 +119,7 @@ def test_mix_has_all_refused_cases_and_some_answered_ones():
 def test_case_that_is_refused_alone_is_a_bad_request():
     replies = iter([refusal(), *[answer()] * 500])
 
-    baselines = Mix(PlantedClient(lambda _: [next(replies)]), WHOLE[:208_000], WHOLE, 0, 5).by_kind
+    baselines = Mix(FakeClient(lambda _: [next(replies)]), WHOLE[:208_000], WHOLE, 0, 5).by_kind
 
     assert (len(baselines[GOOD]), len(baselines[BAD])) == (4, len(REFUSED) + 1)
 

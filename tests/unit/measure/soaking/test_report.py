@@ -11,7 +11,7 @@ from measure.soaking.files import encoded
 from measure.soaking.load import LoadResult, excess
 from measure.soaking.report import Soak, markdown_page, report_of
 from unit.measure.soaking.test_judging import answer, refusal
-from unit.measure.soaking.test_load import WHOLE, PlantedClient
+from unit.measure.soaking.test_load import WHOLE, FakeClient
 
 ORIGIN = {
     "date": "2026-01-01", "git": {"commit": "abc", "changed_files": 0},
@@ -114,12 +114,12 @@ def test_memory_may_grow_by_15_percent():
 def test_repeats_count_different_answers():
     texts = iter("aabab")
     speakers = (f"SPEAKER_0{int(text == 'b')}" for text in texts)
-    client = PlantedClient(lambda _: [answer(Turn(0, 1000, next(speakers)))])
+    client = FakeClient(lambda _: [answer(Turn(0, 1000, next(speakers)))])
     same, different = run_repeats(client, WHOLE[:100], 2)
     assert (same.n_different, same.problems) == (1, [])
     assert different.n_different == 2
     assert different.problems == ["classic: got 2 different answers, expected 1"]
-    (failed, _) = run_repeats(PlantedClient(lambda _: [refusal()]), WHOLE[:100], 2)
+    (failed, _) = run_repeats(FakeClient(lambda _: [refusal()]), WHOLE[:100], 2)
     assert len(failed.problems) == 2
 
 
