@@ -33,12 +33,12 @@ SILENT = Result("silence", (), 30_000, "classic")
 
 
 def turns_of(result):
-    """What every reader is asked for, in order of begin."""
+    """What every reader must return, in order of begin."""
     return [(turn.start_ms, turn.end_ms, turn.speaker) for turn in result.turns]
 
 
 def served_rttm(result):
-    """The RTTM that the server writes of these turns."""
+    """The RTTM that the server writes for these turns."""
     turns = [
         ServerTurn(
             turn.start_ms / 1000,

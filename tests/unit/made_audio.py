@@ -1,4 +1,4 @@
-"""Files made here, and what the library decodes of them."""
+"""Encoded test files, and what the library decodes from them."""
 
 import io
 

@@ -1,6 +1,6 @@
 """Blocks of two seconds that can be counted by hand.
 
-Such a block has 117 frames and the windows 0-1 s, 0.5-1.5 s and 1-2 s, in which lie the centres of
+Such a block has 117 frames and the windows 0-1 s, 0.5-1.5 s and 1-2 s, which hold the centres of
 the frames 0 ... 57, 28 ... 87 and 58 ... 116. Frame i reaches from sample 270 i + 360 to the next.
 """
 
@@ -21,7 +21,7 @@ def edge_s(frame):
 
 
 def segmentation(*classes):
-    """One chunk of these (class, number of frames), certain."""
+    """One chunk of these (class, number of frames), with probability 1."""
     row = np.repeat(*np.transpose(classes))
     posteriors = np.zeros((1, CHUNK_FRAMES, 7), np.float32)
     posteriors[0, np.arange(len(row)), row] = 1
@@ -29,7 +29,7 @@ def segmentation(*classes):
 
 
 def block(offset=0, classes=((A, N_FRAMES),)):
-    """A block with these classes for so many frames each; speech wherever it is not nobody's."""
+    """A block of these (class, number of frames); all frames but those of SILENCE are speech."""
     chunk = segmentation(*classes)
     speech = chunk.posteriors[0, :N_FRAMES, SILENCE] == 0
     windows, shares = speech_windows(speech, 0, N_SAMPLES, FrameOptions())

@@ -1,9 +1,9 @@
-"""Recordings with a known answer, and networks that hear it.
+"""Recordings with a known answer, and fake networks that read it.
 
-The level of the samples tells who talks, one bit of 0.1 per speaker, and so do faint tones: the
+The level of the samples encodes who talks, one bit of 0.1 per speaker, and so do faint tones: the
 level is for the networks that get samples, the tones are for the one that gets features, in which
-no level is left. The detector of speech gets samples at a level that has nothing to do with the
-recording's, so all it can hear is whether anybody talks.
+no level is left. Speech detection gets samples scaled to another level, so it only sees whether
+anybody talks.
 """
 
 import zlib
@@ -48,10 +48,10 @@ def heard_talking(samples):
 
 
 class FakeNetworks:
-    """Networks that hear the answer; what they were asked is kept.
+    """Networks that read the answer from the samples, and keep their input.
 
-    As the real one does, that for segmentation hears a recording `gain` times as loud as it is
-    planted, whatever the gain.
+    Like the real one, the segmentation does not depend on the gain: the recording may be `gain`
+    times as loud as planted.
     """
 
     def __init__(self, dim=192, gain=1.0):
@@ -128,5 +128,5 @@ def long_talk(n_turns):
 
 
 def in_stretches(audio, length=SECOND):
-    """The audio in stretches of so many samples."""
+    """The audio in stretches of `length` samples."""
     return np.split(audio, range(length, len(audio), length))

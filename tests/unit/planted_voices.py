@@ -10,7 +10,7 @@ from sending.outcome import Answer
 from voices.voice import Origin, Voice
 
 NETWORK = "campplus"
-X, Y, Z = np.eye(3)  # entirely unlike
+X, Y, Z = np.eye(3)  # cosine 0
 
 
 def direction(*numbers):

@@ -53,7 +53,7 @@ class TritonPythonModel:
         self.metrics = ServerMetrics()
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Answer all requests; an error stays with its own."""
+        """Answer all requests; an error affects only its own request."""
         return [self._respond(request) for request in requests]
 
     def _respond(self, request: Any) -> Any:  # noqa: ANN401 - the server's types exist only inside it
@@ -134,16 +134,16 @@ def output_arrays(
 
 
 def speaker_network(own_folder: Path) -> str | None:
-    """Name of the network served as `speaker_model`, which tells whose embeddings are comparable.
+    """Name of the network served as `speaker_model`; only embeddings of one network are comparable.
 
-    It stands in the note that `prepare_models.py` leaves beside the network; None without one.
+    It is in the note that `prepare_models.py` leaves beside the network; None without one.
     """
     notes = sorted(own_folder.parent.glob(f"{SPEAKER_MODEL}/*/model.onnx.json"))
     return str(json.loads(notes[-1].read_text())["name"]) if notes else None
 
 
 def triton_error(error: Exception) -> Any:  # noqa: ANN401
-    """Triton's error for one request; the unexpected goes to the log and gets a short text."""
+    """Triton's error for one request; an unexpected one is logged and gets a short text."""
     codes = {
         InvalidRequestError: pb_utils.TritonError.INVALID_ARG,
         ModelCallError: pb_utils.TritonError.UNAVAILABLE,

@@ -32,7 +32,7 @@ class TritonPythonModel:
         self.silero = load_silero(path, self.device)
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Answer all requests; an error stays with its own."""
+        """Answer all requests; an error affects only its own request."""
         return [self._respond(request) for request in requests]
 
     def _respond(self, request: Any) -> Any:  # noqa: ANN401 - the server's types exist only inside it

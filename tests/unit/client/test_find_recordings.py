@@ -7,7 +7,7 @@ from inputs.recordings import ListError, find_recordings
 
 @pytest.fixture(autouse=True)
 def calls(tmp_path, monkeypatch):
-    """A folder of calls, where we are."""
+    """A folder of calls in the working directory."""
     for name in ("b.wav", "a.FLAC", "notes.txt", ".hidden.wav", "older/c.mp3", "older/d.txt"):
         path = tmp_path / "calls" / name
         path.parent.mkdir(exist_ok=True, parents=True)

@@ -13,7 +13,7 @@ A, B = (Recording(name, Path(f"{name}.wav")) for name in "ab")
 
 @pytest.fixture
 def retries(clock):
-    """Patience of 60 s; waits of 1, 2, 4, 8, 8, ... s, less by up to a half."""
+    """Retries for 60 s; waits of 1, 2, 4, 8, 8, ... s, less by up to a half."""
     return Retries(60.0, Backoff(first_s=1.0, max_s=8.0), clock, random.Random(1))
 
 
@@ -22,7 +22,7 @@ def away(recording):
 
 
 def wait_s(retries, clock):
-    """Let the clock go on until the next recording is due, and take it."""
+    """Advance the clock until the next recording is due, and take it."""
     passed_s = retries.next_in_s(max_s=1e9)
     clock.now_s += passed_s
     assert retries.due() is not None
@@ -139,7 +139,7 @@ def answer(recording):
 
 
 class OldestWhenFull:
-    """Answers the oldest recording as soon as `room` are there: never more than that wait."""
+    """Answers the oldest recording as soon as `room` are waiting, so that no more ever wait."""
 
     def __init__(self, room):
         self.room, self.waiting, self.sent, self.n_most = room, [], [], 0

@@ -1,4 +1,4 @@
-"""As many turns and names as the gateway may hold, in every format, in seconds; and no square."""
+"""The most turns and names that the gateway holds: every format takes seconds and linear time."""
 
 import time
 
@@ -31,7 +31,7 @@ WRITERS = {REPORT: report, RTTM: corrected_rttm, **TEXTS}
 
 
 def seconds(write, made):
-    """Of the processor, which others on this machine do not count into."""
+    """CPU time, which does not depend on other processes."""
     before_s = time.process_time()
     assert write(made)
     return time.process_time() - before_s

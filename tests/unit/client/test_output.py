@@ -53,7 +53,7 @@ def test_others_may_read_the_files_as_the_umask_says(folder, tmp_path):
 
 @pytest.fixture
 def room_of_a_kilobyte():
-    """No file may grow beyond it, root's neither: writing fails as on a full disk."""
+    """Limit the size of files to a kilobyte, for root too: writing fails as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1024, before[1]))
     yield

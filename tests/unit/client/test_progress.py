@@ -1,4 +1,4 @@
-"""How far a run is: planted ones, whose clock is turned by hand, and any (hypothesis)."""
+"""Progress of a run: planted ones with a clock set by hand, and any (hypothesis)."""
 
 import pytest
 from hypothesis import given

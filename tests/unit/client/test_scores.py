@@ -1,4 +1,4 @@
-"""Error rates that can be added on paper, through the real md-eval.pl."""
+"""Error rates that can be computed by hand, through the real md-eval.pl."""
 
 import shutil
 

@@ -41,7 +41,7 @@ def any_result(test):
 
 
 def channels_of(result):
-    """What every turn is expected to tell of its channel: nothing where they are not apart."""
+    """The channel expected for every turn; None unless channels are separate."""
     return [turn.channel if result.n_separate else None for turn in result.turns]
 
 

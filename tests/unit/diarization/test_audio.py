@@ -201,7 +201,7 @@ LAYER_I_HEADER = bytes([0xFF, 0xFF, 0x14, 0xC0])  # 32 kbit/s, 48 kHz, mono: fra
 
 
 def test_a_decoder_that_warns_about_every_frame_writes_nothing_to_the_log(capfd):
-    """What libmpg123 says of such a file is five times as long as the file."""
+    """The messages of libmpg123 about such a file are five times as long as the file."""
     decoded((LAYER_I_HEADER + b"\xff" * 28) * 1000)
     with pytest.raises(InvalidRequestError):
         decoded((LAYER_I_HEADER + b"\x11" * 28 + b"\0" * 3) * 1000)

@@ -1,4 +1,4 @@
-"""Files that are too much, or say something else about their length than they hold."""
+"""Files that are too large or too long, or declare a wrong length."""
 
 import io
 import re
@@ -22,7 +22,7 @@ HOUR_S = 3600
 
 
 def flac_of_declared_length(n_samples, seconds=1.0):
-    """A FLAC file whose header tells another number of samples; 0 stands for unknown."""
+    """A FLAC file whose header declares another number of samples; 0 stands for unknown."""
     return flac_declaring(encoded(tone(seconds), kind=FLAC), n_samples)
 
 
@@ -35,7 +35,7 @@ def silent_flac(seconds, rate_hz=16_000):
 
 
 def peak_bytes(work):
-    """What `work` raised, and the memory that Python's allocators held at most meanwhile."""
+    """The error that `work` raises, and the peak memory of Python's allocators meanwhile."""
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match="expected at most") as refusal:

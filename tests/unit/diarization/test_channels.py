@@ -1,4 +1,4 @@
-"""Which channels are listened to, and how what was found in each becomes one answer."""
+"""Which channels are read, and how their results become one answer."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ STEREO = np.array([[0.5, -1.0, 0.25], [0.25, 0.0, 0.75]], np.float32)
 
 
 def heard(*rows, dim=2, n_windows=0, unlike_share=0.0):
-    """What one channel gives: rows are (begin, end, label); speaker k's voice is all k + 1."""
+    """The result of one channel: rows are (begin, end, label); speaker k's voice is all k + 1."""
     turns = [Turn(float(begin), float(end), label) for begin, end, label in rows]
     centroids = np.repeat(np.arange(1, 10, dtype=np.float32)[:, None], dim, axis=1)
     return diarization_of(turns, centroids, n_windows, unlike_share)
@@ -130,7 +130,7 @@ def test_the_only_channel_is_named_too():
 
 @st.composite
 def channels(draw):
-    """What up to three channels gave, times with many ties; a speaker's voice is unique."""
+    """Results of up to three channels, times with many ties; a speaker's voice is unique."""
     found = []
     for channel in range(draw(st.integers(1, 3))):
         spans = st.tuples(st.integers(0, 4), st.integers(1, 4), st.integers(0, 2))

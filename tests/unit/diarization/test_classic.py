@@ -1,4 +1,4 @@
-"""The classic chain over networks that hear the answer in the samples."""
+"""The classic pipeline with fake networks that read the answer from the samples."""
 
 from contextlib import nullcontext
 from itertools import pairwise

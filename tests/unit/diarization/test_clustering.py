@@ -197,7 +197,7 @@ def test_a_given_number_of_speakers_does_not_split_a_voice():
     embeddings, truth = planted(3, 120)
     labels = cluster(embeddings, SpeakerBounds(5, 5), OPTIONS)
 
-    assert sorted(np.bincount(labels))[:2] == [1, 1], "the two odd ones have a window each"
+    assert sorted(np.bincount(labels))[:2] == [1, 1], "the two extra speakers have a window each"
     same = labels < 3
     assert same_partition(labels[same], truth[same])
 
@@ -226,7 +226,7 @@ def test_the_oddest_window_is_of_the_missed_speaker():
 
     first, second = odd_labels(unit, overlooked, 2)
     assert first >= 300
-    assert second < 300, "one who was overlooked is taken once"
+    assert second < 300, "a missed speaker is taken once"
 
 
 def test_odd_windows_differ_from_each_other_too():
@@ -310,7 +310,7 @@ def test_average_linkage_by_hand():
 
 
 def brute_force(unit, k):
-    """Clusters after joining the two with the least average distance until there are k."""
+    """Clusters after joining the two with the least average distance until k are left."""
     groups = [[window] for window in range(len(unit))]
     while len(groups) > k:
         averages = {

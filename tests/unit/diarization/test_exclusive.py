@@ -1,4 +1,4 @@
-"""The full chain where at most one speaker may talk at a time."""
+"""The full pipeline where at most one speaker may talk at a time."""
 
 from itertools import pairwise
 
@@ -27,7 +27,7 @@ def overlapping(found):
 
 
 def spoken(found):
-    """Times between which somebody talks, whoever it is."""
+    """Begins and ends of speech of any speaker, in order."""
     edges = []
     for turn in found.turns:
         if edges and turn.start_s <= edges[-1]:

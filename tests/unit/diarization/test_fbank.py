@@ -130,7 +130,7 @@ def test_a_tone_is_loudest_in_the_filter_of_its_pitch():
 
 
 def numbered(n_frames):
-    """Features in which every frame tells its number."""
+    """Features in which the values of a frame are its number squared."""
     return np.repeat(np.arange(n_frames, dtype=np.float32)[:, None] ** 2, 80, axis=1)
 
 

@@ -1,4 +1,4 @@
-"""The full chain over networks that hear the answer in the samples, overlapping speech included."""
+"""The full pipeline with fake networks that read the answer from the samples, overlap included."""
 
 from itertools import pairwise
 
@@ -73,7 +73,7 @@ def test_one_speaker_is_one_turn_without_overlap():
 
 
 def relay(overlap_s):
-    """Everybody begins before the one before ends."""
+    """Every speaker begins before the previous one ends."""
     return [(i % 2, 4 * i + 1, 4 * i + 5 + overlap_s) for i in range(6)]
 
 

@@ -113,7 +113,7 @@ TURNS = [Turn(0.0, 1.25, 0), Turn(1.0, math.pi, 1)]
 
 
 def check_parameters(parameters):
-    """Either refused in one line, or what was asked can stand in RTTM and is read back from it."""
+    """The parameters are refused in one line, or the request is read back from its RTTM."""
     try:
         asked = parse_request(parameters, Options())
     except InvalidParameterError as refusal:

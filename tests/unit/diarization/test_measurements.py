@@ -64,7 +64,7 @@ def test_decoding_counts_the_samples_it_passes_on(clock):
     lengths = []
     for block in spent.decoding(blocks()):
         lengths.append(len(block))
-        clock.now_s += 50  # what others do with the block is not decoding
+        clock.now_s += 50  # work of others on the block is not decoding
 
     assert lengths == [16_000, 8000, 0]
     assert spent.audio_s == 1.5

@@ -1,4 +1,4 @@
-"""Both pipelines over networks that hear the answer in the samples: what holds in either mode."""
+"""What holds in either mode, with fake networks that read the answer from the samples."""
 
 import threading
 from contextlib import contextmanager
@@ -156,7 +156,7 @@ def test_stages_are_timed_and_never_nested(mode):
         entered.append(inside.pop())
 
     class Watched(FakeNetworks):
-        """The networks are timed by whoever calls them."""
+        """Calls of networks are not part of a stage: the implementation of `Models` times them."""
 
         def segment(self, batches):
             for answer in super().segment(batches):

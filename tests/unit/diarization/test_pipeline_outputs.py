@@ -1,4 +1,4 @@
-"""What comes with the turns in either mode: numbers of speakers, directions, confidence."""
+"""What comes with the turns in either mode: labels, embeddings, confidence."""
 
 import numpy as np
 import pytest

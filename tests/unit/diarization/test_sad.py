@@ -186,7 +186,7 @@ TALK = [(0, 1.0, 3.8), (1, 4.9, 7.2), (0, 8.3, 12.0), (1, 13.1, 13.9), (1, 15.0,
 
 
 def leveled(samples):
-    """The samples as the detector hears them in a recording of nothing else."""
+    """The samples as the detector gets them if they are the whole recording."""
     return sad.leveled(samples, loudness([samples]))
 
 
@@ -270,7 +270,7 @@ def test_the_samples_are_left_as_they_were():
 
 
 class Detector:
-    """Hears the magnitude of each frame as the probability of speech; keeps what it was sent."""
+    """Returns the magnitude of each frame as the probability of speech; keeps its input."""
 
     def __init__(self):
         self.heard = np.empty(0, np.float32)

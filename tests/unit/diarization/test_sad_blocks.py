@@ -1,4 +1,4 @@
-"""Cutting a recording into blocks where nobody speaks.
+"""Cutting a recording into blocks in silence.
 
 The samples of these recordings are their own speech probabilities.
 """

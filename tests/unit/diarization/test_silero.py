@@ -8,7 +8,7 @@ import torch
 from integration.model_contract import REPOSITORY
 from integration.model_loading import import_file
 
-# silero is published as TorchScript only, and torch has begun to warn of it.
+# silero is published as TorchScript only, and torch warns about it.
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.load. is deprecated:DeprecationWarning")
 
 FOLDER = REPOSITORY / "sad" / "1"

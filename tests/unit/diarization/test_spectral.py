@@ -24,7 +24,7 @@ from unit.seeded import seeded
 
 
 def random_graph(n, seed=0):
-    """Weights in (0, 1), about half of them none."""
+    """Weights in (0, 1), about half of them zero."""
     weights = np.random.default_rng(seed).uniform(-1, 1, (n, n)).clip(0)
     np.fill_diagonal(weights, 0)
     return (weights + weights.T) / 2

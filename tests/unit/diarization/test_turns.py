@@ -249,7 +249,7 @@ def test_a_hundred_speakers_have_different_names():
 
 
 def is_valid_id(text):
-    """What the service promises to take as an id, said a second time."""
+    """The documented rule for ids, written independently of the code."""
     refused = any(unicodedata.category(char)[0] in "CZ" for char in text)
     return not refused and "/" not in text and 1 <= len(text.encode()) <= 255
 

@@ -59,7 +59,7 @@ def test_default_addresses_become_those_of_the_server():
         "false\ntrue\n",
         "false | cat\ntrue\n",
         "false && echo fine\ntrue\n",
-        "nobody-has-this\n",
+        "no-such-command\n",
     ],
 )
 def test_a_command_that_fails_fails_the_block(script, tmp_path):

@@ -66,11 +66,11 @@ def test_figures_are_there_and_were_measured_at_the_default():
 
 def test_the_sentence_sums_up_the_rows_of_its_table():
     text = PAGE.read_text()
-    told = re.search(
+    found = re.search(
         r"with (\d+) s,\s(\w+)\sof\s(\d+) trials was missed and (\d+) of ([\d ]+) impostor trials",
         text,
     )
-    length_s, missed, genuine, accepted, impostors = told.groups()
+    length_s, missed, genuine, accepted, impostors = found.groups()
     rows = re.findall(
         rf"^\| (?:another recording|the other half) +\| +{length_s} s \|.*$", text, re.M
     )

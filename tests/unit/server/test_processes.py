@@ -1,4 +1,4 @@
-"""What is found out about processes, from real ones."""
+"""What is known about processes, tested on real ones."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""md-eval.pl's ways: installed copy, apt with and without lists, the .deb by URL."""
+"""Ways to get md-eval.pl: installed copy, apt with and without lists, the .deb by URL."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ test("every speaker has a lane, and overlap one below", () => {
   assert.equal(lanes[1].pieces[0].text, "ben, 0:03.00 – 0:05.00 (2.0 s)");
 });
 
-test("a true speaker lies below its match, the others below all, then the errors", () => {
+test("a true speaker is below its match, the others below all, then the errors", () => {
   const errors = [{ kind: "confusion", start_s: 6, end_s: 7, n_speakers: 1, true: ["x"], found: ["anna"] }];
   const view = { match: { anna: "x" }, reference: turnsOf([0, 4, "x"], [8, 9, "y"]), errors };
 

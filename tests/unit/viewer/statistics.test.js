@@ -7,7 +7,7 @@ import { turnsOf } from "./turns_of.js";
 const N_RUNS = 50;
 const N_TURNS = 12;
 
-test("statistics on paper", () => {
+test("statistics by hand", () => {
   const rows = speakerStatistics(turnsOf([0, 4, "anna"], [3, 5, "ben"], [6, 7, "anna"], [7, 8, "cleo"]));
 
   assert.deepEqual(

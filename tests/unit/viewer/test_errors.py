@@ -1,4 +1,4 @@
-"""Errors against a reference: on paper, and against two scorers that share no line with it."""
+"""Errors against a reference: by hand, and against two scorers that share no line with it."""
 
 import pytest
 from hypothesis import given

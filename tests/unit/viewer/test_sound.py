@@ -1,4 +1,4 @@
-"""What a report carries of the sound: samples, outline, FLAC."""
+"""The sound in a report: samples, outline, FLAC."""
 
 import io
 

@@ -37,7 +37,7 @@ test("times stay within the recording, even an empty one", () => {
   assert.ok(new TimeScale(0).time(1) < 0.01);
 });
 
-test("labels of the ruler lie at round times with room between", () => {
+test("labels of the ruler are at round times with room between", () => {
   const scale = new TimeScale(36_000);
   const step = (px_per_s) => {
     scale.px_per_s = px_per_s;

@@ -56,7 +56,7 @@ def answer():
 
 def test_a_job_is_found_until_it_expires(store, add, clock):
     job = add()
-    clock.now_s += 10 * KEEP_S  # while it is worked on it does not expire
+    clock.now_s += 10 * KEEP_S  # a job in progress does not expire
     store.begin(job)
     store.done(job, answer())
     clock.now_s += KEEP_S - 1

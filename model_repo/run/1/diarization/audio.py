@@ -26,7 +26,7 @@ from .options import LimitOptions
 DEFAULT_LIMITS = LimitOptions()
 BYTES_PER_MB = 1e6
 # Digital silence gives 340 samples per byte of FLAC or Opus; a file that declares far more is an
-# attack on the server's time.
+# attempt to waste the server's time.
 MOST_SAMPLES_PER_BYTE = 2000
 RATES_HZ = range(1000, 768_001)  # outside is no recording of speech, and resampling would blow up
 DECODED_AT_ONCE = 1 << 22  # samples of all channels together: 16 MiB
@@ -67,7 +67,7 @@ def require_length(
 def require_plausible_length(
     n_samples: int, rate_hz: int, n_bytes: int, limits: LimitOptions, n_passes: int = 1
 ) -> None:
-    """As `require_length`, for samples decoded of, or promised by, `n_bytes` of an encoded file.
+    """As `require_length`, for samples decoded from, or declared by, `n_bytes` of an encoded file.
 
     Raises
     ------
@@ -83,13 +83,13 @@ def require_plausible_length(
 
 
 class Content(io.BytesIO):
-    """Bytes of a file; seeking before their start, as damaged files make decoders do, goes there.
+    """Bytes of a file; a seek to before the start, as damaged files cause it, goes to the start.
 
-    An error would not reach the decoder, only the server's log, a page for every seek.
+    An error would not reach the decoder, but write a page to the server's log at every seek.
     """
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go there, or to the start."""
+        """Seek to the offset, or to the start if it is before that."""
         try:
             return super().seek(offset, whence)
         except ValueError:
@@ -103,7 +103,7 @@ class ForwardFile(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has n
     """
 
     def seekable(self) -> bool:
-        """Say no, so that reading does not seek."""
+        """Return False, so that reading does not seek."""
         return False
 
 
@@ -150,7 +150,7 @@ def decode_blocks(
 
 
 def channels_in(encoded: bytes, limits: LimitOptions = DEFAULT_LIMITS) -> int:
-    """Number of channels of an encoded file, at least one; errors as of `decode_blocks`."""
+    """Number of channels of an encoded file, at least one; errors as in `decode_blocks`."""
     require_size("AUDIO", len(encoded), limits)
     with _opened(encoded) as file:
         return int(file.channels)
@@ -178,7 +178,7 @@ def _opened(encoded: bytes) -> Iterator[ForwardFile]:
 def _decoder_silenced() -> Iterator[None]:
     """Drop what a decoder writes to standard error, which is the server's log.
 
-    Of an mp3 made for it libmpg123 complains in five times as many bytes as the file has.
+    For a crafted mp3, libmpg123 writes warnings of five times the size of the file.
     """
     with _one_decoder, Path(os.devnull).open("wb") as nowhere:
         kept = os.dup(STANDARD_ERROR)
@@ -249,7 +249,7 @@ def empty_size_place(encoded: bytes) -> int | None:
     -------
     int or None
         Offset of the size of chunk `data`, where it is 0 although samples follow; None for any
-        other file. What reads as another chunk that fits the file is none.
+        other file. Bytes that form another chunk that fits the file are not samples.
     """
     for name, start, n_bytes in _chunks(encoded):
         if name == b"data":

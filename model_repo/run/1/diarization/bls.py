@@ -34,7 +34,7 @@ class ServerModels:
     Parameters
     ----------
     options
-        How many calls to one model may be under way.
+        How many calls to one model may be in progress.
     measurements
         Seconds waited for each model are added here.
     is_cancelled
@@ -75,7 +75,7 @@ class ServerModels:
     def _ahead(
         self, stage: str, answer: Callable[[Array], Array], batches: Iterable[Array]
     ) -> Iterator[Array]:
-        """Answers in order; the next batch is prepared while others are under way."""
+        """Answers in order; the next batch is prepared while others are in progress."""
         under_way: deque[Future[Array]] = deque()
         with ThreadPoolExecutor(self._options.in_flight) as threads:
             for batch in batches:

@@ -18,7 +18,7 @@ from .joining import (
 from .options import MAX_SPEAKERS_CEILING, ClusterOptions, SpeakerBounds
 from .spectral import affinity_graph, smallest_eigenpairs, spectral_labels
 
-PAIR = 2  # if two voices are wanted where one was found, it is cut ...
+PAIR = 2  # if two voices are requested where one was found, it is cut ...
 PAIR_ALIKE = 0.8  # ... if the halves are less alike than this; halves of one voice: 0.88 and more
 LEAST_PART = 3  # windows; a cut that leaves fewer on one side separates odd windows, not voices
 LEAST_GROUP = 5  # windows, in recordings of more than one stretch

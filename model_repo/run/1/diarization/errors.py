@@ -8,7 +8,7 @@ DiarizationError
 │   └── OverLimitError          how much of it
 ├── ModelCallError              a neural network in the server  -> UNAVAILABLE
 ├── StoppingError               the server is being stopped     -> UNAVAILABLE
-└── CancelledError              the client has gone             -> CANCELLED
+└── CancelledError              the client cancelled            -> CANCELLED
 """
 
 from typing import ClassVar

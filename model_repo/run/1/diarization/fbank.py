@@ -49,7 +49,7 @@ def fbank(samples: Samples, window_type: str) -> Features:
 
 
 def n_frames_of(n_samples: int) -> int:
-    """Whole frames in so many samples (Kaldi's snip_edges)."""
+    """Number of whole frames in `n_samples` (Kaldi's snip_edges)."""
     return max(0, 1 + (n_samples - FRAME_LENGTH) // FRAME_SHIFT)
 
 
@@ -61,7 +61,7 @@ def window_features(features: Features, windows: Windows, n_frames: int) -> Feat
     Parameters
     ----------
     features
-        Features of the audio in which the windows lie.
+        Features of the audio that holds the windows.
     windows
         At least one frame (400 samples) long each.
 

@@ -91,7 +91,7 @@ def minus_ward_loss(groups: Groups, rows: int | slice) -> Array:
 
 
 def greatest_likeness(unit: Embeddings, labels: Labels, likeness: Likeness) -> float:
-    """Likeness of the two groups that are most alike; parameters as of `join`."""
+    """Likeness of the two groups that are most alike; parameters as in `join`."""
     return float(_of_different_groups(Groups(unit, labels), likeness).max())
 
 

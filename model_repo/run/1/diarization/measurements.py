@@ -17,7 +17,7 @@ STAGES_OF_MODE = {
 
 
 class Measurements:
-    """Counts while a request is worked on."""
+    """Audio and time of a request in progress."""
 
     def __init__(self) -> None:
         self._started = time.perf_counter()

@@ -1,8 +1,8 @@
 """What `run` counts for Prometheus, beside Triton's own metrics.
 
 Every instance of `run` is a process of its own; where they name the same counter, the server keeps
-one and adds up. A refusal, say of a negative amount, now and then aborts the server, so names,
-kinds and labels are fixed here and amounts are never negative.
+one and adds up. A rejected update, such as a negative amount, can abort the server, so names, kinds
+and labels are fixed here and amounts are never negative.
 """
 
 import ctypes
@@ -75,10 +75,10 @@ class ServerMetrics:
 
 
 def keep_forever(family: object) -> None:
-    """Never let go of a family of metrics, not even when this process ends.
+    """Never release a family of metrics, not even when this process ends.
 
-    The server drops the counter that all instances share with the first that lets go; the others
-    count on in freed memory until it aborts (triton-inference-server/server#8663). A process that
-    lets go in `finalize` hangs, and one that still holds a family at its end dies of it (#8662).
+    When the first instance releases the counter that all share, the server drops it; the others go
+    on counting in freed memory until the server aborts (triton-inference-server/server#8663). A
+    process that releases it in `finalize` hangs; one that still holds it at exit crashes (#8662).
     """
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(family))

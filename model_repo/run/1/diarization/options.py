@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 SECONDS_PER_FRAME = 0.025  # one fbank frame; nothing shorter has an embedding
 SECONDS_PER_SAD_FRAME = 0.032
 SHORTEST_HOP_S = 0.01  # features come every 10 ms
-LARGEST_SEED = 2**32 - 1  # of numpy's generators, in one word
+LARGEST_SEED = 2**32 - 1  # of numpy's generators: an unsigned 32-bit integer
 SHORTEST_CHUNK_HOP_S, LONGEST_CHUNK_HOP_S = 0.1, 9.9  # a chunk's 589 frames cover 9.94 s
 MOST_STRETCH_WINDOWS = 2000  # the time for a graph's spectrum grows with their cube
 MAX_SPEAKERS_CEILING = 100  # beyond this a request is a mistake, not a meeting

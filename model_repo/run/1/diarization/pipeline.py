@@ -93,7 +93,7 @@ def diarize(
     Parameters
     ----------
     audio
-        Goes through the recording from its start, at each call: stretches of any length, 16 kHz
+        Reads the recording from its start, at each call: stretches of any length, 16 kHz
         mono.
     models
         The neural networks.

@@ -38,13 +38,13 @@ class Recording(NamedTuple):
 
 
 def encoded_recording(encoded: bytes, block_s: float, limits: LimitOptions) -> Recording:
-    """The bytes of an audio file; parameters and errors as of `decode_blocks`."""
+    """The bytes of an audio file; parameters and errors as in `decode_blocks`."""
     n_channels = channels_in(encoded, limits)
     return Recording(n_channels, partial(decode_blocks, encoded, block_s, limits))
 
 
 def waveform_recording(waveform: NDArray[Any], block_s: float, limits: LimitOptions) -> Recording:
-    """Samples at 16 kHz; parameters and errors as of `waveform_blocks`."""
+    """Samples at 16 kHz; parameters and errors as in `waveform_blocks`."""
     require_channels_and_samples(waveform)
     return Recording(waveform.shape[0], partial(waveform_blocks, waveform, block_s, limits))
 

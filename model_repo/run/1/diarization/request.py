@@ -10,9 +10,9 @@ from .options import MAX_SPEAKERS_CEILING, MODES, Options, SpeakerBounds
 
 DEFAULT_RECORDING_ID = "recording"
 MAX_ID_BYTES = 255
-# Unicode's bidi controls reorder what stands around them, and of zero-width space, word joiner and
-# byte order mark nothing is seen: an id would read as another one. The zero-width joiner and
-# non-joiner may stand, since scripts and emoji are written with them.
+# Unicode's bidi controls reorder the text around them, and zero-width space, word joiner and byte
+# order mark are invisible: an id would look like another one. The zero-width joiner and non-joiner
+# are allowed, since scripts and emoji are written with them.
 MISLEADING = frozenset(
     "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\u2060\ufeff"
 )

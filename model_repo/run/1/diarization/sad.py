@@ -17,10 +17,10 @@ from .options import SadOptions
 
 FRAME_SAMPLES = 512  # silero's frame at 16 kHz: 32 ms
 QUIET_S = 0.5  # a block is cut where this much audio around the cut is least like speech
-LOUD_QUANTILE = 0.999  # of the magnitudes: speech decides even if rare, a click does not
-DROPPED_BITS = 12  # of the 32 of a float, when magnitudes are counted
+LOUD_QUANTILE = 0.999  # of the magnitudes: speech counts even if rare, a click does not
+DROPPED_BITS = 12  # of the 32 bits of a float, in the histogram of magnitudes
 LOUD_LEVEL = 0.3
-MOST_GAIN = 100.0  # 40 dB: what is fainter is noise
+MOST_GAIN = 100.0  # 40 dB: fainter sound is noise
 
 SpeechDetector = Callable[[Samples, SadState], tuple[SpeechProbs, SadState]]
 T = TypeVar("T")
@@ -61,7 +61,7 @@ def speech_blocks(
 ) -> Iterator[SpeechBlock]:
     """Find speech, and cut the recording into blocks where it is quiet.
 
-    Segments never cross a block's edge, so blocks can be worked on one by one. Every sample is
+    Segments never cross a block's edge, so blocks can be processed one by one. Every sample is
     detected once: the detector's state goes from stretch to stretch, so where blocks end does not
     change the probabilities.
 
@@ -182,7 +182,7 @@ def leveled_blocks(
     Parameters
     ----------
     audio
-        Goes through the recording from its start, at each call.
+        Reads the recording from its start, at each call.
     detect, options
         As in `speech_blocks`.
     """

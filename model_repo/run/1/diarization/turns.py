@@ -113,7 +113,7 @@ def turns_of(windows: Windows, labels: Labels, confidences: Shares) -> list[Turn
     labels
         shape=(n,), cluster of each window; any numbers.
     confidences
-        shape=(n,), how sure the label of each window is; a turn's confidence is the mean.
+        shape=(n,), of the label of each window; a turn's confidence is the mean.
 
     Returns
     -------

@@ -197,7 +197,7 @@ def test_a_blip_inside_the_turn_of_another_is_removed():
 
 
 def test_a_blip_under_the_turn_of_a_third_speaker_is_removed():
-    # the first ends where the blip begins, but the third talks all the while
+    # the first ends where the blip begins, but the third talks throughout
     assert left("11100000", "00011000", "00111100") == ["11100000", "00000000", "00111100"]
 
 
@@ -286,7 +286,7 @@ def test_no_frames_have_no_pauses():
 def test_one_at_a_time_keeps_the_likeliest_speaker():
     evidence = [[0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [0.1, 0.2], [0.1, 0.9], [0.1, 0.9]]
 
-    # the second is likelier in the last frame but silent; in silence nobody starts
+    # the second is likelier in the last frame but silent; silence stays silence
     assert likeliest("011101", "001100", evidence=evidence) == ["010001", "001100"]
 
 

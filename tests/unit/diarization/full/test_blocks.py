@@ -86,7 +86,7 @@ def sad_block(offset=1_000_000, length_s=24):
 
 
 def found_in(block, frames=FRAMES):
-    """What is found in a block as in a recording of its own."""
+    """The frame block of a block whose segmentation is that of a recording of its own."""
     alone = replace(block, offset=0)
     ((_, segmentation),) = segmented_blocks([alone], FakeNetworks().segment, 20_000, 8)
     return frame_block(block, segmentation, frames)

@@ -205,7 +205,7 @@ def test_no_frames_have_an_empty_mean():
 def test_meaning_of_each_class(kind, speech, count):
     found = block(3_000, kind)
 
-    # no net is surer than to 0.001
+    # no net is more certain than 0.999
     silent, speaks = np.zeros(6, np.float32), np.ones(6, np.float32)
     assert speech_of(found, silent) == pytest.approx(np.full(10, speech / 2), abs=0.0011)
     assert speech_of(found, speaks) == pytest.approx(np.full(10, (1 + speech) / 2), abs=0.0011)
@@ -222,7 +222,7 @@ def test_the_expected_number_weighs_the_classes_by_their_probability():
 
 
 def fused(heard, sad_prob):
-    """Probability of speech of a block in which the segmentation hears somebody with `heard`."""
+    """Probability of speech in a block; `heard` is that of the segmentation alone."""
     posteriors = np.zeros((1, CHUNK_FRAMES, 7), np.float32)
     posteriors[..., [SILENCE, A, BC]] = 1 - heard, heard / 2, heard / 2
     found = segmentation_of(posteriors, np.array([0]), 600)
@@ -277,7 +277,7 @@ def test_durations_in_frames_of_270_samples(seconds, n_frames):
 
 
 class CountingNet:
-    """A network whose posteriors tell in which 1000 samples of the recording a chunk begins."""
+    """A network whose posteriors encode in which 1000 samples of the recording a chunk begins."""
 
     def __init__(self):
         self.starts = []

@@ -87,7 +87,7 @@ def test_a_selection_of_many_odd_windows_is_compared(monkeypatch):
 
 def test_one_odd_window_is_no_speaker():
     assert found_among(EYE[[0, 1, 2, 0]]) == []
-    assert found_among(EYE[[0, 1, 2, 0, 3]]) == [], "nor are two, each like no other"
+    assert found_among(EYE[[0, 1, 2, 0, 3]]) == [], "nor are two that differ"
 
 
 def test_windows_similar_to_a_known_speaker_are_no_missed_speaker():
@@ -151,7 +151,7 @@ def test_a_missed_speaker_needs_half_a_percent_of_the_windows(n_odd, n_windows):
 
 def test_each_missed_speaker_needs_enough_windows():
     assert found_among(EYE[[2, 2, 3, 0]]) == [[0, 0, 1, 0]]
-    assert found_among(EYE[np.repeat([2, 3, 0], [2, 2, 796])]) == [], "four in all, two each"
+    assert found_among(EYE[np.repeat([2, 3, 0], [2, 2, 796])]) == [], "four in all, but two each"
 
 
 def test_the_centroid_of_a_missed_speaker_is_the_mean_direction():

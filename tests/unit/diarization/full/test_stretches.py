@@ -1,4 +1,4 @@
-"""Activity in frames -> stretches in samples -> turns in seconds, on paper."""
+"""Activity in frames -> stretches in samples -> turns in seconds, by hand."""
 
 from itertools import pairwise
 

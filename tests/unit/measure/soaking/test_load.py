@@ -25,7 +25,7 @@ WHOLE = (1000 * np.sin(np.arange(480_000) / 20)).astype(np.int16)
 
 
 class Call:
-    """A call under way; cancelling it delivers that, as gRPC does."""
+    """A call in progress; cancelling it delivers the cancellation, as gRPC does."""
 
     def __init__(self, on_outcome):
         self.on_outcome = on_outcome

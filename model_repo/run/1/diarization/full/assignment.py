@@ -104,7 +104,7 @@ def assigned(
 def _mean_where(
     evidence: Evidence, talks: NDArray[np.bool_], alone: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    """Mean evidence where a local speaker talks, alone if ever."""
+    """Mean evidence where a local speaker talks alone, or talks at all if never alone."""
     solo = talks & alone
     mean: NDArray[np.float32] = evidence[solo if solo.any() else talks].mean(axis=0)
     return mean

@@ -195,7 +195,7 @@ class Tail:
         self.end += len(samples)
 
     def forget(self, before: int) -> None:
-        """Drop what lies before this sample of the recording."""
+        """Drop all before this sample of the recording."""
         self._samples = self._samples[max(0, before - self.start) :].copy()
 
     def chunks(self, starts: NDArray[np.int64], at_once: int) -> Iterator[Chunks]:

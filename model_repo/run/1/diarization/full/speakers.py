@@ -26,8 +26,8 @@ from .segmentation import frames_of
 TWO_AT_ONCE = 1.5  # expected number of speakers from which a frame counts as overlap
 SURE_OVERLAP_S = 1.0  # least overlap that proves two speakers ...
 SURE_OVERLAP_SHARE = 0.02  # ... if it is also this share of all speech
-MOST_WINDOWS = 2000  # compared with one another; of more, an evenly spaced selection
-LEAST_SHARE = 0.005  # of all windows: the longer the recording, the more odd ones come together
+MOST_WINDOWS = 2000  # compared with one another; if there are more, an evenly spaced selection
+LEAST_SHARE = 0.005  # of all windows, since longer recordings have more odd windows that are alike
 
 
 def speaker_centroids(
