@@ -15,8 +15,7 @@ PYTHONPATH names the library of the model `run`: this program runs its stages it
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -93,7 +92,7 @@ class LocalModels:
 
 
 def clustered_windows(
-    audio: Callable[[], Iterable[Samples]], models: LocalModels, options: Options
+    audio: Iterable[Samples], models: LocalModels, options: Options
 ) -> tuple[Values, Embeddings]:
     """Return the windows that the full mode clusters, in seconds, and their unit embeddings.
 
@@ -193,7 +192,7 @@ def draw_recording(column: Sequence[Axes], path: Path, models: LocalModels) -> N
     options = Options()
     reference = read_rttm(path.with_suffix(".rttm"))
     turns = turns_of(line for lines in reference.values() for line in lines)
-    audio = partial(decode_blocks, path.read_bytes(), options.sad.block_s)
+    audio = decode_blocks(path.read_bytes(), options.sad.block_s)
     windows, unit = clustered_windows(audio, models, options)
     rows = former_and_present(unit, speakers_of_windows(windows, turns), options)
     for axes, spectra in zip(column, rows, strict=True):

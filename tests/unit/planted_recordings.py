@@ -19,7 +19,7 @@ from diarization.sad import FRAME_SAMPLES
 
 SECOND = 16_000
 ANY = SpeakerBounds()
-SMALL_BLOCKS = Options(sad=SadOptions(block_s=10.24, cut_search_s=5.0))
+SMALL_BLOCKS = Options(sad=SadOptions(block_s=10.24, cut_search_s=5.0, level_s=10.24))
 
 LEVEL = 0.1
 TONES_HZ = np.array([500, 1500, 4000])
@@ -107,7 +107,7 @@ class FakeNetworks:
 def found_in(audio, options, mode, speakers=ANY, models=None, exclusive=False):
     """Diarization of a recording that arrives in one stretch."""
     asked = RequestOptions("recording", speakers, mode, exclusive)
-    return diarize(lambda: [audio], models or FakeNetworks(), options, asked)
+    return diarize([audio], models or FakeNetworks(), options, asked)
 
 
 def turn_rows(found):

@@ -9,9 +9,8 @@ import pytest
 from diarization.clustering import cluster
 from diarization.fbank import fbank, window_features
 from diarization.options import CallOptions, Options, SpeakerBounds
-from diarization.pipeline import diarize, diarize_classic
+from diarization.pipeline import diarize, diarize_classic, speech_ahead
 from diarization.request import RequestOptions
-from diarization.sad import speech_blocks
 from diarization.windows import subsegment
 from unit.planted_recordings import (
     ANY,
@@ -35,7 +34,7 @@ def classic(audio, options=SMALL_BLOCKS, speakers=ANY, models=None):
 
 def windows_by_block(audio, options):
     """Blocks with their windows, in samples from the start of each block."""
-    blocks = speech_blocks(iter([audio]), FakeNetworks().speech_probs, options.sad)
+    blocks = speech_ahead([audio], FakeNetworks(), options)
     return [(block, subsegment(block.segments, options.window)) for block in blocks]
 
 
@@ -107,12 +106,10 @@ def test_audio_is_read_only_as_far_as_the_next_batch_needs():
         for block, windows in windows_by_block(audio, SMALL_BLOCKS)
         for begin in windows[:, 0].tolist()
     ]
-    n_read, passes = 0, []
+    n_read = 0
 
     def read():
         nonlocal n_read
-        passes.append(n_read)
-        n_read = 0
         for stretch in in_stretches(audio):
             n_read += len(stretch)
             yield stretch
@@ -121,14 +118,13 @@ def test_audio_is_read_only_as_far_as_the_next_batch_needs():
         def embed(self, batches):
             n_embedded = 0
             for vectors in super().embed(batches):
-                # two blocks, what was left after their cut, and the stretch they came with
-                assert n_read - begins[n_embedded] <= (2 * 10.24 + 5 + 1) * SECOND
+                # two blocks, the stretch in which the second one ends, and what arrived with it
+                assert n_read - begins[n_embedded] <= (3 * 10.24 + 1) * SECOND
                 n_embedded += len(vectors)
                 yield vectors
 
     models = SlowModels()
-    found = diarize(read, models, SMALL_BLOCKS, RequestOptions("recording", ANY, "classic"))
-    assert passes == [0, len(audio)], "one pass for the level, then one for the rest"
+    found = diarize(read(), models, SMALL_BLOCKS, RequestOptions("recording", ANY, "classic"))
     assert n_read == len(audio)
     assert len(models.window_batches) >= 5
     assert found.n_windows == len(begins)
@@ -138,7 +134,7 @@ def test_diarize_classic_alone_gives_the_same():
     audio = recording(TALK, 21)
     models = FakeNetworks()
     asked = RequestOptions("recording", ANY, "classic")
-    alone = diarize_classic(lambda: [audio], models, SMALL_BLOCKS, asked, lambda _: nullcontext())
+    alone = diarize_classic([audio], models, SMALL_BLOCKS, asked, lambda _: nullcontext())
 
     found = classic(audio)
     assert alone == found

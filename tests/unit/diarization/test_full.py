@@ -179,7 +179,7 @@ def test_audio_is_read_only_as_far_as_the_next_batch_needs():
             ahead.append(n_read / SECOND)
             return super().segment(batches)
 
-    diarize(read, Watched(), SMALL_BLOCKS, RequestOptions("recording", ANY, "full"))
+    diarize(read(), Watched(), SMALL_BLOCKS, RequestOptions("recording", ANY, "full"))
     assert n_read == len(audio)
     assert len(ahead) >= 6
     assert all(later <= 10.24 * (n + 3) + 1 for n, later in enumerate(ahead)), "block by block"

@@ -16,7 +16,7 @@ from diarization.options import (
 )
 from diarization.pipeline import diarize, warm_up
 from diarization.request import RequestOptions
-from diarization.sad import leveled, loudness
+from diarization.sad import leveled_stretches
 from unit.planted_recordings import (
     ANY,
     SECOND,
@@ -77,7 +77,7 @@ def test_a_short_recording_full_of_speech_is_one_turn(mode, n_samples, speakers)
 
 
 def test_no_audio_gives_no_turns(mode):
-    assert diarize(list, FakeNetworks(), Options(), asked(mode)).turns == []
+    assert diarize([], FakeNetworks(), Options(), asked(mode)).turns == []
 
 
 @pytest.mark.parametrize("num_speakers", [1, 2, 3])
@@ -101,7 +101,7 @@ def test_num_speakers_is_met_exactly_in_a_monologue(mode, num_speakers):
 def test_turns_do_not_depend_on_how_the_audio_arrives(mode, length):
     audio = recording(TALK, 21)
     models = FakeNetworks()
-    found = diarize(lambda: in_stretches(audio, length), models, SMALL_BLOCKS, asked(mode))
+    found = diarize(in_stretches(audio, length), models, SMALL_BLOCKS, asked(mode))
 
     assert turn_rows(found) == turn_rows(found_in(audio, SMALL_BLOCKS, mode))
 
@@ -142,7 +142,8 @@ def test_sad_is_called_with_whole_blocks_not_frames(mode):
     found_in(audio, SMALL_BLOCKS, mode, models=models)
 
     assert models.n_sad_calls == 5  # 42 s in stretches of 10.24 s
-    assert models.heard.tobytes() == leveled(audio, loudness([audio])).tobytes()
+    scaled = [each.scaled for each in leveled_stretches([audio], SMALL_BLOCKS.sad.level_s)]
+    assert models.heard.tobytes() == np.concatenate(scaled).tobytes()
 
 
 def test_stages_are_timed_and_never_nested(mode):
@@ -169,7 +170,7 @@ def test_stages_are_timed_and_never_nested(mode):
                 yield answer
 
     audio = recording(TALK, 21)
-    diarize(lambda: [audio], Watched(), Options(), asked(mode), stopwatch)
+    diarize([audio], Watched(), Options(), asked(mode), stopwatch)
     last = {"classic": ["cluster"], "full": ["cluster", "assign"]}[mode]
     first = {"classic": {"fbank"}, "full": {"segment", "fbank"}}[mode]
     assert set(entered) == {*first, *last}
@@ -193,7 +194,7 @@ def test_speech_is_detected_one_block_ahead_of_the_other_nets(mode):
                 yield answer
 
     audio = recording([(0, 0, 60)], 60)
-    diarize(lambda: in_stretches(audio), Watched(), SMALL_BLOCKS, asked(mode))
+    diarize(in_stretches(audio), Watched(), SMALL_BLOCKS, asked(mode))
     assert ahead.is_set()
 
 

@@ -11,16 +11,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from diarization import sad
 from diarization.options import Options, SadOptions
 from diarization.sad import (
     FRAME_SAMPLES,
     hysteresis,
     join_close,
-    leveled_blocks,
-    loudness,
+    leveled_stretches,
     one_ahead,
     runs,
+    speech_blocks,
     speech_segments,
 )
 from unit.planted_recordings import (
@@ -181,13 +180,13 @@ def test_probabilities_are_left_as_they_were(probs):
     assert probs.tobytes() == before.tobytes()
 
 
-MINUTE = 60 * 16_000 // FRAME_SAMPLES * FRAME_SAMPLES
 TALK = [(0, 1.0, 3.8), (1, 4.9, 7.2), (0, 8.3, 12.0), (1, 13.1, 13.9), (1, 15.0, 19.5)]
 
 
 def leveled(samples):
     """The samples as the detector gets them if they are the whole recording."""
-    return sad.leveled(samples, loudness([samples]))
+    ((_, scaled),) = leveled_stretches([samples], 60)
+    return scaled
 
 
 def stretch(rest, *others):
@@ -239,9 +238,7 @@ def test_silence_stays_silence():
 
 
 def test_leveling_no_samples_gives_no_samples():
-    found = leveled(np.empty(0, np.float32))
-
-    assert (found.shape, found.dtype) == ((0,), np.float32)
+    assert list(leveled_stretches([np.empty(0, np.float32)], 60)) == []
 
 
 def test_a_single_sample_sets_the_level():
@@ -280,23 +277,50 @@ class Detector:
         return np.abs(samples.reshape(-1, FRAME_SAMPLES)).mean(axis=1), state
 
 
-def quiet_then_loud():
-    """Three minutes: noise 40 dB below the voice that follows after two of them."""
-    loud = voice(n=3 * MINUTE)
-    loud[: 2 * MINUTE] *= np.float32(0.01)
+LEVEL_S = 60
+LEVEL = LEVEL_S * 16_000
+
+
+def quiet_then_loud(n_quiet):
+    """Noise 40 dB below the voice that follows."""
+    loud = voice(n=4 * LEVEL)
+    loud[:n_quiet] *= np.float32(0.01)
     return loud
 
 
 @pytest.mark.parametrize("block_s", [20.48, 61.44, 122.88])
-@pytest.mark.parametrize("length", [10_000, MINUTE, 3 * MINUTE])
-def test_the_level_of_the_whole_recording_holds_from_its_start(block_s, length):
-    audio, detector = quiet_then_loud(), Detector()
+@pytest.mark.parametrize("length", [10_000, LEVEL, 4 * LEVEL])
+def test_what_is_heard_does_not_depend_on_stretches_and_blocks(block_s, length):
+    audio, detector = quiet_then_loud(LEVEL // 2), Detector()
     options = SadOptions(block_s=block_s, cut_search_s=10)
-    blocks = list(leveled_blocks(lambda: in_stretches(audio, length), detector, options))
+    stretches = leveled_stretches(in_stretches(audio, length), LEVEL_S)
+    blocks = list(speech_blocks(stretches, detector, options))
 
-    assert detector.heard.tobytes() == leveled(audio).tobytes()
+    scaled = [scaled for _, scaled in leveled_stretches([audio], LEVEL_S)]
+    assert detector.heard.tobytes() == np.concatenate(scaled).tobytes()
     assert np.concatenate([block.samples for block in blocks]).tobytes() == audio.tobytes()
-    assert np.concatenate([block.probs for block in blocks])[: 2 * MINUTE // 512].max() < 0.01
+    assert (
+        np.concatenate([block.probs for block in blocks])[: LEVEL // FRAME_SAMPLES // 2].max()
+        < 0.01
+    )
+
+
+def test_what_follows_does_not_change_what_was_heard():
+    audio = quiet_then_loud(LEVEL // 2)
+    heard = [scaled.tobytes() for _, scaled in leveled_stretches([audio], LEVEL_S)]
+    audio[2 * LEVEL :] *= 100
+
+    again = [scaled.tobytes() for _, scaled in leveled_stretches([audio], LEVEL_S)]
+    assert again[:2] == heard[:2]
+    assert again[2] != heard[2]
+
+
+def test_a_stretch_is_scaled_by_the_level_of_all_before_it():
+    audio = quiet_then_loud(3 * LEVEL)
+    last = list(leveled_stretches([audio], LEVEL_S))[-1][1]
+
+    loud = np.sort(np.abs(audio[: 3 * LEVEL]))[round(0.999 * 3 * LEVEL)]
+    assert last == pytest.approx(audio[3 * LEVEL :] * 0.3 / loud, rel=1e-3)
 
 
 @pytest.mark.parametrize("mode", ["classic", "full"])

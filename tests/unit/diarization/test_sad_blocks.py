@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diarization.arrays import samples_of
 from diarization.options import SadOptions
 from diarization.sad import FRAME_SAMPLES, quietest_frame, speech_blocks, whole_frames
 from unit.seeded import seeded
@@ -41,8 +42,14 @@ def recording(*stretches):
     )
 
 
+def cut(audio, detector, options):
+    """Blocks of audio that arrives in stretches of any length."""
+    stretches = whole_frames(audio, samples_of(options.block_s) // FRAME_SAMPLES)
+    return list(speech_blocks(((each, each) for each in stretches), detector, options))
+
+
 def blocks_of(audio, options=SMALL, detector=None):
-    return list(speech_blocks(iter([audio]), detector or Detector(), options))
+    return cut([audio], detector or Detector(), options)
 
 
 def segments_in_recording(blocks):
@@ -52,7 +59,7 @@ def segments_in_recording(blocks):
 def test_no_audio_has_no_blocks_and_calls_no_detector():
     detector = Detector()
 
-    assert list(speech_blocks(iter([]), detector, SMALL)) == []
+    assert cut([], detector, SMALL) == []
     assert blocks_of(np.empty(0, np.float32), detector=detector) == []
     assert detector.lengths == []
 
@@ -95,7 +102,7 @@ def test_cutting_loses_no_sample_and_keeps_speech_inside(lengths, block_s, share
     audio = np.random.default_rng(seed).random(sum(lengths), np.float32)
     options = SadOptions(block_s=block_s, cut_search_s=block_s * share)
     parts = np.split(audio, np.cumsum(lengths)[:-1])
-    blocks = list(speech_blocks(iter(parts), Detector(), options))
+    blocks = cut(parts, Detector(), options)
 
     assert b"".join(block.samples.tobytes() for block in blocks) == audio.tobytes()
     assert [block.is_last for block in blocks] == [False] * (len(blocks) - 1) + [True] * bool(
@@ -127,7 +134,7 @@ def test_segments_are_those_of_one_block_where_cuts_lie_in_silence():
 def test_the_detector_gets_the_same_audio_whatever_the_stretches():
     audio = recording(*[(0.95, 2.5), (0.01, 1.0)] * 10)
     parts = np.split(audio, np.arange(7001, len(audio), 7001))
-    blocks = list(speech_blocks(iter(parts), Detector(), SMALL))
+    blocks = cut(parts, Detector(), SMALL)
 
     assert segments_in_recording(blocks) == segments_in_recording(blocks_of(audio))
 
@@ -158,7 +165,7 @@ def test_speech_or_silence_without_a_pause_is_cut_too(prob):
 def test_the_last_block_is_marked_if_all_blocks_are_full(n_blocks):
     options = SadOptions(block_s=1.024, cut_search_s=0.032)
     audio = np.random.default_rng(0).random(n_blocks * 16_384, np.float32)
-    blocks = list(speech_blocks(iter([audio]), Detector(), options))
+    blocks = cut([audio], Detector(), options)
 
     assert [block.is_last for block in blocks] == [False] * (len(blocks) - 1) + [True]
     assert blocks[-1].end == len(audio)

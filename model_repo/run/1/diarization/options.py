@@ -48,6 +48,8 @@ class SadOptions:
         Audio processed at a time; bounds the memory of long recordings.
     cut_search_s
         How far back from a block's end to look for a quiet place to cut.
+    level_s
+        Audio after which the level is measured again at which speech is detected.
     """
 
     onset: float = 0.3
@@ -57,6 +59,7 @@ class SadOptions:
     pad_s: float = 0.05
     block_s: float = 120.0
     cut_search_s: float = 30.0
+    level_s: float = 60.0
 
     def __post_init__(self) -> None:
         require(
@@ -73,6 +76,10 @@ class SadOptions:
         require(
             self.block_s >= 2 * SECONDS_PER_SAD_FRAME,
             f"sad.block_s must be at least {2 * SECONDS_PER_SAD_FRAME}, got {self.block_s}",
+        )
+        require(
+            self.level_s >= SECONDS_PER_SAD_FRAME,
+            f"sad.level_s must be at least {SECONDS_PER_SAD_FRAME}, got {self.level_s}",
         )
         require(
             SECONDS_PER_SAD_FRAME <= self.cut_search_s < self.block_s,

@@ -7,9 +7,8 @@ embeddings (`clustering`). `diarize_classic` labels each window with its likelie
 the folder `full`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
-from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -36,7 +35,7 @@ from .measurements import Stopwatch
 from .options import Options
 from .recording import Recording
 from .request import RequestOptions
-from .sad import leveled_blocks
+from .sad import SpeechBlock, leveled_stretches, one_ahead, speech_blocks
 from .spectral import fill_empty
 from .turns import NO_SPEECH, Diarization, diarization_of, turns_of
 from .windows import WindowPlan, subsegment, window_batches
@@ -71,14 +70,14 @@ def diarize_recording(
     Separate channels are processed one after another, so memory is that of one channel.
     """
     found = [
-        diarize(partial(recording.blocks, selection), models, options, asked, stopwatch)
+        diarize(recording.blocks(selection), models, options, asked, stopwatch)
         for selection in selections(asked.channels, recording.n_channels)
     ]
     return joined(found) if asked.channels == SEPARATE else found[0]
 
 
 def diarize(
-    audio: Callable[[], Iterable[Samples]],
+    audio: Iterable[Samples],
     models: Models,
     options: Options,
     asked: RequestOptions,
@@ -86,9 +85,8 @@ def diarize(
 ) -> Diarization:
     """Find out who spoke when in one signal.
 
-    Audio is processed block by block, in two passes: the first measures the level. Of the whole
-    recording only windows, their embeddings and, in the full mode, the segmentation's posteriors
-    are kept.
+    Audio is processed block by block. Of the whole recording only windows, their embeddings and, in
+    the full mode, the segmentation's posteriors are kept.
 
     Parameters
     ----------
@@ -107,7 +105,7 @@ def diarize(
 
 
 def diarize_classic(
-    audio: Callable[[], Iterable[Samples]],
+    audio: Iterable[Samples],
     models: Models,
     options: Options,
     asked: RequestOptions,
@@ -118,7 +116,7 @@ def diarize_classic(
     plan = WindowPlan(options.window.length_s, options.window.analysis, options.calls.windows)
 
     def features() -> Iterator[Features]:
-        for block in leveled_blocks(audio, models.speech_probs, options.sad):
+        for block in speech_ahead(audio, models, options):
             cut = subsegment(block.segments, options.window)
             for batch in window_batches(block.samples, cut, plan, stopwatch):
                 windows.append(batch.windows + block.offset)
@@ -141,7 +139,7 @@ def diarize_classic(
 
 
 def diarize_full(
-    audio: Callable[[], Iterable[Samples]],
+    audio: Iterable[Samples],
     models: Models,
     options: Options,
     asked: RequestOptions,
@@ -169,7 +167,7 @@ def diarize_full(
 
 
 def embedded_blocks(
-    audio: Callable[[], Iterable[Samples]],
+    audio: Iterable[Samples],
     models: Models,
     options: Options,
     stopwatch: Stopwatch = lambda _stage: nullcontext(),
@@ -180,7 +178,7 @@ def embedded_blocks(
     plan = WindowPlan(frames.window_s, options.window.analysis, options.calls.windows)
 
     def features() -> Iterator[Features]:
-        with_speech = leveled_blocks(audio, models.speech_probs, options.sad)
+        with_speech = speech_ahead(audio, models, options)
         hop = samples_of(frames.chunk_hop_s)
         for block, segmentation in segmented_blocks(
             with_speech, models.segment, hop, options.calls.chunks
@@ -191,6 +189,14 @@ def embedded_blocks(
                 yield batch.features
 
     return blocks, list(models.embed(features()))
+
+
+def speech_ahead(
+    audio: Iterable[Samples], models: Models, options: Options
+) -> Iterator[SpeechBlock]:
+    """Blocks of the recording with their speech, each prepared while the one before is in use."""
+    stretches = leveled_stretches(audio, options.sad.level_s)
+    return one_ahead(speech_blocks(stretches, models.speech_probs, options.sad))
 
 
 def warm_up(options: Options) -> None:

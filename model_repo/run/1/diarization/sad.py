@@ -7,7 +7,7 @@ probability reaches `onset` and lasts until it falls below `offset`.
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,13 @@ MOST_GAIN = 100.0  # 40 dB: fainter sound is noise
 
 SpeechDetector = Callable[[Samples, SadState], tuple[SpeechProbs, SadState]]
 T = TypeVar("T")
+
+
+class LeveledStretch(NamedTuple):
+    """Consecutive audio as it is, and as silero gets it; whole frames unless it is the last."""
+
+    samples: Samples
+    scaled: Samples
 
 
 @dataclass(frozen=True)
@@ -57,32 +64,32 @@ class SpeechBlock:
 
 
 def speech_blocks(
-    audio: Iterable[Samples], detect: SpeechDetector, options: SadOptions
+    stretches: Iterable[LeveledStretch], detect: SpeechDetector, options: SadOptions
 ) -> Iterator[SpeechBlock]:
     """Find speech, and cut the recording into blocks where it is quiet.
 
-    Segments never cross a block's edge, so blocks can be processed one by one. Every sample is
-    detected once: the detector's state goes from stretch to stretch, so where blocks end does not
+    Segments never cross a block's edge, so blocks can be worked on one by one. Every sample is
+    detected once. The detector's state goes from stretch to stretch, so where blocks end does not
     change the probabilities.
 
     Parameters
     ----------
-    audio
-        The recording in stretches of any length.
+    stretches
+        The recording, see `leveled_stretches`.
     detect
         (samples, state) -> (probabilities, next state); `state` is None at the start. All calls
         but the last get a whole number of frames; the detector zero-pads the last frame.
     options
-        `block_s` is how much audio makes a block, `cut_search_s` how far back from its end the cut
-        may lie.
+        `block_s` is the longest a block may be, `cut_search_s` how far back from there it may end.
     """
     pending, probs, offset, state = np.empty(0, np.float32), np.empty(0, np.float32), 0, None
     n_frames = samples_of(options.block_s) // FRAME_SAMPLES
-    for stretch in whole_frames(audio, n_frames):
-        fresh, state = detect(stretch, state)
-        pending, probs = np.concatenate([pending, stretch]), np.concatenate([probs, fresh])
-        if len(pending) >= n_frames * FRAME_SAMPLES:
-            frame = quietest_frame(probs, samples_of(options.cut_search_s) // FRAME_SAMPLES)
+    for samples, scaled in stretches:
+        fresh, state = detect(scaled, state)
+        pending, probs = np.concatenate([pending, samples]), np.concatenate([probs, fresh])
+        while len(pending) > n_frames * FRAME_SAMPLES:
+            n_search = samples_of(options.cut_search_s) // FRAME_SAMPLES
+            frame = quietest_frame(probs[:n_frames], n_search)
             cut = frame * FRAME_SAMPLES
             yield _block(offset, pending[:cut], probs[:frame], options, is_last=False)
             pending, probs, offset = pending[cut:], probs[frame:], offset + cut
@@ -169,41 +176,48 @@ def join_close(segments: Segments, min_gap: int) -> Segments:
     return np.stack([begins, ends], axis=1)
 
 
-def leveled_blocks(
-    audio: Callable[[], Iterable[Samples]], detect: SpeechDetector, options: SadOptions
-) -> Iterator[SpeechBlock]:
-    """Blocks of a recording with their speech, each prepared while the one before is in use.
+def leveled_stretches(audio: Iterable[Samples], level_s: float) -> Iterator[LeveledStretch]:
+    """Stretches of `level_s` seconds, scaled to the level of what was heard so far.
 
-    Silero hears less speech in faint recordings, and none in very faint ones. So it gets all
-    recordings at one level; the blocks keep their samples as they are. A first pass over the whole
-    recording measures its level: with the level of its start, or of a block, a quiet opening would
-    be amplified like speech, and the result would depend on where blocks end.
-
-    Parameters
-    ----------
-    audio
-        Reads the recording from its start, at each call.
-    detect, options
-        As in `speech_blocks`.
+    Silero hears less speech in faint recordings, and none in very faint ones. The first stretch is
+    scaled by its own level, every further one by that of all before it: a quiet opening is not
+    amplified like speech, the audio is read once, and what follows does not change what was heard.
     """
-    loud = loudness(audio())
+    level = Level()
+    for samples in whole_frames(audio, samples_of(level_s) // FRAME_SAMPLES):
+        if level.n_samples == 0:
+            level.add(samples)
+            yield LeveledStretch(samples, leveled(samples, level.loudness()))
+        else:
+            yield LeveledStretch(samples, leveled(samples, level.loudness()))
+            level.add(samples)
 
-    def detect_leveled(samples: Samples, state: SadState) -> tuple[SpeechProbs, SadState]:
-        return detect(leveled(samples, loud), state)
 
-    return one_ahead(speech_blocks(audio(), detect_leveled, options))
+class Level:
+    """How loud the audio is that was added so far.
 
+    Attributes
+    ----------
+    n_samples
+        Its length.
+    """
 
-def loudness(audio: Iterable[Samples]) -> float:
-    """Magnitude that all but the loudest thousandth of the samples stay below, within 0.03 %."""
-    counts = np.zeros(1 << (31 - DROPPED_BITS), np.int64)
-    for samples in audio:
+    def __init__(self) -> None:
+        self.n_samples = 0
+        self._counts = np.zeros(1 << (31 - DROPPED_BITS), np.int64)
+
+    def add(self, samples: Samples) -> None:
+        """Count the magnitudes of these samples."""
         # The bits of positive floats are in the order of their values.
         bins = np.abs(samples).view(np.uint32) >> DROPPED_BITS
-        counts += np.bincount(bins, minlength=len(counts))
-    loud_bin = np.searchsorted(np.cumsum(counts), LOUD_QUANTILE * counts.sum())
-    middle = np.uint32((loud_bin << DROPPED_BITS) + (1 << (DROPPED_BITS - 1)))
-    return float(middle.view(np.float32))
+        self._counts += np.bincount(bins, minlength=len(self._counts))
+        self.n_samples += len(samples)
+
+    def loudness(self) -> float:
+        """Magnitude that all but the loudest thousandth stay below, within 0.03 %."""
+        loud_bin = np.searchsorted(np.cumsum(self._counts), LOUD_QUANTILE * self.n_samples)
+        middle = np.uint32((loud_bin << DROPPED_BITS) + (1 << (DROPPED_BITS - 1)))
+        return float(middle.view(np.float32))
 
 
 def leveled(samples: Samples, loud: float) -> Samples:
