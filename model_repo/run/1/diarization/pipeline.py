@@ -7,11 +7,12 @@ embeddings (`clustering`). `diarize_classic` labels each window with its likelie
 the folder `full`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .arrays import (
     Chunks,
@@ -26,11 +27,11 @@ from .arrays import (
 )
 from .channels import SEPARATE, joined, selections
 from .clustering import centroids_of, closeness, cluster, unit_length, unlike_share
-from .fbank import FRAME_LENGTH, fbank
+from .fbank import FRAME_LENGTH, FRAME_SHIFT, fbank
 from .full.assignment import assign_turns
 from .full.blocks import FrameBlock, frame_block
 from .full.segmentation import segmented_blocks
-from .full.speakers import speaker_centroids
+from .full.speakers import heard_in, speaker_centroids
 from .measurements import Stopwatch
 from .options import Options
 from .recording import Recording
@@ -153,16 +154,35 @@ def diarize_full(
     blocks, embeddings = embedded_blocks(audio, models, options, stopwatch)
     if not embeddings:
         return NO_SPEECH
+    return resolved(blocks, np.concatenate(embeddings), options, asked, stopwatch)
+
+
+def resolved(
+    blocks: list[FrameBlock],
+    embeddings: Embeddings,
+    options: Options,
+    asked: RequestOptions,
+    stopwatch: Stopwatch,
+) -> Diarization:
+    """Find the speakers of the recording, and when each of them talks.
+
+    Parameters
+    ----------
+    blocks
+        The segmented recording.
+    embeddings
+        shape=(n >= 1, dim), of the windows of all blocks in order.
+    """
     frames = options.frames
-    solo = np.concatenate([block.solo for block in blocks])
+    heard = heard_in(blocks)
     with stopwatch("cluster"):
-        unit = unit_length(np.concatenate(embeddings))
-        centroids = speaker_centroids(blocks, unit, options, asked.speakers)
+        unit = unit_length(embeddings)
+        centroids = speaker_centroids(heard, unit, options, asked.speakers)
     with stopwatch("assign"):
         shares = closeness(unit, centroids, options.cluster.sharpness)
         turns = assign_turns(blocks, shares, frames, asked)
     talking = sorted({turn.label for turn in turns})
-    unlike = unlike_share(unit, centroids[talking], solo, frames.stranger_similarity)
+    unlike = unlike_share(unit, centroids[talking], heard.solo, frames.stranger_similarity)
     return diarization_of(turns, centroids, len(unit), unlike)
 
 
@@ -171,8 +191,12 @@ def embedded_blocks(
     models: Models,
     options: Options,
     stopwatch: Stopwatch = lambda _stage: nullcontext(),
+    wanted: Callable[[Windows], NDArray[np.bool_]] = lambda windows: np.ones(len(windows), bool),
 ) -> tuple[list[FrameBlock], list[Embeddings]]:
-    """Segment the recording; return its blocks, and the embeddings of their windows in batches."""
+    """Segment the recording; return its blocks, and the embeddings of their windows in batches.
+
+    `wanted` says which windows, in samples of the recording, are to be embedded.
+    """
     blocks: list[FrameBlock] = []
     frames = options.frames
     plan = WindowPlan(frames.window_s, options.window.analysis, options.calls.windows)
@@ -185,7 +209,11 @@ def embedded_blocks(
         ):
             with stopwatch("segment"):
                 blocks.append(frame_block(block, segmentation, frames))
-            for batch in window_batches(block.samples, blocks[-1].windows, plan, stopwatch):
+            windows = blocks[-1].windows
+            windows = windows[wanted(windows + block.offset)]
+            start = -block.offset % FRAME_SHIFT  # features of all blocks lie on one grid
+            aligned = windows - np.minimum(windows[:, :1], start)
+            for batch in window_batches(block.samples[start:], aligned, plan, stopwatch):
                 yield batch.features
 
     return blocks, list(models.embed(features()))

@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from diarization.clustering import unit_length, unlike_share
 from diarization.full.blocks import solo_shares
 from diarization.full.segmentation import CHUNK_FRAMES, Segmentation
-from diarization.full.speakers import bounds_with_overlap, missed_speakers, speaker_centroids
+from diarization.full.speakers import (
+    bounds_with_overlap,
+    heard_in,
+    missed_speakers,
+    speaker_centroids,
+)
 from diarization.options import FrameOptions, Options, SpeakerBounds
 from unit.planted_blocks import AB, SILENCE, WINDOWS, A, B, block, segmentation
 from unit.seeded import seeded
@@ -178,12 +183,12 @@ ANY = SpeakerBounds()
 def centroids(unit, *shares, options=None, bounds=ANY, classes=((A, 117),)):
     """Speakers of blocks with three windows each, and these shares of speech in them."""
     blocks = [replace(block(classes=classes), shares=np.array(share)) for share in shares]
-    found = speaker_centroids(blocks, np.asarray(unit, "f"), options or Options(), bounds)
+    found = speaker_centroids(heard_in(blocks), np.asarray(unit, "f"), options or Options(), bounds)
     return sorted(found.tolist())
 
 
 def bounds(*blocks, minimum=1, maximum=30):
-    found = bounds_with_overlap(list(blocks), SpeakerBounds(minimum, maximum))
+    found = bounds_with_overlap(heard_in(list(blocks)), SpeakerBounds(minimum, maximum))
     return found.minimum, found.maximum
 
 

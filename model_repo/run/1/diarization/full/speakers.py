@@ -6,8 +6,10 @@ to another one: on windows of 1 s, 99.5 % have a cosine above 0.4 to their own s
 """
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays import Embeddings, Shares
 from ..clustering import (
@@ -30,19 +32,53 @@ MOST_WINDOWS = 2000  # compared with one another; if there are more, an evenly s
 LEAST_SHARE = 0.005  # of all windows, since longer recordings have more odd windows that are alike
 
 
+class Heard(NamedTuple):
+    """What is known of the windows of a recording, and of its speech, beside the embeddings.
+
+    Attributes
+    ----------
+    shares, solo
+        shape=(n_windows,), see `blocks.FrameBlock`.
+    n_speech, n_overlap
+        Frames with speech; those of them in which two speakers are expected.
+    """
+
+    shares: Shares
+    solo: Shares
+    n_speech: int
+    n_overlap: int
+
+
+def heard_in(blocks: list[FrameBlock]) -> Heard:
+    """Collect what is known of the windows of all blocks, in order."""
+    speech = [overlap_of(block.speech, block.expected_count) for block in blocks]
+    n_speech, n_overlap = (sum(counts) for counts in zip(*speech, strict=True))
+    shares, solo = ([getattr(each, name) for each in blocks] for name in ("shares", "solo"))
+    return Heard(np.concatenate(shares), np.concatenate(solo), n_speech, n_overlap)
+
+
+def overlap_of(speech: NDArray[np.bool_], expected_count: NDArray[np.float32]) -> tuple[int, int]:
+    """Count the frames with speech, and those of them in which two speakers are expected."""
+    return int(speech.sum()), int((expected_count[speech] >= TWO_AT_ONCE).sum())
+
+
 def speaker_centroids(
-    blocks: list[FrameBlock], unit: Embeddings, options: Options, speakers: SpeakerBounds
+    heard: Heard, unit: Embeddings, options: Options, speakers: SpeakerBounds
 ) -> Embeddings:
-    """Mean directions of the windows of each speaker, missed ones included, shape=(k, dim)."""
+    """Mean directions of the windows of each speaker, missed ones included, shape=(k, dim).
+
+    Parameters
+    ----------
+    unit
+        shape=(n_windows, dim), rows of length one, in order of time.
+    """
     frames = options.frames
-    shares = np.concatenate([block.shares for block in blocks])
-    clustered = unit[shares >= min(frames.cluster_share, shares.max())]
-    solo = np.concatenate([block.solo for block in blocks])
+    clustered = unit[heard.shares >= min(frames.cluster_share, heard.shares.max())]
     rules = replace(options.cluster, join_distance=frames.join_distance)
-    bounds = bounds_with_overlap(blocks, SpeakerBounds(1, speakers.maximum))
+    bounds = bounds_with_overlap(heard, SpeakerBounds(1, speakers.maximum))
     labels = cluster(clustered, bounds, rules)
     found = centroids_of(clustered, labels)
-    missed = missed_speakers(unit, found, solo, frames, speakers.maximum)
+    missed = missed_speakers(unit, found, heard.solo, frames, speakers.maximum)
     centroids = np.concatenate([found, missed])
     n_wanted = min(speakers.minimum, len(clustered))
     if len(centroids) >= n_wanted:
@@ -56,13 +92,9 @@ def speaker_centroids(
     return np.concatenate([centroids, clustered[odd]])
 
 
-def bounds_with_overlap(blocks: list[FrameBlock], speakers: SpeakerBounds) -> SpeakerBounds:
+def bounds_with_overlap(heard: Heard, speakers: SpeakerBounds) -> SpeakerBounds:
     """The same bounds, or with a minimum of two if two speakers clearly overlap."""
-    n_speech = sum(int(block.speech.sum()) for block in blocks)
-    n_overlap = sum(
-        int((block.expected_count[block.speech] >= TWO_AT_ONCE).sum()) for block in blocks
-    )
-    if n_overlap < max(frames_of(SURE_OVERLAP_S), SURE_OVERLAP_SHARE * n_speech):
+    if heard.n_overlap < max(frames_of(SURE_OVERLAP_S), SURE_OVERLAP_SHARE * heard.n_speech):
         return speakers
     return replace(speakers, minimum=min(max(speakers.minimum, 2), speakers.maximum))
 
