@@ -1,10 +1,6 @@
-"""Triton model `run`: requests -> `diarization.pipeline` -> responses.
-
-The only place where errors become Triton's.
-"""
+"""Triton model `run`: requests -> `diarization.pipeline` -> responses."""
 
 import json
-import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,16 +10,9 @@ import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from diarization.bls import MODELS_OF_MODE, SPEAKER_MODEL, ServerModels
+from diarization.bls import MODELS_OF_MODE, SPEAKER_MODEL, ServerModels, triton_error
 from diarization.drain_lock import hold_drain_lock
-from diarization.errors import (
-    CancelledError,
-    DiarizationError,
-    InvalidInputError,
-    InvalidRequestError,
-    ModelCallError,
-    StoppingError,
-)
+from diarization.errors import InvalidInputError
 from diarization.measurements import Measurements
 from diarization.metrics import ServerMetrics
 from diarization.options import Options, parse_options
@@ -140,20 +129,3 @@ def speaker_network(own_folder: Path) -> str | None:
     """
     notes = sorted(own_folder.parent.glob(f"{SPEAKER_MODEL}/*/model.onnx.json"))
     return str(json.loads(notes[-1].read_text())["name"]) if notes else None
-
-
-def triton_error(error: Exception) -> Any:  # noqa: ANN401
-    """Triton's error for one request; an unexpected one is logged and gets a short text."""
-    codes = {
-        InvalidRequestError: pb_utils.TritonError.INVALID_ARG,
-        ModelCallError: pb_utils.TritonError.UNAVAILABLE,
-        StoppingError: pb_utils.TritonError.UNAVAILABLE,
-        CancelledError: pb_utils.TritonError.CANCELLED,
-    }
-    if isinstance(error, DiarizationError):
-        code = next(code for kind, code in codes.items() if isinstance(error, kind))
-        return pb_utils.TritonError(str(error), code)
-    pb_utils.Logger.log_error("".join(traceback.format_exception(error)))
-    return pb_utils.TritonError(
-        "internal error; the server's log says more", pb_utils.TritonError.INTERNAL
-    )

@@ -3,16 +3,26 @@
 They are called by Triton's business logic scripting (BLS).
 """
 
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
 from .arrays import Chunks, Embeddings, Features, Posteriors, SadState, Samples, SpeechProbs
-from .errors import CancelledError, ModelCallError
+from .errors import (
+    CancelledError,
+    DiarizationError,
+    InvalidRequestError,
+    ModelCallError,
+    SessionsFullError,
+    StoppingError,
+    UnknownSessionError,
+)
 from .measurements import Measurements
 from .options import CallOptions
 
@@ -50,13 +60,18 @@ class ServerModels:
 
     def speech_probs(self, samples: Samples, state: SadState) -> tuple[SpeechProbs, SadState]:
         """Probabilities of speech from the model `sad`, and its state."""
+        probs, next_state = self.speech_probs_of(samples[None, :], state)
+        return probs[0], next_state
+
+    def speech_probs_of(self, samples: Samples, states: SadState) -> tuple[SpeechProbs, SadState]:
+        """Probabilities of several streams from the model `sad`, and their states."""
         self._stop_if_cancelled()
-        inputs = {"samples": samples[None, :]}
-        if state is not None:
-            inputs["state"] = state
+        inputs = {"samples": samples}
+        if states is not None:
+            inputs["state"] = states
         with self._measurements.stage("sad"):
             outputs = self._call(SAD_MODEL, inputs, ["speech_probs", "next_state"])
-        return outputs["speech_probs"][0], outputs["next_state"]
+        return outputs["speech_probs"], outputs["next_state"]
 
     def segment(self, batches: Iterable[Chunks]) -> Iterator[Posteriors]:
         """Probabilities from the model `segmentation`."""
@@ -114,3 +129,22 @@ class ServerModels:
     def _stop_if_cancelled(self) -> None:
         if self._is_cancelled():
             raise CancelledError("the request was cancelled")
+
+
+def triton_error(error: Exception) -> Any:  # noqa: ANN401 - the server's types exist only inside it
+    """Triton's error for one request; the unexpected goes to the log and gets a short text."""
+    codes = {
+        InvalidRequestError: pb_utils.TritonError.INVALID_ARG,
+        UnknownSessionError: pb_utils.TritonError.NOT_FOUND,
+        SessionsFullError: pb_utils.TritonError.UNAVAILABLE,
+        ModelCallError: pb_utils.TritonError.UNAVAILABLE,
+        StoppingError: pb_utils.TritonError.UNAVAILABLE,
+        CancelledError: pb_utils.TritonError.CANCELLED,
+    }
+    if isinstance(error, DiarizationError):
+        code = next(code for kind, code in codes.items() if isinstance(error, kind))
+        return pb_utils.TritonError(str(error), code)
+    pb_utils.Logger.log_error("".join(traceback.format_exception(error)))
+    return pb_utils.TritonError(
+        "internal error; the server's log says more", pb_utils.TritonError.INTERNAL
+    )

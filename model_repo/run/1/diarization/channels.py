@@ -79,11 +79,12 @@ def mono_of(channels: NDArray[Any], axis: int, selection: Selection) -> Samples:
     else:
         with np.errstate(invalid="ignore", over="ignore"):  # inf - inf is refused, not warned of
             mono = channels.mean(axis=axis, dtype=np.float32)
-    _require_workable(mono)
+    require_workable(mono)
     return mono
 
 
-def _require_workable(mono: Samples) -> None:
+def require_workable(mono: Samples) -> None:
+    """Raise InvalidAudioError if a value is not finite or too large to work with."""
     largest = np.abs(mono).max(initial=0)  # NaN if one of them is
     if not np.isfinite(largest):
         raise InvalidAudioError("audio: got NaN or infinite samples, expected finite values")

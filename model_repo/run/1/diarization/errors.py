@@ -6,6 +6,8 @@ DiarizationError
 │   ├── InvalidInputError       which tensors there are, and their shapes
 │   ├── InvalidAudioError       what they hold
 │   └── OverLimitError          how much of it
+├── UnknownSessionError         a live session                -> NOT_FOUND
+├── SessionsFullError           too many of them              -> UNAVAILABLE
 ├── ModelCallError              a neural network in the server  -> UNAVAILABLE
 ├── StoppingError               the server is being stopped     -> UNAVAILABLE
 └── CancelledError              the client cancelled            -> CANCELLED
@@ -54,6 +56,18 @@ class OverLimitError(InvalidRequestError):
     """The recording is longer, or its file larger, than `limits` allow."""
 
     reason = "over_limit"
+
+
+class UnknownSessionError(DiarizationError):
+    """There is no such live session: it was never started, or has ended or idled too long."""
+
+    reason = "unknown_session"
+
+
+class SessionsFullError(DiarizationError):
+    """There are as many live sessions as allowed."""
+
+    reason = "sessions_full"
 
 
 class ModelCallError(DiarizationError):

@@ -72,7 +72,7 @@ def parse_request(parameters: Parameters, options: Options) -> RequestOptions:
             and not name.startswith(RESERVED_PREFIXES)
         ):
             raise InvalidParameterError(
-                f"parameter {_shown(name)} is unknown; expected one of {', '.join(KNOWN_NAMES)}"
+                f"parameter {shown(name)} is unknown; expected one of {', '.join(KNOWN_NAMES)}"
             )
     return RequestOptions(
         _checked_id(parameters.get("recording_id", DEFAULT_RECORDING_ID)),
@@ -83,7 +83,7 @@ def parse_request(parameters: Parameters, options: Options) -> RequestOptions:
     )
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """The value as one short line."""
     return repr(str(value)[:MOST_SHOWN])
 
@@ -92,7 +92,7 @@ def _one_of(choices: tuple[str, ...], parameters: Parameters, name: str, default
     value = parameters.get(name, default)
     if value not in choices:
         raise InvalidParameterError(
-            f"parameter '{name}': got {_shown(value)}, expected one of {', '.join(choices)}"
+            f"parameter '{name}': got {shown(value)}, expected one of {', '.join(choices)}"
         )
     return str(value)
 
@@ -100,7 +100,7 @@ def _one_of(choices: tuple[str, ...], parameters: Parameters, name: str, default
 def _exclusive(value: object) -> bool:
     if not isinstance(value, bool):
         raise InvalidParameterError(
-            f"parameter 'exclusive': got {_shown(value)}, expected true or false"
+            f"parameter 'exclusive': got {shown(value)}, expected true or false"
         )
     return value
 
@@ -113,7 +113,7 @@ def _checked_id(value: object) -> str:
     )
     if not isinstance(value, str):
         raise InvalidParameterError(
-            f"parameter 'recording_id': got {_shown(value)}, expected text of {expected}"
+            f"parameter 'recording_id': got {shown(value)}, expected text of {expected}"
         )
     n_bytes = len(value.encode("utf-8", errors="surrogatepass"))
     if not 1 <= n_bytes <= MAX_ID_BYTES:
@@ -157,7 +157,7 @@ def _count(parameters: Parameters, name: str) -> int | None:
         or not 1 <= value <= MAX_SPEAKERS_CEILING
     ):
         raise InvalidParameterError(
-            f"parameter '{name}': got {_shown(value)}, "
+            f"parameter '{name}': got {shown(value)}, "
             f"expected an integer from 1 to {MAX_SPEAKERS_CEILING}"
         )
     return value

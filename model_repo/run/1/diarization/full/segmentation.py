@@ -198,10 +198,18 @@ class Tail:
         """Drop all before this sample of the recording."""
         self._samples = self._samples[max(0, before - self.start) :].copy()
 
+    def read(self, first: int, last: int) -> Samples:
+        """Samples [first, last) of the recording."""
+        return self._samples[first - self.start : last - self.start]
+
+    def cut(self, starts: NDArray[np.int64]) -> Chunks:
+        """Chunks that start at these samples of the recording."""
+        return cut_chunks(self._samples, starts - self.start)
+
     def chunks(self, starts: NDArray[np.int64], at_once: int) -> Iterator[Chunks]:
         """Chunks that start at these samples of the recording, in batches of about equal size."""
-        for batch in np.array_split(starts - self.start, math.ceil(len(starts) / at_once)):
-            yield cut_chunks(self._samples, batch)
+        for batch in np.array_split(starts, math.ceil(len(starts) / at_once)):
+            yield self.cut(batch)
 
 
 def segmented_blocks(

@@ -1,0 +1,94 @@
+"""What a session keeps until its end: rows that are only ever appended."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from ..arrays import SAMPLE_RATE_HZ, Samples
+
+READ_S = 60  # audio read at a time
+PCM_SCALE = np.float32(1 / 32768)  # libsndfile's, so that samples are those of a wav file
+
+
+class Records(Protocol):
+    """Rows of one shape and type."""
+
+    def append(self, rows: NDArray[Any]) -> None:
+        """Add rows at the end."""
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+
+    def read(self, first: int, last: int) -> NDArray[Any]:
+        """Rows [first, last)."""
+
+
+class MemoryRecords:
+    """Records in memory; `empty` has their type and, behind its first axis, their shape."""
+
+    def __init__(self, empty: NDArray[Any]) -> None:
+        self._rows = empty
+
+    def append(self, rows: NDArray[Any]) -> None:
+        """Add rows at the end."""
+        self._rows = np.concatenate([self._rows, rows.astype(self._rows.dtype)])
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self._rows)
+
+    def read(self, first: int, last: int) -> NDArray[Any]:
+        """Rows [first, last)."""
+        return self._rows[first:last]
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The records of a session.
+
+    Attributes
+    ----------
+    audio
+        Samples as they were sent, float32 or int16.
+    probs
+        Silero's probability of speech of each frame, float32.
+    posteriors
+        Of the chunks of the grid, shape=(n, 589, 7), float16.
+    embeddings
+        Of the windows in the order in which they were embedded, shape=(n, dim), float32.
+    """
+
+    audio: Records
+    probs: Records
+    posteriors: Records
+    embeddings: Records
+
+
+def as_float(samples: NDArray[Any]) -> Samples:
+    """Samples in [-1, 1], from float32 or 16-bit integers."""
+    return samples * PCM_SCALE if samples.dtype == np.int16 else samples.astype(np.float32)
+
+
+def recorded_audio(audio: Records, rate_hz: int) -> Iterator[Samples]:
+    """The recording so far at 16 kHz, in stretches; the resampler leaves no seams."""
+    size = READ_S * rate_hz
+    blocks = (
+        as_float(audio.read(first, min(first + size, len(audio))))
+        for first in range(0, len(audio), size)
+    )
+    if rate_hz == SAMPLE_RATE_HZ:
+        yield from blocks
+        return
+    resampler = new_resampler(rate_hz)
+    for block in blocks:
+        yield resampler.resample_chunk(block)
+    yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
+
+
+def new_resampler(rate_hz: int) -> soxr.ResampleStream:
+    """The resampler that `audio.decode_blocks` uses."""
+    return soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, num_channels=1, dtype="float32")

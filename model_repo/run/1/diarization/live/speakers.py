@@ -1,0 +1,160 @@
+"""Who the speakers of a recording are so far, under names that stay.
+
+Clustering is that of the full mode, on all windows so far. It is repeated when there is reason to:
+often in the first minute, then as the number of windows grows, and when windows are unlike every
+speaker. New clusters take over the speakers with whom they share most windows.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from ..arrays import Embeddings, Evidence, Labels, Shares
+from ..clustering import LEAST_WINDOWS, SOLO_SHARE, closeness, unit_length
+from ..full.speakers import Heard, speaker_centroids
+from ..options import Options, SpeakerBounds
+
+OFTEN_WINDOWS = 60  # up to so many windows they are clustered with each new one
+GROWTH = 1.15  # of the number of windows, after which they are clustered again
+UNLIKE_COSINE = 0.4  # a window with a lower one to every speaker may be a new speaker's
+NOBODY_YET = -1
+
+
+class Change(NamedTuple):
+    """Windows that were one speaker's and are now another's."""
+
+    middles: NDArray[np.float64]
+    before: Labels
+    after: Labels
+
+
+class LiveSpeakers:
+    """The windows so far and the speakers found in them.
+
+    Parameters
+    ----------
+    options
+        Those of the full mode.
+    bounds
+        Allowed number of speakers.
+
+    Attributes
+    ----------
+    begins
+        First sample of each window, in the order in which they were embedded.
+    row_of
+        Row of each window among all, by its first sample.
+    ids
+        Number of the speaker of each row of `centroids`, kept for the whole recording.
+    centroids
+        shape=(n_speakers, dim), rows of length one.
+    """
+
+    def __init__(self, options: Options, bounds: SpeakerBounds) -> None:
+        self.begins: NDArray[np.int64] = np.empty(0, np.int64)
+        self.ids: list[int] = []
+        self.centroids: Embeddings = np.empty((0, 0), np.float32)
+        self._options = options
+        self._bounds = bounds
+        self._shares: Shares = np.empty(0)
+        self._solo: Shares = np.empty(0)
+        self._labels: Labels = np.empty(0, np.int64)
+        self.row_of: dict[int, int] = {}
+        self._n_ids = 0
+        self._n_clustered = 0
+        self._odd: set[int] = set()
+
+    def is_known(self, begins: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether the windows that begin there have an embedding."""
+        return np.array([int(begin) in self.row_of for begin in begins], bool)
+
+    def rows_of(self, begins: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows of known windows among all, in the order in which they were embedded."""
+        return np.array([self.row_of[int(begin)] for begin in begins], np.int64)
+
+    def add(self, begins: NDArray[np.int64]) -> None:
+        """Add windows whose embeddings have just been appended."""
+        for begin in begins.tolist():
+            self.row_of[begin] = len(self.row_of)
+        n_new = len(begins)
+        self.begins = np.append(self.begins, begins)
+        self._shares = np.append(self._shares, np.zeros(n_new))
+        self._solo = np.append(self._solo, np.zeros(n_new))
+        self._labels = np.append(self._labels, np.full(n_new, NOBODY_YET))
+
+    def describe(self, begins: NDArray[np.int64], shares: Shares, solo: Shares) -> None:
+        """Note the shares of speech, and of a single voice, of known windows."""
+        rows = self.rows_of(begins)
+        self._shares[rows], self._solo[rows] = shares, solo
+
+    def evidence(self, unit: Embeddings) -> Evidence:
+        """Share of each speaker in windows, shape=(n, n_speakers)."""
+        return closeness(unit, self.centroids, self._options.cluster.sharpness)
+
+    def update(
+        self,
+        fresh: Embeddings,
+        all_embeddings: Callable[[], Embeddings],
+        n_speech: int,
+        n_overlap: int,
+    ) -> Change | None:
+        """Find the speakers again, if there is reason to; else assign the new windows.
+
+        Parameters
+        ----------
+        fresh
+            Embeddings of the windows added last.
+        all_embeddings
+            Reads those of all windows, in the order in which they were added.
+        n_speech, n_overlap
+            See `full.speakers.Heard`.
+        """
+        n = len(self.begins)
+        if n == 0 or not self._is_due(unit_length(fresh)):
+            return None
+        order = np.argsort(self.begins, kind="stable")
+        unit = unit_length(all_embeddings())
+        heard = Heard(self._shares[order], self._solo[order], n_speech, n_overlap)
+        self.centroids = speaker_centroids(heard, unit[order], self._options, self._bounds)
+        clusters = (unit @ self.centroids.T).argmax(axis=1)
+        self.ids = self._matched(clusters)
+        labels = np.array(self.ids, np.int64)[clusters]
+        changed = (self._labels != NOBODY_YET) & (self._labels != labels)
+        half = self._options.frames.window_s * 8000
+        change = Change(self.begins[changed] + half, self._labels[changed], labels[changed])
+        self._labels, self._n_clustered = labels, n
+        self._odd.clear()
+        return change if changed.any() else None
+
+    def _is_due(self, fresh: Embeddings) -> bool:
+        n, n_fresh = len(self.begins), len(fresh)
+        if not self.ids:
+            return True
+        if n_fresh == 0:
+            return False
+        cosines = fresh @ self.centroids.T
+        rows = np.arange(n - n_fresh, n)
+        self._labels[rows] = np.array(self.ids, np.int64)[cosines.argmax(axis=1)]
+        odd = (self._solo[rows] >= SOLO_SHARE) & (cosines.max(axis=1) < UNLIKE_COSINE)
+        self._odd.update(rows[odd].tolist())
+        often = n <= OFTEN_WINDOWS
+        return often or len(self._odd) >= LEAST_WINDOWS or n >= GROWTH * self._n_clustered
+
+    def _matched(self, clusters: Labels) -> list[int]:
+        """Number of the speaker that each cluster is: the one it shares most windows with."""
+        k = int(self.centroids.shape[0])
+        known = np.flatnonzero(self._labels != NOBODY_YET)
+        shared = np.zeros((k, self._n_ids), np.int64)
+        np.add.at(shared, (clusters[known], self._labels[known]), 1)
+        ids = [NOBODY_YET] * k
+        for cluster, number in zip(*linear_sum_assignment(-shared), strict=True):
+            if shared[cluster, number] > 0:
+                ids[cluster] = int(number)
+        for cluster in range(k):
+            if ids[cluster] == NOBODY_YET:
+                ids[cluster] = self._n_ids
+                self._n_ids += 1
+        return ids

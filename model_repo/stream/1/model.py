@@ -1,0 +1,168 @@
+"""Triton model `stream`: requests -> `diarization.live` -> events.
+
+One process holds all sessions. Triton hands over what has arrived since the last call, so pieces of
+several sessions are processed together. It uses no sequence batcher: a session that Triton's
+batcher refuses keeps its slot until it has been idle for long, one that outlives the server cannot
+be continued, and a further one waits instead of being refused.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Generator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.append(str(REPOSITORY / "run" / "1"))  # the library is that of `run`
+
+from sessions import Sessions  # noqa: E402
+
+from diarization.bls import ServerModels, triton_error  # noqa: E402
+from diarization.channels import require_workable  # noqa: E402
+from diarization.drain_lock import hold_drain_lock  # noqa: E402
+from diarization.errors import InvalidInputError, OverLimitError  # noqa: E402
+from diarization.live.calls import run_together  # noqa: E402
+from diarization.live.request import LiveRequest, parse_live_request  # noqa: E402
+from diarization.live.result import result_of  # noqa: E402
+from diarization.live.session import Session  # noqa: E402
+from diarization.measurements import Measurements  # noqa: E402
+from diarization.options import parse_options  # noqa: E402
+from diarization.turns import format_rttm  # noqa: E402
+
+OPTION = re.compile(r'key:\s*"([^"]+)"[\s,]*value:?\s*\{\s*string_value:\s*"([^"]*)"')
+LONGEST_PIECE_S = 10
+INPUTS = ("samples", "pcm")
+
+
+class TritonPythonModel:
+    """The one instance."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Read the options of `run` and of the sessions."""
+        threadpool_limits(1)
+        self.options = parse_options(options_in((REPOSITORY / "run" / "config.pbtxt").read_text()))
+        own = json.loads(args["model_config"])["parameters"]
+        most, idle_s = (own[f"sessions.{name}"]["string_value"] for name in ("most", "idle_s"))
+        self.sessions = Sessions(self.options, int(most), float(idle_s))
+        self.models = ServerModels(self.options.calls, Measurements(), lambda: False)
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """Answer all requests; those of one session in order, those of several together."""
+        self.sessions.purge()
+        waiting = list(enumerate(requests))
+        responses: dict[int, Any] = {}
+        while waiting:
+            group: dict[str, tuple[int, Any, LiveRequest]] = {}
+            later = []
+            for number, request in waiting:
+                try:
+                    asked = parse_live_request(
+                        json.loads(request.parameters() or "{}"), self.options
+                    )
+                except Exception as error:
+                    responses[number] = pb_utils.InferenceResponse([], triton_error(error))
+                    continue
+                if asked.session in group:
+                    later.append((number, request))
+                else:
+                    group[asked.session] = number, request, asked
+            responses.update(self._answers(list(group.values())))
+            waiting = later
+        return [responses[number] for number in range(len(requests))]
+
+    def _answers(self, group: list[tuple[int, Any, LiveRequest]]) -> dict[int, Any]:
+        steps = [self._step(request, asked) for _, request, asked in group]
+        calls = self.options.calls
+        results = run_together(steps, self.models, calls.chunks, calls.windows)
+        return {
+            number: pb_utils.InferenceResponse([], triton_error(result))
+            if isinstance(result, Exception)
+            else pb_utils.InferenceResponse([pb_utils.Tensor("EVENTS", result)])
+            for (number, _, _), result in zip(group, results, strict=True)
+        }
+
+    def _step(self, request: Any, asked: LiveRequest) -> Generator[Any, Any, NDArray[np.object_]]:  # noqa: ANN401
+        """Hear what a request brings, and return its answer."""
+        with hold_drain_lock():
+            session = (
+                self.sessions.start(asked.session, asked.start)
+                if asked.start
+                else self.sessions.get(asked.session)
+            )
+            piece = new_samples(sent_samples(request), asked, session, self.options.limits.audio_s)
+            session.forget(asked.seen)
+            if not session.has_result:
+                yield from session.hear(piece)
+            if asked.end and not session.has_result:
+                yield from session.end()
+                found = result_of(session, self.models, self.options, lambda _stage: nullcontext())
+                session.add_result(format_rttm(found.turns, session.live.asked.recording_id))
+            self.sessions.save(asked.session)
+        answer = {"received": session.n_received, "events": session.events}
+        return np.array([[json.dumps(answer).encode()]], np.object_)
+
+
+def sent_samples(request: Any) -> NDArray[Any]:  # noqa: ANN401 - the server's types exist only inside it
+    """The samples of a request, float32 or int16, shape=(n,); n is 0 if it has none."""
+    sent = {name: pb_utils.get_input_tensor_by_name(request, name) for name in INPUTS}
+    given = [name for name, tensor in sent.items() if tensor is not None]
+    if len(given) > 1:
+        raise InvalidInputError("inputs: got samples and pcm, expected one of them")
+    if not given:
+        return np.empty(0, np.float32)
+    values: NDArray[Any] = sent[given[0]].as_numpy()
+    if values.ndim != 2 or len(values) != 1:  # noqa: PLR2004
+        raise InvalidInputError(
+            f"{given[0]}: got shape {list(values.shape)}, expected [1, samples]"
+        )
+    return values[0]
+
+
+def new_samples(
+    piece: NDArray[Any], asked: LiveRequest, session: Session, most_s: float
+) -> NDArray[Any]:
+    """The part of a piece that the session has not received yet.
+
+    Raises
+    ------
+    InvalidInputError
+        If it does not fit the session.
+    InvalidAudioError
+        If a sample is not finite, or huge.
+    """
+    rate_hz, n_received = session.live.rate_hz, session.n_received
+    if len(piece) > LONGEST_PIECE_S * rate_hz:
+        raise InvalidInputError(
+            f"got {len(piece) / rate_hz:.1f} s of audio at once, "
+            f"expected at most {LONGEST_PIECE_S} s"
+        )
+    if asked.position > n_received:
+        raise InvalidInputError(
+            f"parameter 'position': got {asked.position}, expected at most {n_received}, "
+            "the number of samples received so far"
+        )
+    piece = piece[n_received - asked.position :]
+    if len(piece) == 0:
+        return piece
+    if session.ended:
+        raise InvalidInputError("got audio after the end of the session, expected none")
+    known = session.sample_type
+    if known is not None and piece.dtype != known:
+        raise InvalidInputError(f"got samples of type {piece.dtype}, expected {known} as before")
+    if n_received + len(piece) > most_s * rate_hz:
+        raise OverLimitError(f"got more than {most_s:g} s of audio, expected a new session")
+    require_workable(piece)
+    return piece
+
+
+def options_in(config: str) -> dict[str, str]:
+    """Name and value of each parameter in a `config.pbtxt`."""
+    code = "\n".join(line.partition("#")[0] for line in config.splitlines())
+    return dict(OPTION.findall(code))

@@ -1,0 +1,203 @@
+"""The live sessions of this server, and their files, with which they outlive its processes.
+
+Each session has a folder of its user's alone: audio and answers of the networks, which only grow,
+and its state, which is replaced after every request.
+"""
+
+import os
+import pickle
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diarization.errors import InvalidParameterError, SessionsFullError, UnknownSessionError
+from diarization.live.records import Journal
+from diarization.live.session import LiveOptions, Session
+from diarization.options import Options
+
+STATE = "state"
+RECORDS = ("audio", "probs", "posteriors", "embeddings")
+PURGE_EVERY_S = 10.0
+
+
+def default_folder() -> Path:
+    """The folder of all sessions."""
+    return Path(tempfile.gettempdir()) / f"diarization-stream-{os.getuid()}"
+
+
+class FileRecords:
+    """Rows in a file; see `diarization.live.records.Records`.
+
+    Parameters
+    ----------
+    n_rows, row
+        Rows that the file holds, what follows is dropped; and an empty array of their type and
+        shape, None if there are no rows yet.
+    """
+
+    def __init__(self, path: Path, n_rows: int = 0, row: NDArray[Any] | None = None) -> None:
+        self.n_rows = n_rows
+        self.row = row
+        self._file = path.open("r+b" if path.exists() else "w+b", buffering=0)
+        self._file.truncate(n_rows * self._row_bytes())
+
+    def append(self, rows: NDArray[Any]) -> None:
+        """Add rows at the end."""
+        if self.row is None:
+            self.row = np.empty(rows.shape[1:], rows.dtype)
+        os.pwrite(self._file.fileno(), rows.tobytes(), self.n_rows * self._row_bytes())
+        self.n_rows += len(rows)
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return self.n_rows
+
+    def read(self, first: int, last: int) -> NDArray[Any]:
+        """Rows [first, last)."""
+        if self.row is None:
+            return np.empty(0, np.float32)
+        n_bytes = (last - first) * self._row_bytes()
+        data = os.pread(self._file.fileno(), n_bytes, first * self._row_bytes())
+        return np.frombuffer(data, self.row.dtype).reshape(-1, *self.row.shape)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _row_bytes(self) -> int:
+        return 0 if self.row is None else self.row.nbytes
+
+
+class Sessions:
+    """All sessions, those that an earlier process left behind included.
+
+    Parameters
+    ----------
+    most
+        Number of sessions at once.
+    idle_s
+        A session without requests for this long is removed.
+    clock
+        Seconds since the epoch, as files have them.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        most: int,
+        idle_s: float,
+        folder: Path | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._options = options
+        self._most = most
+        self._idle_s = idle_s
+        self._folder = folder or default_folder()
+        self._clock = clock
+        self._purged_s = 0.0
+        self._sessions: dict[str, Session] = {}
+        self._used_s: dict[str, float] = {}
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._folder.stat().st_uid != os.getuid():
+            raise PermissionError(f"{self._folder} belongs to another user")
+
+    def start(self, name: str, live: LiveOptions) -> Session:
+        """Start a session; one that was started alike goes on.
+
+        Raises
+        ------
+        InvalidParameterError
+            If the name is in use by a session that was started with other parameters.
+        SessionsFullError
+            If there are too many.
+        """
+        try:
+            session = self.get(name)
+        except UnknownSessionError:
+            self.purge()
+            if len(self._sessions) >= self._most:
+                raise SessionsFullError(
+                    f"got a session beside {self._most} others, expected at most {self._most} at "
+                    "once; try again later"
+                ) from None
+            folder = self._folder / name
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(mode=0o700)
+            journal = Journal(*(FileRecords(folder / each) for each in RECORDS))
+            session = self._sessions[name] = Session(self._options, live, journal)
+            self.save(name)
+            return session
+        if session.live != live:
+            raise InvalidParameterError(
+                f"parameter 'session': got {name!r}, which was started with other parameters, "
+                "expected the same ones or another session"
+            )
+        return session
+
+    def get(self, name: str) -> Session:
+        """Return a session, of an earlier process too; UnknownSessionError if there is none."""
+        if name not in self._sessions:
+            self._sessions[name] = self._load(name)
+        self._used_s[name] = self._clock()
+        return self._sessions[name]
+
+    def save(self, name: str) -> None:
+        """Write the state of a session, so that it outlives this process."""
+        session = self._sessions[name]
+        journal = [getattr(session.journal, each) for each in RECORDS]
+        shapes = [(records.n_rows, records.row) for records in journal]
+        path = self._folder / name / STATE
+        fresh = path.with_suffix(".new")
+        fresh.write_bytes(pickle.dumps((session, shapes), pickle.HIGHEST_PROTOCOL))
+        fresh.replace(path)
+        self._used_s[name] = self._clock()
+
+    def purge(self) -> None:
+        """Remove sessions that have been idle for too long."""
+        now_s = self._clock()
+        if now_s < self._purged_s + PURGE_EVERY_S and len(self._sessions) < self._most:
+            return
+        self._purged_s = now_s
+        for folder in self._folder.iterdir():
+            used_s = self._used_s.get(folder.name)
+            if used_s is None:
+                used_s = _modified_s(folder / STATE)
+            if now_s - used_s > self._idle_s:
+                self.remove(folder.name)
+
+    def remove(self, name: str) -> None:
+        """Remove a session and its files."""
+        session = self._sessions.pop(name, None)
+        self._used_s.pop(name, None)
+        if session is not None:
+            for each in RECORDS:
+                getattr(session.journal, each).close()
+        shutil.rmtree(self._folder / name, ignore_errors=True)
+
+    def _load(self, name: str) -> Session:
+        folder = self._folder / name
+        try:
+            session, shapes = pickle.loads((folder / STATE).read_bytes())
+        except FileNotFoundError:
+            raise UnknownSessionError(
+                f"parameter 'session': got {name!r}, which was never started, has ended or was "
+                "idle for too long; expected start=true"
+            ) from None
+        records = [
+            FileRecords(folder / each, *shape) for each, shape in zip(RECORDS, shapes, strict=True)
+        ]
+        session.resume(Journal(*records))
+        return session
+
+
+def _modified_s(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
