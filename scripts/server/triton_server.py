@@ -47,7 +47,7 @@ __all__ = ["LOOPBACK", "MODEL_REPOSITORY", "ROOT", "Ports", "ServerError", "Trit
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL_REPOSITORY = ROOT / "model_repo"
-CLIENT_MODELS = "run"
+CLIENT_MODELS = "run,stream"
 READY_TIMEOUT_S = 120.0
 DRAIN_S = 30.0  # for requests under way when the server is stopped
 STOP_TIMEOUT_S = 20.0  # for Triton itself, to unload its models

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays import Chunks, Embeddings, Features, Posteriors, SadState, Samples, SpeechProbs
 

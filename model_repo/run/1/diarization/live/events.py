@@ -70,6 +70,10 @@ class LiveTurns:
         self._turns: list[LiveTurn] = []
         self._open: dict[int, LiveTurn] = {}
 
+    def speakers(self) -> set[int]:
+        """Numbers of the speakers who have a turn."""
+        return {turn.speaker for turn in self._turns}
+
     def relabel(self, change: Change, hop: int) -> list[Event]:
         """Give turns to other speakers where most of their windows are now another's.
 

@@ -27,25 +27,6 @@ class Records(Protocol):
         """Rows [first, last)."""
 
 
-class MemoryRecords:
-    """Records in memory; `empty` has their type and, behind its first axis, their shape."""
-
-    def __init__(self, empty: NDArray[Any]) -> None:
-        self._rows = empty
-
-    def append(self, rows: NDArray[Any]) -> None:
-        """Add rows at the end."""
-        self._rows = np.concatenate([self._rows, rows.astype(self._rows.dtype)])
-
-    def __len__(self) -> int:
-        """Return the number of rows."""
-        return len(self._rows)
-
-    def read(self, first: int, last: int) -> NDArray[Any]:
-        """Rows [first, last)."""
-        return self._rows[first:last]
-
-
 @dataclass(frozen=True)
 class Journal:
     """The records of a session.

@@ -200,7 +200,13 @@ class Session:
             self._speakers.add(due)
         known = self._speakers.is_known(begins)
         self._speakers.describe(begins[known], block.shares[known], block.solo[known])
-        change = self._speakers.update(fresh, self._all_embeddings, self._n_speech, self._n_overlap)
+        change = self._speakers.update(
+            fresh,
+            self._all_embeddings,
+            self._n_speech,
+            self._n_overlap,
+            self._turns.speakers(),
+        )
         if change is not None:
             self._report(self._turns.relabel(change, self._window_samples()[1]))
 

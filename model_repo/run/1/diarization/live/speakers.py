@@ -5,7 +5,8 @@ often in the first minute, then as the number of windows grows, and when windows
 speaker. New clusters take over the speakers with whom they share most windows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -63,7 +64,6 @@ class LiveSpeakers:
         self._solo: Shares = np.empty(0)
         self._labels: Labels = np.empty(0, np.int64)
         self.row_of: dict[int, int] = {}
-        self._n_ids = 0
         self._n_clustered = 0
         self._odd: set[int] = set()
 
@@ -100,6 +100,7 @@ class LiveSpeakers:
         all_embeddings: Callable[[], Embeddings],
         n_speech: int,
         n_overlap: int,
+        in_use: Collection[int],
     ) -> Change | None:
         """Find the speakers again, if there is reason to; else assign the new windows.
 
@@ -111,6 +112,8 @@ class LiveSpeakers:
             Reads those of all windows, in the order in which they were added.
         n_speech, n_overlap
             See `full.speakers.Heard`.
+        in_use
+            Numbers of speakers who were reported, and not relabeled since; no new one gets them.
         """
         n = len(self.begins)
         if n == 0 or not self._is_due(unit_length(fresh)):
@@ -120,7 +123,7 @@ class LiveSpeakers:
         heard = Heard(self._shares[order], self._solo[order], n_speech, n_overlap)
         self.centroids = speaker_centroids(heard, unit[order], self._options, self._bounds)
         clusters = (unit @ self.centroids.T).argmax(axis=1)
-        self.ids = self._matched(clusters)
+        self.ids = self._matched(clusters, in_use)
         labels = np.array(self.ids, np.int64)[clusters]
         changed = (self._labels != NOBODY_YET) & (self._labels != labels)
         half = self._options.frames.window_s * 8000
@@ -143,18 +146,12 @@ class LiveSpeakers:
         often = n <= OFTEN_WINDOWS
         return often or len(self._odd) >= LEAST_WINDOWS or n >= GROWTH * self._n_clustered
 
-    def _matched(self, clusters: Labels) -> list[int]:
+    def _matched(self, clusters: Labels, in_use: Collection[int]) -> list[int]:
         """Number of the speaker that each cluster is: the one it shares most windows with."""
-        k = int(self.centroids.shape[0])
-        known = np.flatnonzero(self._labels != NOBODY_YET)
-        shared = np.zeros((k, self._n_ids), np.int64)
+        known = self._labels != NOBODY_YET
+        shared = np.zeros((len(self.centroids), self._labels.max(initial=-1) + 1), np.int64)
         np.add.at(shared, (clusters[known], self._labels[known]), 1)
-        ids = [NOBODY_YET] * k
-        for cluster, number in zip(*linear_sum_assignment(-shared), strict=True):
-            if shared[cluster, number] > 0:
-                ids[cluster] = int(number)
-        for cluster in range(k):
-            if ids[cluster] == NOBODY_YET:
-                ids[cluster] = self._n_ids
-                self._n_ids += 1
-        return ids
+        pairs = zip(*linear_sum_assignment(-shared), strict=True)
+        ids = {int(cluster): int(number) for cluster, number in pairs if shared[cluster, number]}
+        fresh = (number for number in count() if number not in {*in_use, *ids.values()})
+        return [ids[row] if row in ids else next(fresh) for row in range(len(self.centroids))]
