@@ -18,6 +18,7 @@ Arrays = dict[str, NDArray[Any]]
 NUMPY_TYPES: dict[int, type] = {
     pb.TYPE_FP32: np.float32,
     pb.TYPE_FP64: np.float64,
+    pb.TYPE_INT16: np.int16,
     pb.TYPE_INT64: np.int64,
     pb.TYPE_STRING: np.object_,
 }

@@ -79,10 +79,12 @@ def encoded(samples: Wave, container: str = "WAV") -> bytes:
 def planted_sad(inputs: Arrays) -> Arrays:
     """Loud frames are speech; the state counts frames, so that a lost one is detected."""
     samples = inputs["samples"]
-    frames = np.pad(samples[0], (0, -samples.shape[1] % FRAME)).reshape(-1, FRAME)
-    loud = np.sqrt(np.mean(frames**2, axis=1)) > SPEECH_LEVEL
-    state = inputs.get("state", np.zeros((1, 320), np.float32)) + np.float32(len(frames))
-    return {"speech_probs": loud[None].astype(np.float32), "next_state": state}
+    n_streams, n_samples = samples.shape
+    padded = np.pad(samples, ((0, 0), (0, -n_samples % FRAME)))
+    frames = padded.reshape(n_streams, -1, FRAME)
+    loud = np.sqrt(np.mean(frames**2, axis=2)) > SPEECH_LEVEL
+    state = inputs.get("state", np.zeros((n_streams, 320), np.float32)) + np.float32(loud.shape[1])
+    return {"speech_probs": loud.astype(np.float32), "next_state": state}
 
 
 def planted_speaker_model(inputs: Arrays) -> Arrays:

@@ -22,8 +22,6 @@ from threadpoolctl import threadpool_limits
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.append(str(REPOSITORY / "run" / "1"))  # the library is that of `run`
 
-from sessions import Sessions  # noqa: E402
-
 from diarization.bls import ServerModels, triton_error  # noqa: E402
 from diarization.channels import require_workable  # noqa: E402
 from diarization.drain_lock import hold_drain_lock  # noqa: E402
@@ -35,6 +33,7 @@ from diarization.live.session import Session  # noqa: E402
 from diarization.measurements import Measurements  # noqa: E402
 from diarization.options import parse_options  # noqa: E402
 from diarization.turns import format_rttm  # noqa: E402
+from sessions import Sessions  # noqa: E402
 
 OPTION = re.compile(r'key:\s*"([^"]+)"[\s,]*value:?\s*\{\s*string_value:\s*"([^"]*)"')
 LONGEST_PIECE_S = 10

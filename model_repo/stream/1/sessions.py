@@ -4,9 +4,11 @@ Each session has a folder of its user's alone: audio and answers of the networks
 and its state, which is replaced after every request.
 """
 
+import errno
 import os
 import pickle
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable
@@ -51,7 +53,9 @@ class FileRecords:
         """Add rows at the end."""
         if self.row is None:
             self.row = np.empty(rows.shape[1:], rows.dtype)
-        os.pwrite(self._file.fileno(), rows.tobytes(), self.n_rows * self._row_bytes())
+        self._file.seek(self.n_rows * self._row_bytes())
+        if self._file.write(rows.tobytes()) != rows.nbytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self.n_rows += len(rows)
 
     def __len__(self) -> int:
@@ -104,8 +108,10 @@ class Sessions:
         self._sessions: dict[str, Session] = {}
         self._used_s: dict[str, float] = {}
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._folder.stat().st_uid != os.getuid():
-            raise PermissionError(f"{self._folder} belongs to another user")
+        found = self._folder.lstat()
+        if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
+            raise PermissionError(f"{self._folder} is a link or belongs to another user")
+        self._folder.chmod(0o700)
 
     def start(self, name: str, live: LiveOptions) -> Session:
         """Start a session; one that was started alike goes on.
@@ -120,12 +126,7 @@ class Sessions:
         try:
             session = self.get(name)
         except UnknownSessionError:
-            self.purge()
-            if len(self._sessions) >= self._most:
-                raise SessionsFullError(
-                    f"got a session beside {self._most} others, expected at most {self._most} at "
-                    "once; try again later"
-                ) from None
+            self._make_room()
             folder = self._folder / name
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o700)
@@ -179,6 +180,19 @@ class Sessions:
             for each in RECORDS:
                 getattr(session.journal, each).close()
         shutil.rmtree(self._folder / name, ignore_errors=True)
+
+    def _make_room(self) -> None:
+        """Make room for one more; of those that have ended the one idle for longest gives way."""
+        self.purge()
+        if len(self._sessions) < self._most:
+            return
+        over = [name for name, session in self._sessions.items() if session.has_result]
+        if not over:
+            raise SessionsFullError(
+                f"got a session beside {self._most} others, expected at most {self._most} at "
+                "once; try again later"
+            )
+        self.remove(min(over, key=self._used_s.__getitem__))
 
     def _load(self, name: str) -> Session:
         folder = self._folder / name

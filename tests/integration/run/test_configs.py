@@ -140,6 +140,18 @@ def test_run_is_on_the_cpu_and_the_nets_on_any_device():
         assert "kind" not in without_comments(REPOSITORY / net / "config.pbtxt")
 
 
+def test_stream_is_one_process_that_takes_pieces_of_several_sessions_at_once():
+    config = config_of("stream")
+    assert config.max_batch_size == 64
+    assert tensors(config.input) == {"samples": (pb.TYPE_FP32, [-1]), "pcm": (pb.TYPE_INT16, [-1])}
+    assert all(tensor.optional and tensor.allow_ragged_batch for tensor in config.input)
+    assert tensors(config.output) == {"EVENTS": (pb.TYPE_STRING, [1])}
+    assert [(group.kind, group.count) for group in config.instance_group] == [(KIND_CPU, 1)]
+    policy = config.dynamic_batching.default_queue_policy
+    assert policy.max_queue_size >= int(config.parameters["sessions.most"].string_value)
+    assert policy.timeout_action == pb.ModelQueuePolicy.REJECT
+
+
 def test_a_call_has_no_more_windows_than_the_speaker_model_takes():
     largest = config_of("speaker_model").max_batch_size
     assert Options().calls.windows <= largest

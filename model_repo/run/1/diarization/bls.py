@@ -63,7 +63,7 @@ class ServerModels:
         probs, next_state = self.speech_probs_of(samples[None, :], state)
         return probs[0], next_state
 
-    def speech_probs_of(self, samples: Samples, states: SadState) -> tuple[SpeechProbs, SadState]:
+    def speech_probs_of(self, samples: Samples, states: SadState) -> tuple[SpeechProbs, Array]:
         """Probabilities of several streams from the model `sad`, and their states."""
         self._stop_if_cancelled()
         inputs = {"samples": samples}

@@ -78,6 +78,7 @@ class Session:
         self._speakers = LiveSpeakers(options, live.asked.speakers)
         self._turns = LiveTurns()
         self._n_events = 0
+        self._advanced = 0  # samples, all of which have been processed
         self._n_speech = self._n_overlap = 0
         self._resampler = new_resampler(live.rate_hz)
 
@@ -110,7 +111,9 @@ class Session:
         if len(samples):
             self.journal.audio.append(samples)
             self._tail.add(self._at_16_khz(as_float(samples)))
-        yield from self._advance(self._tail.end - self._latency)
+        if self._tail.end > self._advanced:
+            yield from self._advance(self._tail.end - self._latency)
+            self._advanced = self._tail.end
 
     def end(self) -> Step[None]:
         """Decide the rest."""
@@ -118,7 +121,8 @@ class Session:
             self.ended = True
             if self.live.rate_hz != SAMPLE_RATE_HZ:
                 self._tail.add(self._resampler.resample_chunk(np.empty(0, np.float32), last=True))
-        yield from self._advance(self._tail.end)
+        if self._turns.decided < self._tail.end:
+            yield from self._advance(self._tail.end)
         yield from self._speech.finish(self._tail, self.journal)
         self._report(self._turns.end())
 
