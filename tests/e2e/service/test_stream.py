@@ -5,10 +5,8 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 from uuid import uuid4
 
-import numpy as np
 import pytest
 import soundfile
 import soxr
@@ -50,7 +48,7 @@ class Live:
         self._session = {"session": uuid4().hex}
         self._start = {"start": True, "rate_hz": rate_hz, **parameters}
 
-    def send_piece(self, client, **more):
+    def send_piece(self, client):
         """Send the piece that comes next."""
         piece = self._pcm[self.received : self.received + self._size]
         tensor = grpcclient.InferInput("pcm", [1, len(piece)], "INT16")
@@ -62,7 +60,7 @@ class Live:
             "seen": self.events[-1]["seq"] if self.events else 0,
             "end": self.received + len(piece) == len(self._pcm),
         }
-        result = client.infer("stream", [tensor], parameters=parameters, client_timeout=60, **more)
+        result = client.infer("stream", [tensor], parameters=parameters, client_timeout=60)
         answer = json.loads(result.as_numpy("EVENTS").item())
         self.events += answer["events"]
         self.received = answer["received"]
@@ -71,17 +69,17 @@ class Live:
         """Send all of it, and return the text of the result."""
         deadline = time.monotonic() + BACK_WITHIN_S
         with grpcclient.InferenceServerClient(self._url) as client:
-            for number in count():
-                before_piece(number)
+            while not self.events or self.events[-1]["type"] != "result":
+                before_piece(self.received // self._size)
                 try:
                     self.send_piece(client)
                     deadline = time.monotonic() + BACK_WITHIN_S
                 except grpcclient.InferenceServerException as error:
+                    if time.monotonic() > deadline:
+                        raise
                     self.errors.append(error.status())
-                    assert time.monotonic() < deadline, error
                     time.sleep(REST_S)
-                if self.events and self.events[-1]["type"] == "result":
-                    return self.events[-1]["rttm"]
+        return self.events[-1]["rttm"]
 
     def assert_whole(self):
         """No event is lost or doubled, and all audio was heard."""
@@ -117,22 +115,14 @@ def test_sessions_at_once_each_have_their_own_result(server, pcm):
         live.assert_whole()
 
 
-def test_a_request_with_options_of_triton_is_answered(server, pcm):
-    live = Live(server, pcm)
-    with grpcclient.InferenceServerClient(server.url) as client:
-        for _ in range(2):
-            live.send_piece(client, timeout=50_000_000, priority=1, request_id="7")
-    assert live.received == round(2 * PIECE_S * 16_000)
-
-
-@pytest.mark.parametrize("victim", ["stream", TRITON])
+@pytest.mark.parametrize("victim", ["stream", pytest.param(TRITON, marks=pytest.mark.slow)])
 def test_a_session_outlives_a_killed_process(tmp_path, sample, pcm, victim):
     with serving(tmp_path / "triton.log") as server:
         server.wait_until_ready()
         expected = diarize(server, sample.read_bytes()).rttm
 
         def kill(number):
-            if number == 30:
+            if number == 30 and not live.errors:
                 os.kill(server.pid_of(victim), signal.SIGKILL)
 
         live = Live(server, pcm)

@@ -273,6 +273,12 @@ def test_a_bad_request_is_refused_and_harms_no_other(
         assert answer["events"][-1]["rttm"] == rttm_of_run(encoded(conversation()))
 
 
+def test_parameters_of_triton_itself_change_nothing(stream):
+    own = {"priority": 1, "binary_data_output": True, "triton_enable_empty_final_response": True}
+    assert stream.answer(A, ONE_S, start=True, **own)["received"] == len(ONE_S)
+    assert stream.answer(A, **own)["received"] == len(ONE_S)
+
+
 def test_audio_after_the_end_is_refused(stream):
     stream.answer(A, ONE_S, start=True, end=True)
     assert stream.error(A, ONE_S, position=len(ONE_S)) == (

@@ -66,11 +66,7 @@ def parse_request(parameters: Parameters, options: Options) -> RequestOptions:
         Naming the parameter, what it was and what is expected.
     """
     for name in parameters:
-        if (
-            name not in KNOWN_NAMES
-            and name not in RESERVED_NAMES
-            and not name.startswith(RESERVED_PREFIXES)
-        ):
+        if name not in KNOWN_NAMES and not is_reserved(name):
             raise InvalidParameterError(
                 f"parameter {shown(name)} is unknown; expected one of {', '.join(KNOWN_NAMES)}"
             )
@@ -81,6 +77,11 @@ def parse_request(parameters: Parameters, options: Options) -> RequestOptions:
         _exclusive(parameters.get("exclusive", False)),
         _one_of(CHANNEL_CHOICES, parameters, "channels", CHANNEL_CHOICES[0]),
     )
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a parameter is one of Triton's own."""
+    return name in RESERVED_NAMES or name.startswith(RESERVED_PREFIXES)
 
 
 def shown(value: object) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..errors import InvalidParameterError
 from ..options import Options
-from ..request import Parameters, parse_request, shown
+from ..request import Parameters, is_reserved, parse_request, shown
 from .session import LiveOptions
 
 SESSION_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
@@ -44,7 +44,11 @@ class LiveRequest:
 def parse_live_request(parameters: Parameters, options: Options) -> LiveRequest:
     """Check the parameters of a request; InvalidParameterError names a wrong one."""
     start = _flag(parameters, "start")
-    others = {name: value for name, value in parameters.items() if name not in OWN_NAMES}
+    others = {
+        name: value
+        for name, value in parameters.items()
+        if name not in OWN_NAMES and not is_reserved(name)
+    }
     unexpected = sorted({*others, *START_NAMES} & parameters.keys())
     if unexpected and not start:
         raise InvalidParameterError(
