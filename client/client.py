@@ -13,6 +13,7 @@ from console.options import parse_options
 from console.run_report import log, log_problems, set_up_logging
 from formats.atomic_file import OutputError
 from formats.output import stop_printing
+from live.run import stream_and_score
 from sending.in_flight import BACKOFF, Backoff
 from sending.preparing import CANNOT_START, dry_run, prepare_run
 from sending.run import diarize_and_score
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None, backoff: Backoff = BACKOFF) -> int:
 def _work(
     options: argparse.Namespace, backoff: Backoff, until_the_end: contextlib.ExitStack
 ) -> int:
-    work = dry_run if options.dry_run else diarize_and_score
+    work = dry_run if options.dry_run else stream_and_score if options.stream else diarize_and_score
     run = prepare_run(options, backoff, until_the_end)
     try:
         return OK if work(options, run) else SOME_FAILED

@@ -34,7 +34,8 @@ exit codes:
   1    some recordings failed, the service cannot be reached or refuses access, there is no score,
        or the voices are of another speaker network than the service's
   2    wrong usage, a wrong list, or files that cannot be read or written: nothing was sent
-  130  interrupted by Ctrl-C: what had finished is written, the joined rttm is not
+  130  interrupted by Ctrl-C (with --stream by a second one): what had finished is written, the
+       joined rttm is not
 
 --audio_file finds in a folder the files with an audio file's ending, with a quoted pattern every
 file it matches (** goes through folders). Two files with one id are refused.
@@ -67,6 +68,10 @@ voices: personal data, mode 0600.
 
 --header, e.g. 'triton-grpc-protocol-<key>: <value>' for a server with --grpc-restricted-protocol,
 is sent with every call. Other users can see command lines: @FILE keeps a key out of them.
+
+--stream sends audio as it is spoken to the model stream, and prints every turn once it is final,
+and who turns out to be whom: to standard output with --output_directory, else to standard error.
+The end of the file or Ctrl-C ends the recording; its result is then written like any other's.
 
 md-eval.pl is looked for in --md_eval, $MD_EVAL, external_tools/ of this project, PATH and
 /usr/lib/sctk/bin. A failed recording scores as missed; one without reference is left out.

@@ -4,6 +4,7 @@ import argparse
 import math
 from pathlib import Path
 
+RAW_RATES_HZ = range(1000, 768_001)
 MAX_TIMEOUT_S = 1e6  # beyond it gRPC takes the deadline as passed
 
 
@@ -35,6 +36,24 @@ def seconds_from_zero(text: str) -> float:
             f"expected a number of seconds from 0 to {MAX_TIMEOUT_S:g}, got {text!r}"
         )
     return given_s
+
+
+def pace(text: str) -> float:
+    """Parse how many times as fast as real time, at least 0."""
+    given = _number(text)
+    if not 0 <= given < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 0, got {text!r}")
+    return given
+
+
+def rate_hz(text: str) -> int:
+    """Parse a sample rate."""
+    given_hz = count(text)
+    if given_hz not in RAW_RATES_HZ:
+        raise argparse.ArgumentTypeError(
+            f"expected a rate from {RAW_RATES_HZ[0]} to {RAW_RATES_HZ[-1]} Hz, got {text!r}"
+        )
+    return given_hz
 
 
 def cosine(text: str) -> float:

@@ -7,7 +7,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from console.help_text import DESCRIPTION, EPILOG
-from console.option_values import cosine, count, name, path, positive_seconds, seconds_from_zero
+from console.option_values import (
+    cosine,
+    count,
+    name,
+    pace,
+    path,
+    positive_seconds,
+    rate_hz,
+    seconds_from_zero,
+)
 from formats import FORMATS, RTTM, TOKENS
 from inputs.recordings import ListError, id_problem
 from sending.access import parse_headers
@@ -21,6 +30,11 @@ DEFAULT_URL = "localhost:8001"
 DEFAULT_TIMEOUT_S = 3600.0
 DEFAULT_JOBS = 4
 DEFAULT_RETRY_FOR_S = 120.0  # a server restarts within half a minute
+DEFAULT_MODEL = "run"
+LIVE_MODEL = "stream"  # the default with --stream
+MICROPHONE, STANDARD_INPUT = "mic", "-"  # names of --stream that are no files
+# What the model `stream` does not take, or what needs more than its result.
+NOT_LIVE = ("report", "resume", "dry_run", "voices", "link_speakers")
 # Each must be at most the next.
 SPEAKER_COUNTS = {
     "min_speakers": "fewest speakers to find (default: the service's)",
@@ -34,6 +48,7 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = client_parser()
     options = parser.parse_args(argv)
     _check_recordings(parser, options)
+    _check_live(parser, options)
     _check_output(parser, options)
     _check_speaker_counts(parser, options)
     _check_linking(parser, options)
@@ -73,13 +88,15 @@ def client_parser() -> argparse.ArgumentParser:
     """Make the client's parser, with all options in the order of --help."""
     parser = argparse.ArgumentParser(
         prog="client.py",
-        usage="%(prog)s (--audio_file PATH [PATH ...] | --wavscp PATH) [option ...]",
+        usage="%(prog)s (--audio_file PATH [PATH ...] | --wavscp PATH | --stream FILE|-|mic) "
+        "[option ...]",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=_Help,
         allow_abbrev=False,
     )
     _add_recordings(parser)
+    _add_live(parser)
     _add_output(parser)
     _add_request(parser)
     _add_voices(parser)
@@ -100,7 +117,12 @@ def add_service(parser: argparse.ArgumentParser) -> None:
         default=os.environ.get(URL_VARIABLE) or DEFAULT_URL,
         help=f"gRPC address (default: ${URL_VARIABLE}, else {DEFAULT_URL})",
     )
-    add("--model_name", metavar="NAME", default="run", help="model to call (default: %(default)s)")
+    add(
+        "--model_name",
+        metavar="NAME",
+        default=DEFAULT_MODEL,
+        help="model to call (default: %(default)s)",
+    )
     add(
         "--jobs",
         metavar="N",
@@ -162,7 +184,7 @@ def add_threshold(add: Callable[..., object]) -> None:
 
 
 def _add_recordings(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("recordings, one of the first two")
+    group = parser.add_argument_group("recordings, one of the first three")
     one_of = group.add_mutually_exclusive_group()
     one_of.add_argument(
         "--audio_file",
@@ -176,14 +198,46 @@ def _add_recordings(parser: argparse.ArgumentParser) -> None:
     one_of.add_argument(
         "--wavscp", metavar="PATH", type=path, help="a list: lines of '<recording id> <path>'"
     )
+    one_of.add_argument(
+        "--stream",
+        metavar="FILE|-|mic",
+        type=name,
+        help="live: a file at its own pace, standard input (wav or raw samples) or the microphone",
+    )
     add = group.add_argument
     add("--data_dir", metavar="DIR", help="where relative audio paths start (default: here)")
     add(
         "--recording_id",
         metavar="ID",
         type=_recording_id,
-        help="the id of the one recording of --audio_file (default: the file's name without "
-        "ending; stdin for standard input)",
+        help="the id of the one recording of --audio_file or --stream (default: the file's name "
+        "without ending; stdin for standard input)",
+    )
+
+
+def _add_live(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("live, with --stream").add_argument
+    add(
+        "--latency",
+        metavar="SECONDS",
+        choices=("0.5", "1", "2", "5"),
+        default="2",
+        help="how late a turn is decided, 0.5, 1, 2 or 5: later is with more context (default: "
+        "%(default)s)",
+    )
+    add(
+        "--pace",
+        metavar="N",
+        type=pace,
+        default=1.0,
+        help="play a file N times as fast; 0: as fast as possible (default: %(default)g)",
+    )
+    add(
+        "--stream_rate",
+        metavar="HZ",
+        type=rate_hz,
+        default=16_000,
+        help="of raw 16-bit mono samples on standard input (default: %(default)d)",
     )
 
 
@@ -210,7 +264,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     add(
         "--json",
         action="store_true",
-        help="a line of JSON on standard output for every recording as it ends, also if it fails",
+        help="a line of JSON on standard output for every recording as it ends, also if it fails; "
+        "with --stream for every event, too",
     )
     add(
         "--resume",
@@ -296,10 +351,32 @@ def _formats(text: str) -> list[str]:
 
 def _check_recordings(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     # A required group of argparse would hide the message about a misspelt option.
-    if not (options.audio_file or options.wavscp):
-        parser.error("one of the arguments --audio_file --wavscp is required")
+    if not (options.audio_file or options.wavscp or options.stream):
+        parser.error("one of the arguments --audio_file --wavscp --stream is required")
     if options.recording_id and options.wavscp:
         parser.error("--recording_id names the recording of --audio_file, --wavscp has ids itself")
+
+
+def _check_live(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Refuse what does not go with live audio; choose its model."""
+    is_file = options.stream not in (None, MICROPHONE, STANDARD_INPUT)
+    fitting = {
+        "--latency": ("with --stream", bool(options.stream)),
+        "--pace": ("with a file in --stream", is_file),
+        "--stream_rate": ("with --stream -", options.stream == STANDARD_INPUT),
+    }
+    for flag, (where, fits) in fitting.items():
+        if not fits and getattr(options, flag[2:]) != parser.get_default(flag[2:]):
+            parser.error(f"got {flag}, expected it {where} only")
+    if not options.stream:
+        return
+    for option in NOT_LIVE:
+        if getattr(options, option):
+            parser.error(f"--stream takes no --{option}: expected a finished recording for it")
+    if options.mode == "classic" or options.channels not in (None, "mix"):
+        parser.error("--stream takes only --mode full and --channels mix")
+    if options.model_name == DEFAULT_MODEL:
+        options.model_name = LIVE_MODEL
 
 
 def _check_output(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:

@@ -102,7 +102,7 @@ class RunReport:
             file=sys.stderr,
             disable=progress is None,
             leave=False,
-            **_bar_width(),
+            **bar_width(),
         )
         self.tick()
 
@@ -204,7 +204,7 @@ def _screen() -> Screen:
     return Screen(_terminal_columns() or DEFAULT_COLUMNS, in_unicode, not plain)
 
 
-def _bar_width() -> dict[str, Any]:
+def bar_width() -> dict[str, Any]:
     """Follow the terminal's width; tqdm shows nothing on terminals without one."""
     return {"dynamic_ncols": True} if _terminal_columns() else {"ncols": DEFAULT_COLUMNS}
 

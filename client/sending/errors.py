@@ -41,9 +41,14 @@ def is_refused(error: InferenceServerException) -> bool:
     return bool(error.status() == _INVALID)
 
 
+def is_late(error: InferenceServerException) -> bool:
+    """Whether no answer came in time."""
+    return bool(error.status() == _TOO_LATE)
+
+
 def reason(error: InferenceServerException, timeout_s: float) -> str:
     """Return why a recording got no answer."""
-    if error.status() == _TOO_LATE:
+    if is_late(error):
         return f"no answer within {timeout_s:g} s (--timeout)"
     text = one_line(error)
     if text.startswith(_NO_CONNECTION):

@@ -29,6 +29,7 @@ from inputs.recordings import (
     read_wav_scp,
     spool_standard_input,
 )
+from live.sources import recording_of
 from scoring.scores import Scorer, ScoringError, find_md_eval, read_reference
 from sending.access import AccessError, access
 from sending.in_flight import Backoff, Retries
@@ -62,7 +63,7 @@ def prepare_run(
     sink = _sink(options, recordings)
     naming = _naming(options)
     folder = options.output_directory
-    notes = Notes(folder, _settings(options)) if folder else None
+    notes = Notes(folder, _settings(options)) if folder and not options.stream else None
     rttms: dict[str, bytes] = {}
     if options.resume and notes:
         rttms = naming.reusable(recordings, notes.kept(recordings, sink.files_of))
@@ -126,6 +127,8 @@ def dry_run(options: argparse.Namespace, run: Run) -> bool:
 def _recordings(
     options: argparse.Namespace, until_the_end: contextlib.ExitStack
 ) -> list[Recording]:
+    if options.stream:
+        return [recording_of(options.stream, options.data_dir, options.recording_id)]
     if options.wavscp:
         return read_wav_scp(options.wavscp, options.data_dir)
     recordings = find_recordings(
@@ -198,7 +201,7 @@ def _report(
 ) -> RunReport:
     """Make the report; with a progress bar only where a user can see it."""
     n, n_earlier, parameters = len(recordings), len(rttms), request_parameters(options)
-    if options.dry_run or not is_interactive(options.quiet):
+    if options.dry_run or options.stream or not is_interactive(options.quiet):
         return RunReport(n, n_earlier, parameters=parameters)
     lengths_s = {
         each.recording_id: _length_s(each) for each in recordings if each.recording_id not in rttms

@@ -117,7 +117,14 @@ class Run:
 
 def diarize_and_score(options: argparse.Namespace, run: Run) -> bool:
     """Send, write and score all; return whether all were diarized, and scored if asked for."""
-    with contextlib.closing(_outcomes(options, run)) as outcomes:
+    return write_and_score(options, run, _outcomes(options, run))
+
+
+def write_and_score(
+    options: argparse.Namespace, run: Run, outcomes: Generator[Outcome, None, None]
+) -> bool:
+    """Write each outcome as it comes, then what covers all; return whether nothing failed."""
+    with contextlib.closing(outcomes):
         for outcome in outcomes:
             _take(outcome, run)
     linked = _link_speakers(run)

@@ -1,4 +1,4 @@
-"""The model `run` behind one gRPC connection, called by unary asynchronous calls.
+"""A model behind one gRPC connection: `run`, by unary asynchronous calls, or `stream`, in turn.
 
 Not by one stream: a stream answers in order, so a short recording would wait for a long one, and
 errors on it lose the request's id.
@@ -120,6 +120,23 @@ class Service:
             )
         except InferenceServerException as error:
             deliver(self._failure(recording, error))
+
+    def ask(
+        self,
+        inputs: list[InferInput],
+        output: str,
+        parameters: dict[str, int | str | bool],
+        timeout_s: float,
+    ) -> InferResult:
+        """Send one request and wait for its answer; InferenceServerException if there is none."""
+        return self._client.infer(
+            self._model_name,
+            inputs,
+            outputs=[InferRequestedOutput(output)],
+            client_timeout=timeout_s,
+            headers=self._headers(),
+            parameters=parameters,
+        )
 
     def _headers(self) -> dict[str, str]:
         return dict(self._access.headers)  # a copy: plug-ins of tritonclient may add to it

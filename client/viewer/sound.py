@@ -98,15 +98,15 @@ def sound_blocks(path: Path, stopped: Stopped = never) -> Iterator[Samples]:
 
 def _service_rate_blocks(path: Path, stopped: Stopped) -> Iterator[Samples]:
     try:
-        with path.open("rb") as file, _open_sound(file, path, stopped) as sound:
+        with path.open("rb") as file, open_sound(file, path, stopped) as sound:
             yield from resample(
-                _mono_blocks(sound, path, stopped), sound.samplerate, SERVICE_RATE_HZ
+                mono_blocks(sound, path, stopped), sound.samplerate, SERVICE_RATE_HZ
             )
     except OSError as error:
         raise AudioError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _open_sound(file: BinaryIO, path: Path, stopped: Stopped) -> soundfile.SoundFile:
+def open_sound(file: BinaryIO, path: Path, stopped: Stopped) -> soundfile.SoundFile:
     """Open by descriptor, since the content counts and not the name's ending."""
     try:
         return soundfile.SoundFile(file.fileno(), closefd=False)
@@ -115,7 +115,8 @@ def _open_sound(file: BinaryIO, path: Path, stopped: Stopped) -> soundfile.Sound
         return soundfile.SoundFile(io.BytesIO(encoded_bytes(path, stopped=stopped)))
 
 
-def _mono_blocks(sound: soundfile.SoundFile, path: Path, stopped: Stopped) -> Iterator[Samples]:
+def mono_blocks(sound: soundfile.SoundFile, path: Path, stopped: Stopped) -> Iterator[Samples]:
+    """Yield the mean of all channels at the file's own rate; AudioError as in `sound_blocks`."""
     n_frames, rate_hz = 0, sound.samplerate
     frames_per_read = max(min(_VALUES_PER_READ // sound.channels, _S_PER_READ * rate_hz), 1)
     try:

@@ -9,6 +9,7 @@ PAGES = [
     "../README.md",
     "client.md",
     "formats.md",
+    "live.md",
     "operations.md",
     pytest.param("tuning.md", marks=pytest.mark.slow),  # starts its own servers
     "voices.md",

@@ -26,7 +26,7 @@ def test_upstreams_line_is_understood_as_typed():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "--audio_file --wavscp is required"),
+        ([], "--audio_file --wavscp --stream is required"),
         (["--audio_fil", "a"], "unrecognized arguments: --audio_fil a"),
         (["--audio_file", ""], "argument --audio_file: expected a name, got ''"),
         (["--audio_file", "a", "--output_directory", ""], "expected a name, got ''"),
@@ -71,6 +71,24 @@ def test_upstreams_line_is_understood_as_typed():
             ["--audio_file", "a", "--link_speakers", "--output_directory=out", "--json"],
             "names voices after all recordings, and --json",
         ),
+        (
+            ["--stream", "a", "--wavscp", "b"],
+            "argument --wavscp: not allowed with argument --stream",
+        ),
+        (["--stream", "a", "--resume", "--output_directory=o"], "--stream takes no --resume"),
+        (["--stream", "a", "--report", "--output_directory=o"], "--stream takes no --report"),
+        (["--stream", "a", "--dry_run"], "--stream takes no --dry_run"),
+        (["--stream", "a", "--voices=v.db"], "--stream takes no --voices"),
+        (["--stream", "a", "--mode=classic"], "takes only --mode full and --channels mix"),
+        (["--stream", "a", "--channels=first"], "takes only --mode full and --channels mix"),
+        (["--stream", "a", "--latency=3"], "invalid choice: '3'"),
+        (["--stream", "a", "--pace=-1"], "expected a number of at least 0, got '-1'"),
+        (["--stream", "-", "--pace=2"], "got --pace, expected it with a file in --stream only"),
+        (["--stream", "mic", "--pace=2"], "got --pace, expected it with a file in --stream only"),
+        (["--stream", "a", "--stream_rate=8000"], "expected it with --stream - only"),
+        (["--stream", "-", "--stream_rate=1"], "a rate from 1000 to 768000 Hz, got '1'"),
+        (["--audio_file", "a", "--latency=1"], "got --latency, expected it with --stream only"),
+        (["--stream", "a", "--format=srt,vtt"], "standard output takes one format"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_says_why(arguments, words, capsys):
@@ -79,6 +97,12 @@ def test_wrong_usage_ends_with_2_and_says_why(arguments, words, capsys):
 
     assert caught.value.code == 2
     assert words in capsys.readouterr().err
+
+
+def test_live_audio_goes_to_its_own_model():
+    assert parse_options(["--audio_file", "a"]).model_name == "run"
+    assert parse_options(["--stream", "a", "--mode=full"]).model_name == "stream"
+    assert parse_options(["--stream", "a", "--model_name=other"]).model_name == "other"
 
 
 def test_module_names_do_not_shadow_the_standard_library():

@@ -1,0 +1,33 @@
+"""Live audio with the real server ends in the result of the finished recording."""
+
+import json
+
+import pytest
+
+from e2e.calls import run_client
+
+pytestmark = pytest.mark.triton
+
+
+def test_a_streamed_file_gets_the_rttm_of_the_whole_recording(server, sample, tmp_path):
+    live = run_client(
+        server, "--stream", sample, "--pace=10", "--output_directory", tmp_path / "live"
+    )
+    whole = run_client(server, "--audio_file", sample, "--output_directory", tmp_path / "whole")
+
+    assert live.returncode == whole.returncode == 0, live.stderr
+    rttms = [(tmp_path / name / "rttm_sample").read_text() for name in ("live", "whole")]
+    assert rttms[0] == rttms[1]
+    assert live.stdout.count(" - ") >= rttms[1].count("\n") / 2
+
+
+def test_events_are_numbered_and_final_turns_cover_the_speech(server, sample):
+    done = run_client(server, "--stream", sample, "--pace=0", "--json", "--latency=5")
+
+    assert done.returncode == 0, done.stderr
+    *events, document = map(json.loads, done.stdout.splitlines())
+    final = [each for each in events if each["type"] == "turn" and each["state"] == "final"]
+    assert [each["seq"] for each in events] == list(range(1, len(events) + 1))
+    assert len({each["id"] for each in final}) == len(final)
+    live_s = sum(each["end_s"] - each["start_s"] for each in final)
+    assert live_s == pytest.approx(sum(each["talk_s"] for each in document["speakers"]), rel=0.1)
