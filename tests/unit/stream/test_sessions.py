@@ -174,6 +174,7 @@ def test_rows_written_after_the_state_was_saved_are_dropped(open_table, folder, 
         file.write(b"h")  # less than a row
     resumed = getattr(open_table().get("one").journal, record)
     assert len(resumed) == 2
+    assert (folder / "one" / record).stat().st_size == rows[:2].nbytes
     resumed.append(rows[3:])
     assert np.array_equal(resumed.read(0, 4), rows[[0, 1, 3, 4]])
 
