@@ -24,6 +24,7 @@ from .speakers import Change
 
 Event = dict[str, Any]
 PARTIAL, FINAL = "partial", "final"
+LEAST_REST = SAMPLE_RATE_HZ // 4  # of a stretch whose beginning was decided to be silence
 
 
 def speaker_name(number: int) -> str:
@@ -132,6 +133,8 @@ class LiveTurns:
             if begin >= end:
                 continue
             turn = self._open.get(stretch.speaker)
+            if turn is None and begin > stretch.begin and stretch.end - begin < LEAST_REST:
+                continue
             if turn is None or turn.end < begin:
                 if turn is not None:
                     events.append(self._close(stretch.speaker))
