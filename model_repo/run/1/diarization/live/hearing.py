@@ -48,10 +48,11 @@ class SpeechHearing:
         return self.end < self._stretch
 
     def probs(self, journal: Journal, first: int, last: int) -> SpeechProbs:
-        """Probabilities of the frames [first, last)."""
-        if self.is_opening:
-            return self._opening[first:last]
-        return journal.probs.read(first, min(last, len(journal.probs)))
+        """Probabilities of the frames [first, last); a last one that has not ended is guessed."""
+        known = self._opening[first:last]
+        if not self.is_opening:
+            known = journal.probs.read(first, min(last, len(journal.probs)))
+        return np.pad(known, (0, last - first - len(known)), mode="edge")
 
     def listen(self, tail: Tail, journal: Journal, rate_hz: int) -> Step[None]:
         """Hear the whole frames that have arrived."""

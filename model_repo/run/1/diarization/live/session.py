@@ -161,12 +161,12 @@ class Session:
 
     def _block(self, start: int) -> FrameBlock | None:
         """The last seconds as a block of the full mode, with all windows of the grid in it."""
-        end = min(self._chunks.end(self._tail), self._speech.end)
+        end = self._chunks.end(self._tail)
         segmentation = self._chunks.segmentation(start, end)
         if segmentation is None:
             return None
         frames = self._options.frames
-        probs = self._speech.probs(self.journal, start // FRAME_SAMPLES, end // FRAME_SAMPLES)
+        probs = self._speech.probs(self.journal, start // FRAME_SAMPLES, -(-end // FRAME_SAMPLES))
         heard = speech_of(segmentation, probs)
         speech = speech_frames(heard, frames.speech, frames.fill_s, frames.drop_s)
         windows = self._windows(start, end)
