@@ -1,0 +1,130 @@
+"""Turns as they are reported, continued, ended and relabeled."""
+
+import numpy as np
+
+from diarization.full.activity import Stretch
+from diarization.live.events import LiveTurns
+from diarization.live.speakers import Change
+
+S = 16_000
+
+
+def stretch(speaker, begin_s, end_s, confidence=1.0):
+    return Stretch(round(begin_s * S), round(end_s * S), speaker, confidence)
+
+
+def change(*windows):
+    """(middle s, before, after) of windows."""
+    middles, before, after = zip(*windows, strict=True)
+    return Change(np.array(middles) * S, np.array(before), np.array(after))
+
+
+def shown(event):
+    """What matters of an event, on one line."""
+    if event["type"] == "turn":
+        times = f"{event['start_s']:g}-{event['end_s']:g}"
+        return f"{event['state']} {event['id']}.{event['rev']} {event['speaker'][-1]} {times}"
+    which = event.get("turns", "all")
+    return f"{event['from'][-1]}>{event['to'][-1]} until {event['until_s']:g}: {which}"
+
+
+def reported(turns, until_s, *stretches):
+    return [shown(event) for event in turns.advance(stretches, round(until_s * S))]
+
+
+def test_a_turn_grows_until_it_ends():
+    turns = LiveTurns()
+
+    assert reported(turns, 1.0, stretch(0, 0.5, 3.0)) == ["partial 0.0 0 0.5-1"]
+    assert reported(turns, 2.0, stretch(0, 0.5, 3.0)) == ["partial 0.1 0 0.5-2"]
+    assert reported(turns, 4.0, stretch(0, 0.5, 3.0)) == ["final 0.2 0 0.5-3"]
+    assert reported(turns, 5.0) == []
+
+
+def test_what_was_decided_does_not_change():
+    turns = LiveTurns()
+    reported(turns, 2.0, stretch(0, 0.5, 3.0))
+
+    assert reported(turns, 3.0, stretch(1, 0.0, 4.0)) == ["final 0.1 0 0.5-2", "partial 1.0 1 2-3"]
+
+
+def test_the_rest_of_a_stretch_that_was_silence_is_no_turn():
+    turns = LiveTurns()
+    reported(turns, 2.0)
+
+    assert reported(turns, 3.0, stretch(0, 1.5, 2.1), stretch(1, 1.5, 2.4)) == ["final 0.0 1 2-2.4"]
+
+
+def test_overlapping_speakers_have_turns_of_their_own():
+    turns = LiveTurns()
+
+    assert reported(turns, 2.0, stretch(1, 0.5, 3), stretch(0, 1, 1.5)) == [
+        "final 1.0 0 1-1.5",
+        "partial 0.0 1 0.5-2",
+    ]
+
+
+def test_open_turns_are_final_at_the_end():
+    turns = LiveTurns()
+    reported(turns, 2.0, stretch(1, 0.5, 3), stretch(0, 1, 3))
+
+    assert [shown(event) for event in turns.end()] == ["final 0.1 1 0.5-2", "final 1.1 0 1-2"]
+    assert turns.end() == []
+
+
+def test_the_confidence_is_the_mean_over_time():
+    turns = LiveTurns()
+    turns.advance([stretch(0, 0, 5, 1.0)], 3 * S)
+    (event,) = turns.advance([stretch(0, 0, 5, 0.6)], 4 * S)
+
+    assert event["confidence"] == 0.9
+
+
+def three_turns():
+    turns = LiveTurns()
+    turns.advance([stretch(0, 0, 2), stretch(1, 3, 5), stretch(0, 6, 8)], 9 * S)
+    return turns
+
+
+def test_a_speaker_who_turns_out_to_be_another_is_relabeled_as_a_whole():
+    turns = three_turns()
+    events = turns.relabel(change(*[(middle, 1, 0) for middle in (3.5, 4, 4.5)]), S // 2)
+
+    assert [shown(event) for event in events] == ["1>0 until 9: all"]
+    assert turns.speakers() == {0}
+
+
+def test_turns_of_a_speaker_who_turns_out_to_be_two_are_named():
+    turns = three_turns()
+    events = turns.relabel(change(*[(middle, 0, 2) for middle in (6.5, 7, 7.5)]), S // 2)
+
+    assert [shown(event) for event in events] == ["0>2 until 9: [2]"]
+    assert turns.speakers() == {0, 1, 2}
+
+
+def test_a_few_windows_of_a_long_turn_change_nothing():
+    turns = LiveTurns()
+    turns.advance([stretch(0, 0, 8)], 9 * S)
+
+    assert turns.relabel(change((3.5, 0, 1), (4, 0, 1)), S // 2) == []
+    assert turns.speakers() == {0}
+
+
+def test_speakers_who_swap_are_relabeled_turn_by_turn():
+    turns = three_turns()
+    swapped = change((1, 0, 1), (1.5, 0, 1), (4, 1, 0), (4.5, 1, 0), (7, 0, 1), (7.5, 0, 1))
+    events = turns.relabel(swapped, S)
+
+    assert sorted(shown(event) for event in events) == [
+        "0>1 until 9: [0, 2]",
+        "1>0 until 9: [1]",
+    ]
+
+
+def test_of_two_open_turns_that_become_one_speakers_one_ends():
+    turns = LiveTurns()
+    turns.advance([stretch(0, 0, 4), stretch(1, 1, 4)], 3 * S)
+    events = turns.relabel(change((1.5, 1, 0), (2, 1, 0), (2.5, 1, 0)), S)
+
+    assert [shown(event) for event in events] == ["1>0 until 3: all", "final 0.1 0 0-3"]
+    assert [shown(event) for event in turns.end()] == ["final 1.1 0 1-3"]
