@@ -51,7 +51,7 @@ def sizes(calls, name="feats"):
     return sorted((call.shapes[name][0] for call in calls), reverse=True)
 
 
-def test_speech_detection_is_called_once_per_block_and_gets_its_state_back(server, mode):
+def test_speech_detection_is_called_once_per_level_and_gets_its_state_back(server, mode):
     states = []
 
     def sad(inputs):
@@ -59,7 +59,7 @@ def test_speech_detection_is_called_once_per_block_and_gets_its_state_back(serve
         return planted_sad(inputs)
 
     server.models["sad"] = sad
-    with running(server, sad__block_s="16", sad__cut_search_s="4") as run:
+    with running(server, sad__level_s="16") as run:
         run.outputs(run.request(voice(50, SLOW_HZ), {"mode": mode}))
     n_frames = 16 * SAMPLE_RATE_HZ // 512
     assert [call.shapes["samples"] for call in server.calls_of("sad")] == [
@@ -122,16 +122,16 @@ def test_no_call_has_more_chunks_than_configured(server, chunks):
 
 
 def test_chunks_continue_across_blocks_and_windows_do_not(server):
-    silences_at = (13, 29, 45)  # a second each; the blocks are cut in their middles
+    silences_at = (13, 27, 41)  # a second each; the blocks are cut in their middles
     borders = [0, *(at + shift for at in silences_at for shift in (0, 1)), 50]
     pairs = zip(borders[::2], borders[1::2], strict=True)
     wave = mixed(50, *[(begin, end, SLOW_HZ) for begin, end in pairs])
     with running(server, sad__block_s="16", sad__cut_search_s="4", calls__chunks="5") as run:
         run.outputs(run.request(wave))
-    assert len(server.calls_of("sad")) == 4
-    # Blocks end at 13.5, 29.5, 45.5 and 50 s, where 3, 13, 13 and 4 further chunks are known.
-    assert n_chunks_in(50) == 3 + 13 + 13 + 4
-    assert sizes(server.calls_of("segmentation"), "wav") == [5, 5, 4, 4, 4, 4, 4, 3]
+    assert len(server.calls_of("sad")) == 1
+    # Blocks end at 13.5, 27.5, 41.5 and 50 s, where 3, 12, 11 and 7 further chunks are known.
+    assert n_chunks_in(50) == 3 + 12 + 11 + 7
+    assert sizes(server.calls_of("segmentation"), "wav") == [4, 4, 4, 4, 4, 4, 3, 3, 3]
     assert len(server.calls_of("speaker_model")) == 4
 
 
