@@ -12,6 +12,7 @@ import sys
 from collections.abc import Generator
 from contextlib import nullcontext
 from pathlib import Path
+from threading import Event, Lock, Thread
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ from sessions import Sessions  # noqa: E402
 
 OPTION = re.compile(r'key:\s*"([^"]+)"[\s,]*value:?\s*\{\s*string_value:\s*"([^"]*)"')
 LONGEST_PIECE_S = 10
+PURGE_EVERY_S = 10.0
 INPUTS = ("samples", "pcm")
 
 
@@ -51,10 +53,25 @@ class TritonPythonModel:
         most, idle_s = (own[f"sessions.{name}"]["string_value"] for name in ("most", "idle_s"))
         self.sessions = Sessions(self.options, int(most), float(idle_s))
         self.models = ServerModels(self.options.calls, Measurements(), lambda: False)
+        self.lock = Lock()  # of the sessions
+        self.ending = Event()
+        Thread(target=self._purge_until_the_end, daemon=True).start()
+
+    def finalize(self) -> None:
+        """End the thread that removes idle sessions."""
+        self.ending.set()
+
+    def _purge_until_the_end(self) -> None:
+        while not self.ending.wait(PURGE_EVERY_S):
+            with self.lock:
+                self.sessions.purge()
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer all requests; those of one session in order, those of several together."""
-        self.sessions.purge()
+        with self.lock:
+            return self._execute(requests)
+
+    def _execute(self, requests: list[Any]) -> list[Any]:
         waiting = list(enumerate(requests))
         responses: dict[int, Any] = {}
         while waiting:

@@ -12,6 +12,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ from diarization.options import Options
 
 STATE = "state"
 RECORDS = ("audio", "probs", "posteriors", "embeddings")
-PURGE_EVERY_S = 10.0
 
 
 def default_folder() -> Path:
@@ -104,7 +104,6 @@ class Sessions:
         self._idle_s = idle_s
         self._folder = folder or default_folder()
         self._clock = clock
-        self._purged_s = 0.0
         self._sessions: dict[str, Session] = {}
         self._used_s: dict[str, float] = {}
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -162,13 +161,10 @@ class Sessions:
     def purge(self) -> None:
         """Remove sessions that have been idle for too long."""
         now_s = self._clock()
-        if now_s < self._purged_s + PURGE_EVERY_S and len(self._sessions) < self._most:
-            return
-        self._purged_s = now_s
         for folder in self._folder.iterdir():
             used_s = self._used_s.get(folder.name)
             if used_s is None:
-                used_s = _modified_s(folder / STATE)
+                used_s = _used_s(folder)
             if now_s - used_s > self._idle_s:
                 self.remove(folder.name)
 
@@ -198,11 +194,11 @@ class Sessions:
         folder = self._folder / name
         try:
             session, shapes = pickle.loads((folder / STATE).read_bytes())
-        except FileNotFoundError:
+        except (OSError, EOFError, pickle.PickleError, AttributeError, ImportError):
             raise UnknownSessionError(
                 f"parameter 'session': got {name!r}, which was never started, has ended or was "
                 "idle for too long; expected start=true"
-            ) from None
+            ) from None  # or its state is damaged, or of another version
         records = [
             FileRecords(folder / each, *shape) for each, shape in zip(RECORDS, shapes, strict=True)
         ]
@@ -210,8 +206,9 @@ class Sessions:
         return session
 
 
-def _modified_s(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0
+def _used_s(folder: Path) -> float:
+    """When a session of another process was last used; now and then it has no state yet."""
+    for path in (folder / STATE, folder):
+        with suppress(OSError):
+            return path.stat().st_mtime
+    return 0.0

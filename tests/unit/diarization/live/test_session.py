@@ -72,7 +72,7 @@ def test_a_recording_of_any_length_has_a_result(n_samples):
 
 
 @pytest.mark.parametrize("latency_s", [0.5, 1.0, 2.0, 5.0])
-def test_the_events_tell_who_spoke_when(latency_s):
+def test_the_events_say_who_spoke_when(latency_s):
     events = play(new_session(latency_s), SHORT, LiveNetworks())
 
     found, times_s = turns_in(events), np.arange(0, 31, 0.01)

@@ -21,7 +21,7 @@ from ..options import Options, SpeakerBounds
 OFTEN_WINDOWS = 60  # up to so many windows they are clustered with each new one
 GROWTH = 1.15  # of the number of windows, after which they are clustered again
 UNLIKE_COSINE = 0.4  # a window with a lower one to every speaker may be a new speaker's
-NOBODY_YET = -1
+UNASSIGNED = -1
 
 
 class Change(NamedTuple):
@@ -83,7 +83,7 @@ class LiveSpeakers:
         self.begins = np.append(self.begins, begins)
         self._shares = np.append(self._shares, np.zeros(n_new))
         self._solo = np.append(self._solo, np.zeros(n_new))
-        self._labels = np.append(self._labels, np.full(n_new, NOBODY_YET))
+        self._labels = np.append(self._labels, np.full(n_new, UNASSIGNED))
 
     def describe(self, begins: NDArray[np.int64], shares: Shares, solo: Shares) -> None:
         """Note the shares of speech, and of a single voice, of known windows."""
@@ -125,7 +125,7 @@ class LiveSpeakers:
         clusters = (unit @ self.centroids.T).argmax(axis=1)
         self.ids = self._matched(clusters, in_use)
         labels = np.array(self.ids, np.int64)[clusters]
-        changed = (self._labels != NOBODY_YET) & (self._labels != labels)
+        changed = (self._labels != UNASSIGNED) & (self._labels != labels)
         half = self._options.frames.window_s * 8000
         change = Change(self.begins[changed] + half, self._labels[changed], labels[changed])
         self._labels, self._n_clustered = labels, n
@@ -148,7 +148,7 @@ class LiveSpeakers:
 
     def _matched(self, clusters: Labels, in_use: Collection[int]) -> list[int]:
         """Number of the speaker that each cluster is: the one it shares most windows with."""
-        known = self._labels != NOBODY_YET
+        known = self._labels != UNASSIGNED
         shared = np.zeros((len(self.centroids), self._labels.max(initial=-1) + 1), np.int64)
         np.add.at(shared, (clusters[known], self._labels[known]), 1)
         pairs = zip(*linear_sum_assignment(-shared), strict=True)
