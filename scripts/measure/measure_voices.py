@@ -16,10 +16,11 @@ from measure.kit.corpus import EvaluationSet, sets_below
 from measure.kit.own_server import server_at
 from measure.kit.program import OK, add_connection, add_root, run_program
 from measure.kit.provenance import provenance
+from measure.kit.report import put_into
 from measure.kit.sending import Connection
 from measure.voice_measuring.excerpts import cut
 from measure.voice_measuring.hearing import hear
-from measure.voice_measuring.page import PAGE, measured_text, put_into
+from measure.voice_measuring.page import PAGE, measured_text
 from voices.voice import DEFAULT_THRESHOLD, VoicesError
 
 LOCAL_NAMES = ("phone", "voxconverse")

@@ -97,6 +97,21 @@ def write_json(path: Path, document: Mapping[str, Any]) -> None:
     write_atomically(path, json.dumps(document, indent=1, ensure_ascii=False))
 
 
+def put_into(page: Path, text: str, part: str = "measured") -> None:
+    """Replace what is between the marks of a part; ValueError where they are missing."""
+    begin, end = marks(part)
+    before, found_begin, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found_begin or not found_end:
+        raise ValueError(f"{page} has no lines {begin.strip()!r} and {end.strip()!r}")
+    page.write_text(f"{before}{begin}{text}{end}{after}", encoding="utf-8")
+
+
+def marks(part: str) -> tuple[str, str]:
+    """The lines before and after a part of a page that a program writes."""
+    return f"<!-- {part}: begin -->\n", f"<!-- {part}: end -->\n"
+
+
 @contextmanager
 def output_errors(place: Path) -> Iterator[None]:
     """Turn the system's errors, as those of a picture's file, into an OutputError."""

@@ -1,14 +1,12 @@
 """The measured part of docs/voices.md: all tables, between two marks."""
 
 import itertools
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from measure.kit import ROOT
-from measure.kit.report import markdown_table
+from measure.kit.report import DOCS, markdown_table
 from measure.voice_measuring.excerpts import ENROL_S
 from measure.voice_measuring.hearing import Hearing
 from measure.voice_measuring.trials import (
@@ -25,8 +23,7 @@ from measure.voice_measuring.trials import (
     trials,
 )
 
-PAGE = ROOT / "docs" / "voices.md"
-BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
+PAGE = DOCS / "voices.md"
 CONDITIONS = (OTHER_RECORDING, OTHER_HALF)
 SHOWN_S = ENROL_S[1]  # length of enrolment of most tables
 THRESHOLDS = (0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.65, 0.70)
@@ -91,15 +88,6 @@ def measured_text(hearing: Hearing, threshold: float, origin: dict[str, Any]) ->
         shown=SHOWN_S,
         threshold=threshold,
     )
-
-
-def put_into(page: Path, text: str) -> None:
-    """Replace what is between the marks; ValueError where they are missing."""
-    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{page} has no lines {BEGIN.strip()!r} and {END.strip()!r}")
-    page.write_text(f"{before}{BEGIN}{text}{END}{after}", encoding="utf-8")
 
 
 def condition_table(hearing: Hearing, threshold: float) -> str:

@@ -8,7 +8,7 @@ import soundfile
 
 from integration.planted_answers import answering
 from measure import measure_voices
-from measure.voice_measuring import page
+from measure.kit.report import marks
 
 RATE_HZ = 16_000
 VOICES = {"ana": np.eye(3)[0], "ben": np.eye(3)[1]}
@@ -46,15 +46,16 @@ def run(triton, root, *arguments):
 
 
 def test_perfect_voices_give_a_page_without_errors(triton, root, tmp_path, monkeypatch, capsys):
+    begin, end = marks("measured")
     target = tmp_path / "voices.md"
-    target.write_text(f"kept\n{page.BEGIN}{page.END}")
+    target.write_text(f"kept\n{begin}{end}")
     monkeypatch.setattr(measure_voices, "PAGE", target)
     triton.reply = reply
 
     assert run(triton, root, "--docs") == 0
 
     text = capsys.readouterr().out
-    assert target.read_text() == f"kept\n{page.BEGIN}{text[:-1]}{page.END}"
+    assert target.read_text() == f"kept\n{begin}{text[:-1]}{end}"
     row = re.search(r"^\| another recording \| +8 s \|(.*)\|$", text, re.M)[1]
     people, genuine, _, impostors, _, error, rejects, accepts = map(str.strip, row.split("|"))
     assert (people, genuine, impostors) == ("2", "4", "8")

@@ -10,7 +10,7 @@ import pytest
 import enroll
 from console import options
 from measure import measure_voices
-from measure.voice_measuring.page import BEGIN, END, put_into
+from measure.kit.report import marks
 from voices.enrolling import LEAST_OTHER_S, LEAST_SPEECH_S
 from voices.store import VOICES
 from voices.voice import DEFAULT_THRESHOLD
@@ -58,7 +58,8 @@ def test_the_query_shown_fits_the_schema():
 
 
 def test_figures_are_there_and_were_measured_at_the_default():
-    measured = PAGE.read_text().partition(BEGIN)[2].partition(END)[0]
+    begin, end = marks("measured")
+    measured = PAGE.read_text().partition(begin)[2].partition(end)[0]
 
     assert f"false rejects at {DEFAULT_THRESHOLD:g}" in measured
     assert re.search(r"\d cores, no GPU used; speaker network \w+", measured)
@@ -82,15 +83,3 @@ def test_the_sentence_sums_up_the_rows_of_its_table():
     assert sum(int(row[6]) for row in cells) == int(impostors.replace(" ", ""))
     assert sum(rejects for rejects, _ in wrong) == {"none": 0}[missed]
     assert sum(accepts for _, accepts in wrong) == int(accepted)
-
-
-def test_only_the_part_between_the_marks_is_replaced(tmp_path):
-    page = tmp_path / "page.md"
-    page.write_text(f"before\n{BEGIN}old\n{END}after\n")
-
-    put_into(page, "new\n")
-
-    assert page.read_text() == f"before\n{BEGIN}new\n{END}after\n"
-    page.write_text("no marks")
-    with pytest.raises(ValueError, match="has no lines '<!-- measured: begin -->'"):
-        put_into(page, "new\n")

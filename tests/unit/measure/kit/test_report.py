@@ -1,7 +1,7 @@
 import pytest
 
 from formats.atomic_file import OutputError
-from measure.kit.report import markdown_table, output_errors, write_json
+from measure.kit.report import markdown_table, marks, output_errors, put_into, write_json
 
 
 def test_columns_are_aligned_the_first_to_the_left():
@@ -24,3 +24,16 @@ def test_an_error_of_the_system_names_the_place(tmp_path):
         tmp_path.open("w")
     with pytest.raises(OutputError, match=r"^as it was$"), output_errors(tmp_path):
         raise OutputError("as it was")
+
+
+def test_only_the_part_between_the_marks_is_replaced(tmp_path):
+    begin, end = marks("load")
+    page = tmp_path / "page.md"
+    page.write_text(f"<!-- speed: begin -->\n{begin}old\n{end}after\n")
+
+    put_into(page, "new\n", "load")
+
+    assert page.read_text() == f"<!-- speed: begin -->\n{begin}new\n{end}after\n"
+    page.write_text("no marks")
+    with pytest.raises(ValueError, match="has no lines '<!-- load: begin -->'"):
+        put_into(page, "new\n", "load")
