@@ -29,6 +29,7 @@ DEFAULT_URL = "localhost:8001"
 # on 2 CPU cores; others share them.
 DEFAULT_TIMEOUT_S = 3600.0
 DEFAULT_JOBS = 4
+LATENCIES_S, DEFAULT_LATENCY_S = ("0.5", "1", "2", "5"), "2"  # of the model `stream`
 DEFAULT_RETRY_FOR_S = 120.0  # a server restarts within half a minute
 DEFAULT_MODEL = "run"
 LIVE_MODEL = "stream"  # the default with --stream
@@ -220,8 +221,8 @@ def _add_live(parser: argparse.ArgumentParser) -> None:
     add(
         "--latency",
         metavar="SECONDS",
-        choices=("0.5", "1", "2", "5"),
-        default="2",
+        choices=LATENCIES_S,
+        default=DEFAULT_LATENCY_S,
         help="how late a turn is decided, 0.5, 1, 2 or 5: later is with more context (default: "
         "%(default)s)",
     )

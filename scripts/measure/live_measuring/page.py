@@ -1,0 +1,121 @@
+"""The measured parts of docs/live.md, and its picture."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from measure.kit.report import ABSENT, markdown_table, origin_text
+from measure.live_measuring.accuracy import KINDS, SetFigures, means
+from measure.live_measuring.load import LoadResult
+from scoring.scores import COLLARS_S
+
+ACCURACY, LOAD = "measured accuracy", "measured load"
+PICTURE = "live-latency.png"
+SIZE_INCH = (9.0, 4.0)
+_WRITTEN = "Written by `python scripts/measure/measure_live.py --docs`; do not edit this part.\n"
+_ACCURACY = """\
+Every recording was streamed in pieces of {piece:g} s. The numbers after *first*, *relabelled* and
+*result* are collars in seconds: below them is the DER in %, overlap scored, a set's recordings
+together; `mean` is that of the sets. *First*: turns as they were first reported, where each stretch
+by which a turn grew counts with the speaker of the event that reported it. *Relabelled*: after all
+events but the result. *Result*: the RTTM at the end. `relabels`: per minute after the first minute.
+`speakers`: true / relabelled / in the result, mean of the recordings. `as run`: recordings whose
+result is that of `run`, byte for byte.
+"""
+_LOAD = """\
+Sessions at real pace, {seconds:g} s each, at a latency of {latency_s} s, all from one recording and
+their pieces spread evenly. The lag is the time from when a piece was due, which is when its last
+sample was spoken, to its answer; a piece is sent when it is due and the one before it is answered.
+`result` is the time from the end of the audio to the result. All in seconds.
+"""
+
+
+def accuracy_text(figures: Sequence[SetFigures], report: Mapping[str, Any]) -> str:
+    """Write what was right."""
+    origin = _origin(report, "latency", "piece", "limit", "jobs")
+    legend = _ACCURACY.format(piece=report["options"]["piece"])
+    picture = f"![DER against latency]({PICTURE})\n"
+    return "\n".join([_WRITTEN, origin, legend, accuracy_table(figures), picture])
+
+
+def load_text(results: Sequence[LoadResult], latency_s: str, report: Mapping[str, Any]) -> str:
+    """Write how late answers come."""
+    legend = _LOAD.format(seconds=report["options"]["seconds"], latency_s=latency_s)
+    origin = _origin(report, "sessions", "step", "seconds")
+    return "\n".join([_WRITTEN, origin, legend, load_table(results)])
+
+
+def _origin(report: Mapping[str, Any], *options: str) -> str:
+    return origin_text({**report, "options": {name: report["options"][name] for name in options}})
+
+
+def accuracy_table(figures: Sequence[SetFigures]) -> str:
+    """A row for each set and latency, those of the means last."""
+    rates = [f"{kind} {collar_s:g}" for collar_s in COLLARS_S for kind in KINDS]
+    header = ["set", "latency s", "files", "min", *rates, "relabels", "speakers", "as run"]
+    rows = [
+        [
+            each.name,
+            each.latency_s,
+            str(each.n_recordings),
+            f"{each.audio_s / 60:.1f}",
+            *_ders(each),
+            ABSENT if each.relabels_per_min is None else f"{each.relabels_per_min:.2f}",
+            " / ".join(f"{n:.1f}" for n in each.n_speakers),
+            f"{each.n_as_run} of {each.n_recordings}",
+        ]
+        for each in [*figures, *means(figures)]
+    ]
+    return markdown_table(header, rows)
+
+
+def _ders(figures: SetFigures) -> list[str]:
+    n_collars = len(COLLARS_S)
+    if not figures.ders:
+        return [ABSENT] * n_collars * len(KINDS)
+    return [f"{figures.ders[kind][place]:.2f}" for place in range(n_collars) for kind in KINDS]
+
+
+def load_table(results: Sequence[LoadResult]) -> str:
+    """A row for each length of pieces and number of sessions."""
+    header = ["piece s", "sessions", "median lag", "95 %", "longest", "median result", "longest"]
+    rows = [
+        [
+            f"{each.piece_s:g}",
+            str(each.n_sessions),
+            *(f"{each.lag_s(percent):.3f}" for percent in (50, 95, 100)),
+            *(f"{value:.2f}" for value in (median(each.results_s), max(each.results_s))),
+        ]
+        for each in results
+    ]
+    return markdown_table(header, rows)
+
+
+def draw(figures: Sequence[SetFigures], path: Path) -> None:
+    """Write a PNG of the mean error rates. May raise OSError."""
+    latency_figure(means(figures)).savefig(path, dpi=100)
+
+
+def latency_figure(mean_figures: Sequence[SetFigures]) -> Figure:
+    """Draw error rate against latency, a panel for each collar, a line for each kind of turns."""
+    figure = Figure(figsize=SIZE_INCH, layout="constrained")
+    panels = figure.subplots(1, len(COLLARS_S), sharey=True)
+    scored = sorted(
+        (each for each in mean_figures if each.ders), key=lambda each: float(each.latency_s)
+    )
+    latencies_s = [float(each.latency_s) for each in scored]
+    for place, (axes, collar_s) in enumerate(zip(panels, COLLARS_S, strict=True)):
+        for kind in KINDS:
+            axes.plot(latencies_s, [each.ders[kind][place] for each in scored], "o-", label=kind)
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(latencies_s, [each.latency_s for each in scored])
+        axes.minorticks_off()
+        axes.set(xlabel="latency, s", title=f"collar {collar_s:g} s")
+        axes.grid(linewidth=0.3)
+    panels[0].set_ylim(bottom=0)  # of all panels, once all lines are there
+    panels[0].set_ylabel("DER %, mean of the sets")
+    panels[0].legend()
+    return figure

@@ -1,0 +1,169 @@
+"""Measure live diarization: how right its turns are, and how many sessions a machine carries.
+
+For accuracy the pieces of a recording are sent on a simulated clock: each as soon as the one before
+is answered. Events depend on the audio and on its pieces, not on when they come, so these are the
+events of real pace with pieces of this length.
+
+`python scripts/measure/measure_live.py --help` describes options and exit codes.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from console.option_values import count, positive_seconds
+from console.options import DEFAULT_LATENCY_S, LATENCIES_S
+from console.run_report import log
+from formats.atomic_file import write_atomically
+from formats.output import RttmFolder
+from inputs.audio_files import AudioError
+from measure.benchmarking.audio import SAMPLE
+from measure.kit.corpus import EvaluationSet, sets_below
+from measure.kit.own_server import server_at
+from measure.kit.program import (
+    OK,
+    add_connection,
+    add_output,
+    reported_options,
+    require_matplotlib,
+    run_program,
+)
+from measure.kit.provenance import provenance
+from measure.kit.report import DOCS, output_errors, put_into, rounded, write_json
+from measure.kit.sending import Connection
+from measure.live_measuring.accuracy import SetFigures, measure_sets
+from measure.live_measuring.load import LoadResult, run_sessions
+from measure.live_measuring.streaming import MODEL, LiveError, Sound, read_sound
+from scoring.scores import find_md_eval
+
+PAGE = DOCS / "live.md"
+PIECE_S, STEPS_S, SECONDS = 0.5, [0.5, 1.0], 60.0
+NOT_REPORTED = ("url", "root", "audio", "output", "docs")
+
+EPILOG = """\
+--root measures accuracy: every recording of the sets, folders as for evaluate.py, is streamed at
+every latency, and sent to `run`. --sessions measures load. One or both.
+
+--output gets live.json, live.md, live-latency.png, and the log of the server where one was started.
+--docs replaces what was measured again in docs/live.md.
+
+exit codes: 0 measured, 1 a recording failed or no server, 2 wrong usage or audio, 130 interrupted
+"""
+
+
+class _Plan(NamedTuple):
+    """A run that is ready to start."""
+
+    options: argparse.Namespace
+    sets: list[EvaluationSet]
+    sound: Sound | None
+    md_eval: Path | None
+    origin: dict[str, Any]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    options = parsed_options(arguments)
+    return run_program(partial(_prepare, options), _measure, AudioError, LiveError)
+
+
+def parsed_options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line; exits with code 2 and a sentence if it is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="measure_live.py",
+        description="Measure accuracy of live turns, and lag under load.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    # fmt: off
+    add("--root", metavar="DIR", type=Path, help="folder of sets")
+    add("--latency", metavar="SECONDS", nargs="+", choices=LATENCIES_S, default=[*LATENCIES_S],
+        help=f"with --root: latencies of sessions (default: {' '.join(LATENCIES_S)})")
+    add("--piece", metavar="SECONDS", type=positive_seconds, default=PIECE_S,
+        help="with --root: length of pieces, on which events depend too (default: %(default)g)")
+    add("--limit", metavar="N", type=count, help="with --root: only the first N of each set")
+    add("--sessions", metavar="N", type=count, nargs="+", help="numbers of sessions at once")
+    add("--step", metavar="SECONDS", type=positive_seconds, nargs="+", default=STEPS_S,
+        help=f"with --sessions: lengths of pieces (default: {' '.join(map(str, STEPS_S))})")
+    add("--seconds", metavar="SECONDS", type=positive_seconds, default=SECONDS,
+        help="with --sessions: how long each speaks (default: %(default)g)")
+    add("--audio", metavar="FILE", type=Path, default=SAMPLE,
+        help="with --sessions: what they speak (default: the sample recording)")
+    # fmt: on
+    add_connection(parser)
+    add_output(parser, "live", "docs/live.md and docs/live-latency.png")
+    options = parser.parse_args(arguments)
+    if not (options.root or options.sessions):
+        parser.error("expected --root, --sessions or both")
+    return options
+
+
+def _prepare(options: argparse.Namespace) -> _Plan:
+    """Find everything that can be wrong before anything is sent."""
+    require_matplotlib("the pictures")
+    sets = sets_below(options.root) if options.root else []
+    if options.limit:
+        sets = [replace(each, recordings=each.recordings[: options.limit]) for each in sets]
+    md_eval = find_md_eval(None) if sets else None
+    sound = read_sound(options.audio).repeated(options.seconds) if options.sessions else None
+    RttmFolder(options.output)  # fails at once if it cannot be written to
+    return _Plan(options, sets, sound, md_eval, provenance(md_eval))
+
+
+def _measure(plan: _Plan) -> int:
+    options = plan.options
+    with server_at(options.url, log_folder=options.output) as url:
+        to_run = Connection(url, "run", options.timeout, options.jobs, {"mode": "full"})
+        to_stream = replace(to_run, model_name=MODEL, parameters={})
+        with to_stream.service() as service:
+            service.check()
+        figures = []
+        if plan.md_eval:
+            figures = measure_sets(plan.sets, options.latency, options.piece, to_run, plan.md_eval)
+        results = _load(options, to_stream, plan.sound) if plan.sound else []
+    _report(plan, figures, results)
+    return OK
+
+
+def _load(options: argparse.Namespace, connection: Connection, sound: Sound) -> list[LoadResult]:
+    results = []
+    for step_s in options.step:
+        for n in options.sessions:
+            results.append(run_sessions(connection, sound, n, step_s, DEFAULT_LATENCY_S))
+            log.info("%d session(s), %g s: median lag %.3f s", n, step_s, results[-1].lag_s(50))
+    return results
+
+
+def _report(plan: _Plan, figures: Sequence[SetFigures], results: Sequence[LoadResult]) -> None:
+    """Print and write; OutputError if that fails."""
+    from measure.live_measuring import page  # it needs matplotlib
+
+    options = plan.options
+    report = {**plan.origin, "options": reported_options(options, NOT_REPORTED)}
+    parts = {}
+    if figures:
+        parts[page.ACCURACY] = page.accuracy_text(figures, report)
+    if results:
+        parts[page.LOAD] = page.load_text(results, DEFAULT_LATENCY_S, report)
+    text = "\n".join(parts.values())
+    print(text)
+    folders = [options.output, *([PAGE.parent] if options.docs else [])]
+    with output_errors(options.output):
+        measured = {"sets": [*map(asdict, figures)], "load": [*map(asdict, results)]}
+        write_json(options.output / "live.json", rounded({**report, **measured}))
+        write_atomically(options.output / "live.md", text)
+        for folder in folders if figures else ():
+            page.draw(figures, folder / page.PICTURE)
+    for part, own in parts.items() if options.docs else ():
+        put_into(PAGE, own, part)
+    log.info("written: %s", options.output)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
