@@ -92,7 +92,7 @@ def test_clients_cannot_call_inner_models(stub, model):
         stub.ModelInfer(PB["ModelInferRequest"](model_name=model), timeout=20)
     assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
     assert refused.value.details() == (
-        f"model: got '{model}', expected one that clients may call: run"
+        f"model: got '{model}', expected one that clients may call: run, stream"
     )
 
 
