@@ -130,7 +130,7 @@ def _json_turn(result: Result, turn: Turn) -> dict[str, object]:
         "start_s": turn.start_ms / 1000,
         "end_s": turn.end_ms / 1000,
         "speaker": turn.speaker,
-        **({} if turn.confidence is None else {"confidence": turn.confidence}),
+        "confidence": turn.confidence,
     }
     return fields if result.n_separate is None else {**fields, "channel": turn.channel}
 

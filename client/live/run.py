@@ -67,9 +67,10 @@ def _diarized(
         send_all(feed, session, screen, (least, MOST_PIECE_S * source.rate_hz), interrupted)
         if feed.error:
             log.warning("%s: the audio ends early: %s", recording.recording_id, feed.error)
-        rttm = _end(session, screen)
-    info = {"audio_s": session.n_received / source.rate_hz, "mode": "full"}
-    return Answer(recording, rttm, info, time.monotonic() - started_s)
+        result = _end(session, screen)
+    elapsed_s = time.monotonic() - started_s
+    rttm = str(result["rttm"]).encode()
+    return Answer(recording, rttm, result["info"], elapsed_s, result["confidences"])
 
 
 def send_all(
@@ -95,13 +96,13 @@ def _wait(feed: Feed, least: int, interrupted: Callable[[], bool]) -> None:
             return
 
 
-def _end(session: Session, screen: Screen) -> bytes:
-    """End the session and return its RTTM."""
+def _end(session: Session, screen: Screen) -> Event:
+    """End the session and return its result."""
     events = session.end()
     _show(screen, events)
     for event in events:
-        if event["type"] == "result":
-            return str(event["rttm"]).encode()
+        if event["type"] == "result" and event.keys() >= {"rttm", "info", "confidences"}:
+            return event
     raise session.error("the answer to the end holds no result, expected RTTM")
 
 

@@ -105,7 +105,10 @@ class FakeLive(service_pb2_grpc.GRPCInferenceServiceServicer):
             self.has_audio.set()
         if parameters.get("end") and not session.ended:
             session.ended = True
-            session.report(type="result", rttm=rttm_of(session))
+            rttm = rttm_of(session)
+            info = {"mode": "full", "audio_s": len(session.audio) / session.rate_hz}
+            confidences = [0.5] * len(rttm.splitlines())
+            session.report(type="result", rttm=rttm, confidences=confidences, info=info)
         return {"received": len(session.audio), "events": session.events}
 
     def _session(self, parameters):

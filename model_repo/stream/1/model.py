@@ -33,7 +33,6 @@ from diarization.live.result import result_of  # noqa: E402
 from diarization.live.session import Session  # noqa: E402
 from diarization.measurements import Measurements  # noqa: E402
 from diarization.options import parse_options  # noqa: E402
-from diarization.turns import format_rttm  # noqa: E402
 from sessions import Sessions  # noqa: E402
 
 OPTION = re.compile(r'key:\s*"([^"]+)"[\s,]*value:?\s*\{\s*string_value:\s*"([^"]*)"')
@@ -119,7 +118,7 @@ class TritonPythonModel:
             if asked.end and not session.has_result:
                 yield from session.end()
                 found = result_of(session, self.models, self.options, lambda _stage: nullcontext())
-                session.add_result(format_rttm(found.turns, session.live.asked.recording_id))
+                session.add_result(found)
             self.sessions.save(asked.session)
         answer = {"received": session.n_received, "events": session.events}
         return np.array([[json.dumps(answer).encode()]], np.object_)

@@ -10,14 +10,18 @@ pytestmark = pytest.mark.triton
 
 
 def test_a_streamed_file_gets_the_rttm_of_the_whole_recording(server, sample, tmp_path):
-    live = run_client(
-        server, "--stream", sample, "--pace=10", "--output_directory", tmp_path / "live"
-    )
-    whole = run_client(server, "--audio_file", sample, "--output_directory", tmp_path / "whole")
+    outputs = ["--format=csv", "--output_directory"]
+    live = run_client(server, "--stream", sample, "--pace=10", *outputs, tmp_path / "live")
+    whole = run_client(server, "--audio_file", sample, *outputs, tmp_path / "whole")
 
     assert live.returncode == whole.returncode == 0, live.stderr
     rttms = [(tmp_path / name / "rttm_sample").read_text() for name in ("live", "whole")]
     assert rttms[0] == rttms[1]
+    files = [(tmp_path / name / "sample.csv").read_text() for name in ("live", "whole")]
+    rows = [[line.split(",") for line in text.splitlines()[1:]] for text in files]
+    confidences = [[float(row.pop()) for row in table] for table in rows]
+    assert rows[0] == rows[1]
+    assert confidences[0] == pytest.approx(confidences[1], abs=0.001)
     assert live.stdout.count(" - ") >= rttms[1].count("\n") / 2
 
 

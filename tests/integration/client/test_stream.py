@@ -92,7 +92,7 @@ def test_a_file_arrives_sample_for_sample_and_its_result_is_written(live, talk, 
     assert out.splitlines() == turn_lines(3)
     assert files["rttm"] == files["rttm_monday"] == rttm_of(live.only)
     assert json.loads(files["monday.json"])["audio_s"] == 3.3
-    assert files["monday.csv"].splitlines()[1] == "monday,0.000,3.300,SPEAKER_00,"
+    assert files["monday.csv"].splitlines()[1] == "monday,0.000,3.300,SPEAKER_00,0.5"
 
 
 def test_without_a_folder_standard_output_is_rttm_and_turns_go_to_standard_error(live, talk, capfd):

@@ -10,6 +10,7 @@ from diarization.errors import InvalidParameterError, SessionsFullError, Unknown
 from diarization.live.session import LiveOptions
 from diarization.options import Options
 from diarization.request import parse_request
+from diarization.turns import NO_SPEECH
 from sessions import RECORDS, Sessions
 
 MOST, IDLE_S = 3, 600.0
@@ -110,7 +111,7 @@ def test_when_all_are_taken_the_ended_session_idle_for_longest_gives_way(table, 
         table.start(f"{number}", LIVE)
     for number in "21":
         clock.now_s += 1
-        table.get(number).add_result("")
+        table.get(number).add_result(NO_SPEECH)
     table.start("more", LIVE)
     assert names_in(folder) == {"0", "1", "more"}
 
@@ -152,7 +153,7 @@ def test_another_process_goes_on_where_the_state_was_saved(open_table):
     before = open_table()
     session = before.start("one", live)
     session.journal.audio.append(PCM)
-    session.add_result("text")
+    session.add_result(NO_SPEECH)
     before.save("one")
     resumed = open_table().get("one")
     assert (resumed.live, resumed.events, resumed.has_result) == (live, session.events, True)

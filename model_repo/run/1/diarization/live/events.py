@@ -8,7 +8,7 @@
 `progress`
     `heard_s` of audio were heard; up to `final_s` only a relabel changes what was reported.
 `result`
-    The RTTM of the whole recording, as the model `run` answers for it.
+    The RTTM of the whole recording, confidences of its turns and `info`, as `run` answers for it.
 """
 
 from collections import Counter, defaultdict

@@ -24,8 +24,9 @@ from ..full.speakers import overlap_of
 from ..options import Options
 from ..request import RequestOptions
 from ..sad import FRAME_SAMPLES
+from ..turns import Diarization, format_rttm
 from .calls import EmbedCall, Step
-from .events import Event, LiveTurns, progress
+from .events import Event, LiveTurns, progress, seconds
 from .hearing import Chunks, SpeechHearing
 from .records import READ_S, Journal, as_float, new_resampler
 from .speakers import LiveSpeakers
@@ -126,10 +127,28 @@ class Session:
         yield from self._speech.finish(self._tail, self.journal)
         self._report(self._turns.end())
 
-    def add_result(self, rttm: str) -> None:
-        """Report the result."""
+    def add_result(self, found: Diarization) -> None:
+        """Report the result, with what `run` says about the same recording."""
+        info = {
+            "mode": "full",
+            "exclusive": self.live.asked.exclusive,
+            "n_speakers": found.n_speakers,
+            "n_windows": found.n_windows,
+            "unlike_share": found.unlike_share,
+            "more_speakers_likely": found.more_speakers_likely,
+            "audio_s": seconds(self._tail.end),
+        }
         self.has_result = True
-        self._report([{"type": "result", "rttm": rttm}])
+        self._report(
+            [
+                {
+                    "type": "result",
+                    "rttm": format_rttm(found.turns, self.live.asked.recording_id),
+                    "confidences": [round(turn.confidence, 4) for turn in found.turns],
+                    "info": info,
+                }
+            ]
+        )
 
     def known_windows(self) -> Mapping[int, int]:
         """Row of the embedding of each window, by its first sample."""
