@@ -122,7 +122,7 @@ class Session:
             **self._start,
             **({"end": True} if end else {}),
         }
-        answer = self._answer(_inputs(samples), parameters, end)
+        answer = self._answer(pcm_inputs(samples), parameters, end)
         try:
             events = self._note(json.loads(answer.as_numpy(EVENTS).item()), len(samples))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -172,8 +172,8 @@ class Session:
         return SessionError(Failure(self._recording, why))
 
 
-def _inputs(samples: Pcm) -> list[InferInput]:
-    # Also without samples: Triton refuses a request that has no input.
+def pcm_inputs(samples: Pcm) -> list[InferInput]:
+    """Make the input of a request, also without samples: Triton refuses one that has none."""
     tensor = InferInput("pcm", [1, len(samples)], "INT16")
     tensor.set_data_from_numpy(samples[np.newaxis])
     return [tensor]

@@ -68,7 +68,7 @@ class Service:
         self._access = access
         self._outputs = ("RTTM", "INFO", *outputs)
         self._client = InferenceServerClient(
-            url, channel_args=_channel_arguments(url), **_encryption(access.tls)
+            url, channel_args=channel_arguments(url), **encryption(access.tls)
         )
 
     def __enter__(self) -> "Service":
@@ -146,7 +146,7 @@ class Service:
         return Failure(recording, why, is_transient(error), is_refused(error))
 
 
-def _encryption(tls: Tls | None) -> dict[str, Any]:
+def encryption(tls: Tls | None) -> dict[str, Any]:
     """Return the arguments of tritonclient's connection; it takes paths as text only."""
     if tls is None:
         return {}
@@ -154,7 +154,7 @@ def _encryption(tls: Tls | None) -> dict[str, Any]:
     return {"ssl": True, **{name: str(path) for name, path in files.items() if path}}
 
 
-def _channel_arguments(url: str) -> list[tuple[str, int]]:
+def channel_arguments(url: str) -> list[tuple[str, int]]:
     """Set gRPC's largest messages, frequent reconnects and pings; no proxy to this machine."""
     host = url.rpartition(":")[0].strip("[]")
     on_this_machine = host in ("localhost", "::1") or host.startswith("127.")

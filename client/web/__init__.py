@@ -6,6 +6,6 @@ To read, in this order:
 - `application`, `gateway`: the FastAPI app, and the parts that its routes share.
 - `http/`: what surrounds every request: access checks, headers, errors, metrics.
 - `jobs/`: how a recording arrives, waits, goes through Triton, and is kept until it expires.
-- `api/`: the routes, what they accept and answer, and the OpenAPI document.
+- `api/`: the routes, what they accept and answer, the OpenAPI document, and that of the WebSocket.
 - `page/`: the page in the browser.
 """

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from fastapi import FastAPI, Request
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from viewer.page import FOLDER
-from web.api import diarize, jobs, service
+from web.api import diarize, jobs, service, stream
 from web.api.documents import extend_openapi
+from web.api.frames import asyncapi
 from web.gateway import Gateway
 from web.http.middleware import GatewayMiddleware
 from web.http.problems import install_error_handlers
@@ -50,12 +51,22 @@ def make_app(gateway: Gateway) -> FastAPI:
     )
     app.state.gateway = gateway
     install_error_handlers(app)
-    for routes in (diarize, jobs, service):
+    for routes in (diarize, jobs, service, stream):
         app.include_router(routes.router)
     extend_openapi(app, needs_key=bool(gateway.settings.api_keys))
+    _add_asyncapi(app, needs_key=bool(gateway.settings.api_keys))
     _add_page(app)
     app.add_middleware(GatewayMiddleware, gateway=gateway)
     return app
+
+
+def _add_asyncapi(app: FastAPI, *, needs_key: bool) -> None:
+    """Serve the description of the WebSocket beside that of the requests."""
+    document = asyncapi(VERSION, needs_key=needs_key)
+
+    @app.get("/asyncapi.json", include_in_schema=False)
+    async def describe() -> JSONResponse:
+        return JSONResponse(document)
 
 
 def _add_page(app: FastAPI) -> None:

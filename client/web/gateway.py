@@ -6,10 +6,11 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.requests import HTTPConnection
 
 from sending.service import Service, ServiceError
 from web.http.access import RateLimiter, client_name, require_key
@@ -47,6 +48,7 @@ class Gateway:
         self._checks = SharedWork(1)
         self._rates = RateLimiter(settings.rate_per_minute)
         self._uploads: Counter[str] = Counter()  # in progress, by client
+        self._streams: Counter[str] = Counter()  # live, by client
         self._received_bytes = 0  # of uploads in progress
         self._lock = threading.Lock()
 
@@ -72,8 +74,10 @@ class Gateway:
             except OSError:
                 log.exception("cannot remove expired jobs")
 
-    def admit(self, request: Request) -> None:
-        """Check the rate and the key of an upload before its body is read.
+    def admit(self, request: HTTPConnection, headers: Mapping[str, str] | None = None) -> None:
+        """Check the rate and the key of an upload before its body is read, or of a stream.
+
+        The key is in `headers`, by default those of the request.
 
         Raises
         ------
@@ -84,7 +88,7 @@ class Gateway:
         if wait_s:
             limit = self.settings.rate_per_minute
             raise retry_later(429, f"more than {limit} uploads a minute from this address", wait_s)
-        require_key(request.headers, self.settings.api_keys)
+        require_key(request.headers if headers is None else headers, self.settings.api_keys)
 
     @contextlib.contextmanager
     def upload_slot(self, request: Request) -> Iterator[Callable[[int], None]]:
@@ -121,6 +125,31 @@ class Gateway:
             with self._lock:
                 self._uploads -= Counter([client])  # drops a client without uploads
                 self._received_bytes -= n_received
+
+    @contextlib.contextmanager
+    def stream_slot(self, connection: HTTPConnection) -> Iterator[None]:
+        """Occupy a place for a live stream.
+
+        Raises
+        ------
+        ProblemError
+            429 or 503 if there is none.
+        """
+        client = _client(connection)
+        of_client, of_all = self.settings.max_client_uploads, self.settings.max_streams
+        with self._lock:
+            if self._streams[client] >= of_client:
+                detail = f"{of_client} streams from this address are open, expected no more"
+                raise retry_later(429, detail, RETRY_AFTER_S)
+            if self._streams.total() >= of_all:
+                raise retry_later(503, f"{of_all} streams are open, no more fit", RETRY_AFTER_S)
+            self._streams[client] += 1
+        try:
+            with self.metrics.streams.track_inprogress():
+                yield
+        finally:
+            with self._lock:
+                self._streams -= Counter([client])
 
     def _require_place(self, client: str) -> None:
         limit = self.settings.max_client_uploads
@@ -178,11 +207,11 @@ class Gateway:
             self._pace.learn(job.audio_s, job.work_s)
 
 
-def _client(request: Request) -> str:
+def _client(request: HTTPConnection) -> str:
     return client_name(request.client.host if request.client else None)
 
 
-def _gateway(request: Request) -> Gateway:
+def _gateway(request: HTTPConnection) -> Gateway:
     gateway: Gateway = request.app.state.gateway
     return gateway
 

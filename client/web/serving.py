@@ -7,10 +7,12 @@ import socket
 import sys
 from collections.abc import Sequence
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol  # it limits the size of headers
 
 from sending.access import AccessError
+from web.api.stream import MAX_FRAME_BYTES
 from web.application import make_app
 from web.gateway import Gateway
 from web.http.access import KeyFileError
@@ -63,6 +65,11 @@ class _Connection(H11Protocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self._wait_for_request()
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        if self._waiting:
+            self._waiting.cancel()  # pings notice when nobody is there any more
+        super().handle_websocket_upgrade(event)
 
     def data_received(self, data: bytes) -> None:
         self._n_received += len(data)
@@ -117,6 +124,8 @@ def make_server(settings: Settings, gateway: Gateway) -> uvicorn.Server:
             host=settings.host,
             port=settings.port,
             http=_Connection,
+            ws_max_size=MAX_FRAME_BYTES,
+            ws_per_message_deflate=False,  # sound hardly shrinks
             log_config=None,
             log_level="warning",
             access_log=False,

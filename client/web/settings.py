@@ -38,7 +38,8 @@ class Settings:
     max_stored_bytes: int = 20_000_000_000  # of all recordings, uploads in progress included
     keep_s: float = 3600.0  # of a job, after its end or its last correction
     rate_per_minute: int = 60  # uploads that a client may start, and at once; 0: unlimited
-    max_client_uploads: int = 20  # in progress
+    max_client_uploads: int = 20  # in progress; also live streams of a client
+    max_streams: int = 32  # live ones, as many as `stream` has sessions
 
 
 _DEFAULTS = Settings(Path())
@@ -73,6 +74,7 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
         keep_s=options.keep,
         rate_per_minute=options.rate,
         max_client_uploads=options.uploads,
+        max_streams=options.streams,
     )
 
 
@@ -182,6 +184,7 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
         ("most_waiting", count, _DEFAULTS.max_waiting, "recordings in the queue"),
         ("rate", _rate, _DEFAULTS.rate_per_minute, "uploads per minute and address; 0: unlimited"),
         ("uploads", count, _DEFAULTS.max_client_uploads, "uploads in progress per address"),
+        ("streams", count, _DEFAULTS.max_streams, "live streams at a time"),
     ):
         help_ = f"{text} (default: %(default)g)"
         add(f"--{name}", metavar="N", type=kind, default=default, help=help_)

@@ -33,12 +33,15 @@ def _yes_or_no(text: str) -> bool:
     return text == "true"
 
 
-class DiarizeOptions(BaseModel):
-    """Fields of the form beside the file; an empty one counts as not given."""
+RecordingId = Annotated[str, AfterValidator(_recording_id)]
+
+
+class SpeakerOptions(BaseModel):
+    """The options of recordings and of live audio."""
 
     model_config = ConfigDict(extra="forbid")
 
-    recording_id: Annotated[str, AfterValidator(_recording_id)] | None = Field(
+    recording_id: RecordingId | None = Field(
         default=None,
         description="Name in the results, without white space, control character, direction mark, "
         "zero-width space or `/`, of at most 250 bytes; by default derived from the file's name.",
@@ -47,24 +50,29 @@ class DiarizeOptions(BaseModel):
             "\\u2060\\u2066-\\u2069\\ufeff]*$"
         },
     )
-    mode: Literal["full", "classic"] | None = None
-    exclusive: Annotated[bool | None, BeforeValidator(_yes_or_no)] = Field(
-        default=None, description="At most one speaker at a time."
-    )
     num_speakers: int | None = Field(default=None, ge=1, le=MAX_SPEAKERS)
     min_speakers: int | None = Field(default=None, ge=1, le=MAX_SPEAKERS)
     max_speakers: int | None = Field(default=None, ge=1, le=MAX_SPEAKERS)
-    channels: Literal["mix", "first", "separate"] | None = Field(
-        default=None, description="What to do with the channels of the recording."
-    )
 
     @model_validator(mode="after")
-    def _check_order(self) -> "DiarizeOptions":
+    def _check_order(self) -> "SpeakerOptions":
         counts = (self.min_speakers, self.num_speakers, self.max_speakers)
         given = [count for count in counts if count is not None]
         if given != sorted(given):
             raise ValueError("expected min_speakers <= num_speakers <= max_speakers")
         return self
+
+
+class DiarizeOptions(SpeakerOptions):
+    """Fields of the form beside the file; an empty one counts as not given."""
+
+    mode: Literal["full", "classic"] | None = None
+    exclusive: Annotated[bool | None, BeforeValidator(_yes_or_no)] = Field(
+        default=None, description="At most one speaker at a time."
+    )
+    channels: Literal["mix", "first", "separate"] | None = Field(
+        default=None, description="What to do with the channels of the recording."
+    )
 
     def parameters(self) -> dict[str, int | str | bool]:
         """Return the given request parameters for Triton."""

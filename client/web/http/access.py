@@ -65,7 +65,8 @@ def require_key(headers: Mapping[str, str], keys: Iterable[bytes]) -> None:
     if not sum(hmac.compare_digest(given, key) for key in known):
         raise ProblemError(
             401,
-            "expected an API key, as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'",
+            "expected an API key, as 'Authorization: Bearer KEY' or 'X-API-Key: KEY', "
+            "or as 'key' in the first frame of a WebSocket",
             {"WWW-Authenticate": "Bearer"},
         )
 

@@ -31,6 +31,7 @@ class Metrics:
         self._upload_bytes = Counter("upload_bytes", "Bytes of uploaded files.", **common)
         self._ended = Counter("jobs_ended", "Jobs that ended.", ("state",), **common)
         self._audio_s = Counter("audio_seconds", "Seconds of audio diarized.", **common)
+        self.streams = Gauge("streams", "Live streams that are open.", **common)
         self._job_s = Histogram(
             "job_seconds",
             "Seconds that a job waited (queue) and was worked on (work).",

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from web.gateway import Gateway
 from web.http.access import require_known_host, require_own_site, require_utf8
@@ -27,6 +28,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+WEBSOCKET = "/v1/stream"  # the path of the only one
 ORIGINAL_METHOD = "web.original_method"  # in a scope: HEAD, where its method says GET
 OTHER = "other"  # label of unknown methods and paths: the number of labels must not grow
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
@@ -46,6 +48,9 @@ class GatewayMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        if scope["type"] == "websocket":
+            await self._connect(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -56,7 +61,7 @@ class GatewayMiddleware:
         if method == "HEAD":
             inner["method"] = "GET"
         try:
-            self._check(scope)
+            self._check(scope, scope["method"])
             await self._app(inner, receive, answer.send)
         except ProblemError as problem:
             await problem_response(problem)(scope, receive, answer.send)
@@ -71,10 +76,27 @@ class GatewayMiddleware:
             elapsed_s = time.monotonic() - started_s
             self._gateway.metrics.request(method, _route(inner), answer.status or 0, elapsed_s)
 
-    def _check(self, scope: Scope) -> None:
+    async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a WebSocket through if a request that changes something would be."""
+        status, started_s = HTTPStatus.SWITCHING_PROTOCOLS.value, time.monotonic()
+        try:
+            self._check(scope, "POST")  # browsers let every page open one, and say from where
+            if scope["path"] != WEBSOCKET:
+                raise ProblemError(404, f"no WebSocket is here, expected {WEBSOCKET}")
+            await self._app(scope, receive, send)
+        except ProblemError as problem:
+            status = problem.status
+            answer = problem_response(problem)
+            answer.headers.update({**HEADERS, "Cache-Control": "no-store"})
+            await WebSocket(scope, receive, send).send_denial_response(answer)
+        finally:
+            elapsed_s = time.monotonic() - started_s
+            self._gateway.metrics.request("GET", _route(scope), status, elapsed_s)
+
+    def _check(self, scope: Scope, method: str) -> None:
         headers = Headers(scope=scope)
         require_known_host(headers.get("host"), self._gateway.settings.allowed_hosts)
-        require_own_site(scope["method"], headers)
+        require_own_site(method, headers)
         require_utf8(scope["raw_path"] + b"?" + scope["query_string"])
 
 

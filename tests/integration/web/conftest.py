@@ -1,9 +1,10 @@
-"""Jobs in a state that a test needs."""
+"""Jobs in a state that a test needs, and the model of live audio."""
 
 import threading
 
 import pytest
 
+from integration.client_fake_live import FakeLive
 from integration.client_fake_server import one_turn
 
 
@@ -22,3 +23,10 @@ def job(gateway, wav):
     path = gateway.start(wav("call.wav"))
     assert gateway.ended(path)["state"] == "done"
     return path
+
+
+@pytest.fixture
+def live():
+    """The model `stream`."""
+    with FakeLive() as running:
+        yield running

@@ -24,6 +24,7 @@ LIMITS = {
     "stored_mb": ("max_stored_bytes", 1_000_000),
     "keep": ("keep_s", 1),
     "rate": ("rate_per_minute", 1),
+    "streams": ("max_streams", 1),
     "timeout": ("timeout_s", 1),
 }
 

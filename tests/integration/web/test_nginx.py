@@ -5,11 +5,13 @@ import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 from dataclasses import replace
 
 import pytest
 import trustme
+from websockets.exceptions import InvalidStatus
 
 from gateways import (
     FILE_HEAD,
@@ -21,6 +23,8 @@ from gateways import (
     serving,
     wait_until,
 )
+from integration.client_fake_live import FakeLive
+from live_streams import streaming
 from server.flags import Ports
 from server.triton_server import ROOT
 from web.settings import LOOPBACK_NAMES
@@ -91,14 +95,20 @@ def accepts(port):
 
 
 @pytest.fixture
-def behind(settings):
-    """The gateway, with the documented options."""
+def published(settings):
+    """The documented options."""
     own = {
         "allowed_hosts": (*LOOPBACK_NAMES, NAME),
         "trusted_proxies": ("127.0.0.1",),
         "api_keys": (KEY.encode(),),
     }
-    with serving(replace(settings, **own, rate_per_minute=4)) as gateway:
+    return replace(settings, **own, rate_per_minute=4)
+
+
+@pytest.fixture
+def behind(published):
+    """The gateway, with the documented options."""
+    with serving(published) as gateway:
         yield gateway
 
 
@@ -158,6 +168,27 @@ def test_a_forged_address_does_not_evade_the_rate_limit(outside, wav):
     for answer in answers[:4]:
         assert_problem(answer, 401)
     assert_problem(answers[4], 429)
+
+
+def test_live_audio_is_streamed(published, tmp_path):
+    with (
+        FakeLive() as live,
+        serving(replace(published, url=live.url)) as gateway,
+        nginx(tmp_path, gateway) as caller,
+    ):
+        port = int(caller.url.rpartition(":")[2])
+        page = f"https://{NAME}:{port}"
+        trusted = ssl.create_default_context(cafile=tmp_path / "authority.pem")
+        with streaming(page, origin=page, ssl=trusted, sock=connected(port)) as stream:
+            stream.tell("start", key=KEY)
+            assert stream.until("started")["received"] == 0
+        foreign = {"origin": "https://evil.example", "ssl": trusted, "sock": connected(port)}
+        with pytest.raises(InvalidStatus, match="403"), streaming(page, **foreign):
+            pass
+
+
+def connected(port):
+    return socket.create_connection(("127.0.0.1", port))
 
 
 def test_metrics_and_other_host_names_are_refused(outside, behind):

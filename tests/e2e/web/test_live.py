@@ -1,0 +1,44 @@
+"""Live audio over the gateway's WebSocket, with the real server."""
+
+import pytest
+import soundfile
+
+from e2e.calls import diarize
+from live_streams import streaming
+
+RATE_HZ = 16_000
+PIECE = RATE_HZ // 2
+
+pytestmark = pytest.mark.triton
+
+
+def say_from(stream, samples, n_received, n_stop):
+    """Send pieces up to sample `n_stop`, each after the ack of the one before."""
+    while n_received < n_stop:
+        stream.say(samples[n_received : n_received + PIECE])
+        n_received = stream.until("ack")["received"]
+
+
+def test_a_stream_that_is_lost_and_resumed_gets_the_rttm_of_the_whole_recording(
+    server, gateway, sample
+):
+    expected = diarize(server, sample.read_bytes(), recording_id="sample").rttm
+    samples, rate_hz = soundfile.read(sample, dtype="int16")
+    assert rate_hz == RATE_HZ
+    with streaming(gateway.url) as first:
+        first.tell("start", recording_id="sample", rate_hz=RATE_HZ)
+        session = first.until("started")["session"]
+        say_from(first, samples, 0, len(samples) // 2)
+        first.say(samples[first.frames[-1]["received"] :][:PIECE])  # its answer is lost
+        first.drop()
+    with streaming(gateway.url) as second:
+        second.tell("resume", session=session, last_seq=first.events[-1]["seq"])
+        say_from(second, samples, second.until("started")["received"], len(samples))
+        second.tell("end")
+        assert second.close_code() == 1000
+
+    events = first.events + second.events
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert events[-1]["rttm"] == expected
+    assert {event["type"] for event in events} >= {"turn", "progress", "result"}
+    assert any(event["type"] == "turn" for event in first.events)
