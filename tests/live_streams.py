@@ -16,13 +16,13 @@ PATH = "/v1/stream"
 
 
 class Stream:
-    """A connection; `frames` are those that it was told."""
+    """A connection; `frames` are those that it received."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
         self.frames: list[dict] = []
 
-    def tell(self, type_: str, **fields: object) -> None:
+    def send(self, type_: str, **fields: object) -> None:
         """Send a frame of JSON."""
         self.connection.send(json.dumps({"type": type_, **fields}))
 
@@ -49,7 +49,7 @@ class Stream:
 
     def begin(self, rate_hz: int = 8000, **options: object) -> dict:
         """Start a session; returns the answer."""
-        self.tell("start", rate_hz=rate_hz, **options)
+        self.send("start", rate_hz=rate_hz, **options)
         return self.until("started")
 
     def refusal(self) -> tuple[dict, int]:

@@ -173,8 +173,11 @@ def asyncapi(version: str, *, needs_key: bool) -> dict[str, Any]:
             }
         },
         "operations": {
-            "hear": {**_operation("receive", from_client), **(_SECURITY if needs_key else {})},
-            "tell": _operation("send", to_client),
+            "receiveFrames": {
+                **_operation("receive", from_client),
+                **(_SECURITY if needs_key else {}),
+            },
+            "sendFrames": _operation("send", to_client),
         },
         "components": {"messages": messages},
     }

@@ -89,11 +89,11 @@ async def _refuse(websocket: WebSocket, problem: ProblemError) -> None:
     if problem.status in _LATER:
         code = _TRY_AGAIN_LATER
     with contextlib.suppress(WebSocketDisconnect, asyncio.TimeoutError):
-        await _tell(websocket, {"type": "error", **frame})
+        await _send(websocket, {"type": "error", **frame})
         await _close(websocket, code)
 
 
-async def _tell(websocket: WebSocket, frame: dict[str, Any]) -> None:
+async def _send(websocket: WebSocket, frame: dict[str, Any]) -> None:
     # With a limit: a client that reads nothing would keep its place for ever.
     try:
         await asyncio.wait_for(websocket.send_text(json.dumps(frame)), SEND_WITHIN_S)
@@ -187,7 +187,7 @@ def _unreadable() -> ProblemError:
 
 
 class _Ack(NamedTuple):
-    """What a client was told: samples that the server has, and the last event before."""
+    """What a client was sent: how many samples the server has, and the last event before it."""
 
     n_received: int
     seq: int
@@ -201,22 +201,22 @@ class _Connection:
         self._session = session
         self._audio = bytearray()  # to be passed on
         self._n_sent = 0  # samples of the session that the client has sent
-        self._seq = 0  # of the last event that was told
+        self._seq = 0  # of the last event that was sent
         self._acks: deque[_Ack] = deque()  # from the last one that the client is known to have
         self._ended = self._has_result = False
         self._trouble: Exception | None = None
         self._news = asyncio.Event()
 
     async def begin(self, first: Start | Resume) -> None:
-        """Start or continue the session, and tell where it is."""
+        """Start or continue the session, and send how far it is."""
         start = {}
         if isinstance(first, Start):
             start = {"start": True, **first.parameters()}
         else:
             self._seq = first.last_seq
         self._n_sent, events = await self._session.ask(NO_AUDIO, 0, self._seq, **start)
-        await self._tell_received("started", self._n_sent, session=self._session.name)
-        await self._tell_events(events)
+        await self._send_received("started", self._n_sent, session=self._session.name)
+        await self._send_events(events)
 
     async def read(self) -> None:
         """Read frames until there is trouble, such as the end of the connection."""
@@ -229,7 +229,7 @@ class _Connection:
             self._news.set()
 
     async def pass_on(self) -> None:
-        """Pass on what is read, and tell the events, until the result; raises what `read` met."""
+        """Pass on what is read, and send the events, until the result; raise what `read` met."""
         while not self._has_result:
             await self._news.wait()
             self._news.clear()
@@ -239,7 +239,7 @@ class _Connection:
                 _, events = await self._session.ask(
                     NO_AUDIO, self._n_sent, self._n_known(), end=True
                 )
-                await self._tell_events(events)
+                await self._send_events(events)
                 if not self._has_result:
                     raise _unreadable()
             elif self._trouble:
@@ -276,8 +276,8 @@ class _Connection:
         if n_received < position + len(samples):
             raise _unreadable()
         del self._audio[: samples.nbytes]
-        await self._tell_events(events)
-        await self._tell_received("ack", position + len(samples))
+        await self._send_events(events)
+        await self._send_received("ack", position + len(samples))
 
     def _n_known(self) -> int:
         """Number of events that the client is known to have."""
@@ -285,14 +285,14 @@ class _Connection:
             self._acks.popleft()
         return self._acks[0].seq
 
-    async def _tell_events(self, events: list[Event]) -> None:
+    async def _send_events(self, events: list[Event]) -> None:
         for event in events:
             if event["seq"] > self._seq:
                 self._seq = event["seq"]
                 self._has_result |= event["type"] == "result"
-                await _tell(self._websocket, event)
+                await _send(self._websocket, event)
 
-    async def _tell_received(self, kind: str, n_received: int, **more: str) -> None:
+    async def _send_received(self, kind: str, n_received: int, **more: str) -> None:
         self._acks.append(_Ack(n_received, self._seq))
         frame = {"type": kind, **more, "received": n_received, "credit": CREDIT}
-        await _tell(self._websocket, frame)
+        await _send(self._websocket, frame)

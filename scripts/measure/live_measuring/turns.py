@@ -1,4 +1,4 @@
-"""Turns as the events of a session tell them; a later event may correct an earlier one."""
+"""Turns according to the events of a session; a later event may correct an earlier one."""
 
 from collections.abc import Iterable
 from dataclasses import replace

@@ -26,15 +26,15 @@ def test_a_stream_that_is_lost_and_resumed_gets_the_rttm_of_the_whole_recording(
     samples, rate_hz = soundfile.read(sample, dtype="int16")
     assert rate_hz == RATE_HZ
     with streaming(gateway.url) as first:
-        first.tell("start", recording_id="sample", rate_hz=RATE_HZ)
+        first.send("start", recording_id="sample", rate_hz=RATE_HZ)
         session = first.until("started")["session"]
         say_from(first, samples, 0, len(samples) // 2)
         first.say(samples[first.frames[-1]["received"] :][:PIECE])  # its answer is lost
         first.drop()
     with streaming(gateway.url) as second:
-        second.tell("resume", session=session, last_seq=first.events[-1]["seq"])
+        second.send("resume", session=session, last_seq=first.events[-1]["seq"])
         say_from(second, samples, second.until("started")["received"], len(samples))
-        second.tell("end")
+        second.send("end")
         assert second.close_code() == 1000
 
     events = first.events + second.events

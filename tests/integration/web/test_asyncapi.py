@@ -48,8 +48,8 @@ def followed(document, reference):
 def test_every_frame_is_listed(document):
     assert document["asyncapi"] == "3.0.0"
     assert document["channels"]["stream"]["address"] == "/v1/stream"
-    assert set(named(document, "hear")) == TAKEN
-    assert set(named(document, "tell")) == SENT
+    assert set(named(document, "receiveFrames")) == TAKEN
+    assert set(named(document, "sendFrames")) == SENT
     assert set(document["components"]["messages"]) == TAKEN | SENT
 
 
@@ -68,21 +68,21 @@ def test_a_frame_has_a_valid_schema_of_its_type(kind, document):
 
 
 def test_frames_match_their_schemas(gateway, document):
-    told = [
+    sent = [
         {"type": "start", "rate_hz": 8000, "latency_s": "1", "max_speakers": 2, "exclusive": True},
         {"type": "end"},
     ]
     with streaming(gateway.url) as stream:
-        stream.tell(told[0]["type"], **told[0])
+        stream.send(sent[0]["type"], **sent[0])
         stream.say(np.zeros(8000, np.int16))
-        stream.tell("end")
+        stream.send("end")
         stream.close_code()
-    told.append({"type": "resume", "session": stream.frames[0]["session"], "last_seq": 1})
+    sent.append({"type": "resume", "session": stream.frames[0]["session"], "last_seq": 1})
     with streaming(gateway.url) as wrong:
-        wrong.tell("start", rate_hz=1)
+        wrong.send("start", rate_hz=1)
         wrong.close_code()
 
-    frames = [*told, *stream.frames, *wrong.frames]
+    frames = [*sent, *stream.frames, *wrong.frames]
     assert {frame["type"] for frame in frames} == (TAKEN | SENT) - {"audio", "relabel"}
     for frame in frames:
         schema = document["components"]["messages"][frame["type"]]["payload"]
@@ -90,11 +90,13 @@ def test_frames_match_their_schemas(gateway, document):
 
 
 def test_a_key_is_in_the_document_where_one_is_needed(document, settings):
-    assert "security" not in document["operations"]["hear"]
+    assert "security" not in document["operations"]["receiveFrames"]
 
     own = {"api_keys": (KEY.encode(),), "work_dir": settings.work_dir / "guarded"}
     with serving(replace(settings, **own)) as guarded:
-        (bearer, key) = guarded.get("/asyncapi.json").json()["operations"]["hear"]["security"]
+        (bearer, key) = guarded.get("/asyncapi.json").json()["operations"]["receiveFrames"][
+            "security"
+        ]
     assert bearer["scheme"] == "bearer"
     assert key["name"] == "X-API-Key"
 

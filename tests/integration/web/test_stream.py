@@ -43,7 +43,7 @@ def test_audio_goes_in_events_and_the_result_come_out(stream, live):
     started = stream.begin(recording_id="talk", max_speakers=3, latency_s="1", exclusive=True)
     for _ in range(2):
         stream.say(SECOND)
-    stream.tell("end")
+    stream.send("end")
 
     assert stream.close_code() == 1000
     assert live.only.start == {
@@ -73,7 +73,7 @@ def test_audio_that_waited_is_passed_on_together(stream, live):
         stream.say(SECOND)
     stream.connection.ping().wait(60)
     busy.set()
-    stream.tell("end")
+    stream.send("end")
 
     assert stream.close_code() == 1000
     assert live.pieces == [0, RATE_HZ, 3 * RATE_HZ, 0]
@@ -83,7 +83,7 @@ def test_audio_that_waited_is_passed_on_together(stream, live):
 def test_the_server_never_gets_more_at_once_than_it_takes_at_the_lowest_rate(stream, live):
     stream.begin()
     stream.say(np.tile(SECOND, 25))
-    stream.tell("end")
+    stream.send("end")
 
     assert stream.close_code() == 1000
     assert live.pieces == [0, 80_000, 80_000, 40_000, 0]
@@ -96,10 +96,10 @@ def test_a_session_goes_on_after_a_lost_connection(gateway, live):
         first.until("ack")
         first.drop()
     with streaming(gateway.url) as second:
-        second.tell("resume", session=session, last_seq=first.events[-1]["seq"])
+        second.send("resume", session=session, last_seq=first.events[-1]["seq"])
         started = second.until("started")
         second.say(SECOND)
-        second.tell("end")
+        second.send("end")
         assert second.close_code() == 1000
 
     assert (started["received"], started["session"]) == (RATE_HZ, session)
@@ -115,9 +115,9 @@ def test_a_session_goes_on_at_another_gateway(gateway, settings, stream, live):
         serving(replace(settings, work_dir=settings.work_dir / "other")) as other,
         streaming(other.url) as second,
     ):
-        second.tell("resume", session=session, last_seq=2)
+        second.send("resume", session=session, last_seq=2)
         assert second.until("started")["received"] == RATE_HZ
-        second.tell("end")
+        second.send("end")
         assert second.close_code() == 1000
 
     assert numbers(second.events) == [3]
@@ -131,9 +131,9 @@ def test_events_that_a_lost_connection_swallowed_come_again(gateway, live):
             wait_until(lambda n=n_pieces: len(live.only.audio) == n * RATE_HZ)
         first.drop()
     with streaming(gateway.url) as second:
-        second.tell("resume", session=session)
+        second.send("resume", session=session)
         second.until("started")
-        second.tell("end")
+        second.send("end")
         assert second.close_code() == 1000
 
     assert numbers(second.events) == list(range(1, 8))
@@ -143,17 +143,17 @@ def test_the_result_comes_again_if_it_was_lost(gateway, live):
     with streaming(gateway.url) as first:
         session = first.begin()["session"]
         first.say(SECOND)
-        first.tell("end")
+        first.send("end")
         first.close_code()
     with streaming(gateway.url) as second:
-        second.tell("resume", session=session, last_seq=2)
+        second.send("resume", session=session, last_seq=2)
         assert second.close_code() == 1000
 
     assert [frame["type"] for frame in second.frames] == ["started", "result"]
 
 
 def test_the_server_may_forget_events_whose_ack_was_used(stream, live):
-    stream.tell("start", rate_hz=48_000)
+    stream.send("start", rate_hz=48_000)
     stream.until("started")
     for _ in range(7):
         stream.say(np.zeros(80_000, np.int16))
@@ -265,7 +265,7 @@ def test_what_the_server_refuses_is_passed_on(refused, status, code, stream, liv
         raise refused
 
     live.before = refuse
-    stream.tell("start")
+    stream.send("start")
 
     error, closed_with = stream.refusal()
 
@@ -284,7 +284,7 @@ def test_a_session_goes_on_after_an_outage_of_the_server(gateway, live, stream):
     assert stream.refusal()[1] == 1013
     live.before = lambda _: None
     with streaming(gateway.url) as second:
-        second.tell("resume", session=session)
+        second.send("resume", session=session)
         assert second.until("started")["received"] == 0
 
 
@@ -312,7 +312,7 @@ def test_lost_connections_are_no_errors(gateway, live, caplog):
 
 def test_an_unreachable_server_is_said_to_be(gateway, live, stream):
     live.__exit__()
-    stream.tell("start")
+    stream.send("start")
 
     error, code = stream.refusal()
 

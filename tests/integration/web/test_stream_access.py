@@ -42,7 +42,7 @@ def test_a_key_opens_a_stream_by_header_or_first_frame(headers, fields, settings
 @pytest.mark.parametrize("fields", [{}, {"key": KEY + "x"}])
 def test_without_the_key_no_session_starts(fields, settings, live):
     with with_keys(settings) as gateway, streaming(gateway.url) as stream:
-        stream.tell("start", **fields)
+        stream.send("start", **fields)
         error, code = stream.refusal()
 
     assert (error["status"], code) == (401, 1008)
@@ -55,7 +55,7 @@ def test_a_session_goes_on_with_the_key_only(settings):
         with streaming(gateway.url) as stream:
             session = stream.begin(key=KEY)["session"]
         with streaming(gateway.url) as stream:
-            stream.tell("resume", session=session)
+            stream.send("resume", session=session)
             assert stream.refusal()[0]["status"] == 401
 
 
@@ -100,7 +100,7 @@ def test_starts_are_limited_per_minute(settings):
         with streaming(gateway.url) as stream:
             stream.begin()
         with streaming(gateway.url) as stream:
-            stream.tell("start")
+            stream.send("start")
             error, code = stream.refusal()
 
     assert (error["status"], code) == (429, 1013)
@@ -115,7 +115,7 @@ def test_concurrent_streams_are_limited(limit, status, settings):
             first.begin()
             assert "diarization_web_streams 1.0" in gateway.get("/metrics").text
             with streaming(gateway.url) as second:
-                second.tell("start")
+                second.send("start")
                 error, code = second.refusal()
         wait_until(lambda: "diarization_web_streams 0.0" in gateway.get("/metrics").text)
         with streaming(gateway.url) as third:
@@ -126,7 +126,7 @@ def test_concurrent_streams_are_limited(limit, status, settings):
 
 def test_streams_are_counted(gateway, stream):
     stream.begin()
-    stream.tell("end")
+    stream.send("end")
     stream.close_code()
     denied(gateway.url, origin="null")
     route = 'diarization_web_requests_total{method="GET",route='
