@@ -287,7 +287,7 @@ def test_options_of_the_service_are_set_in_a_copy_of_its_models(root, monkeypatc
 
     set_there = {key: value.string_value for key, value in seen["config"].parameters.items()}
     assert set_there == {"frames.chunk_hop_s": "2.5", "window.analysis": "povey"}
-    assert seen["models"] == {"run", "sad", "segmentation", "speaker_model"}
+    assert seen["models"] == {"run", "sad", "segmentation", "speaker_model", "stream"}
     assert not read_config(MODEL_REPOSITORY / "run" / "config.pbtxt").parameters
 
 
