@@ -146,7 +146,7 @@ def decode_blocks(
         n_frames = min(round(block_s * file.samplerate), DECODED_AT_ONCE // file.channels)
         blocks = _read_blocks(file, n_frames, len(encoded), limits, selection.n_passes)
         mono = (mono_of(block, CHANNEL_AXIS, selection) for block in blocks)
-        yield from _resampled(mono, file.samplerate)
+        yield from resampled(mono, file.samplerate)
 
 
 def channels_in(encoded: bytes, limits: LimitOptions = DEFAULT_LIMITS) -> int:
@@ -226,15 +226,20 @@ def _next_block(file: soundfile.SoundFile, n_frames: int) -> NDArray[np.float32]
         return file.read(n_frames, dtype="float32", always_2d=True)
 
 
-def _resampled(blocks: Iterator[NDArray[np.float32]], rate_hz: int) -> Iterator[Samples]:
+def resampled(blocks: Iterator[NDArray[np.float32]], rate_hz: int) -> Iterator[Samples]:
     """Blocks at 16 kHz; the resampler keeps its state, so there are no seams."""
     if rate_hz == SAMPLE_RATE_HZ:
         yield from blocks
         return
-    resampler = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, num_channels=1, dtype="float32")
+    resampler = new_resampler(rate_hz)
     for block in blocks:
         yield resampler.resample_chunk(block)
     yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
+
+
+def new_resampler(rate_hz: int) -> soxr.ResampleStream:
+    """A resampler to 16 kHz; how its input is cut does not change its output."""
+    return soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, num_channels=1, dtype="float32")
 
 
 def empty_size_place(encoded: bytes) -> int | None:

@@ -92,8 +92,7 @@ def diarize(
     Parameters
     ----------
     audio
-        Reads the recording from its start, at each call: stretches of any length, 16 kHz
-        mono.
+        Consecutive stretches of any length, 16 kHz mono.
     models
         The neural networks.
     asked

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Shares, Windows, samples_of
+from ..arrays import Shares, SpeechProbs, Windows, samples_of
 from ..options import FrameOptions, WindowOptions
 from ..sad import SpeechBlock
 from ..windows import subsegment
@@ -48,8 +48,7 @@ class FrameBlock:
 def frame_block(block: SpeechBlock, segmentation: Segmentation, frames: FrameOptions) -> FrameBlock:
     """Decide where there is speech in a block, and choose the windows to embed."""
     n_samples = len(block.samples)
-    probs = speech_of(segmentation, block.probs)
-    speech = speech_frames(probs, frames.speech, frames.fill_s, frames.drop_s)
+    speech = speech_in(segmentation, block.probs, frames)
     windows, shares = speech_windows(speech, grid_start(block, frames), n_samples, frames)
     solo = solo_shares(segmentation, windows)
     return FrameBlock(
@@ -62,6 +61,14 @@ def frame_block(block: SpeechBlock, segmentation: Segmentation, frames: FrameOpt
         shares,
         solo,
     )
+
+
+def speech_in(
+    segmentation: Segmentation, sad_probs: SpeechProbs, frames: FrameOptions
+) -> NDArray[np.bool_]:
+    """Decide which frames of a segmentation are speech."""
+    probs = speech_of(segmentation, sad_probs)
+    return speech_frames(probs, frames.speech, frames.fill_s, frames.drop_s)
 
 
 def grid_start(block: SpeechBlock, frames: FrameOptions) -> int:
@@ -93,11 +100,17 @@ def speech_windows(
     windows = subsegment(whole, WindowOptions(frames.window_s, frames.window_hop_s))
     if start:
         windows = np.concatenate([[[0, samples_of(frames.window_s)]], windows])
-    spoken = np.concatenate([[0], np.cumsum(speech)])
-    first, last = frames_within(windows, len(speech))
-    shares = (spoken[last] - spoken[first]) / np.maximum(last - first, 1)
+    shares = speech_shares(speech, windows)
     wanted = shares >= min(frames.evidence_share, shares.max())
     return windows[wanted], shares[wanted]
+
+
+def speech_shares(speech: NDArray[np.bool_], windows: Windows) -> Shares:
+    """Share of speech in each window; parameters as of `speech_windows` and `solo_shares`."""
+    spoken = np.concatenate([[0], np.cumsum(speech)])
+    first, last = frames_within(windows, len(speech))
+    shares: Shares = (spoken[last] - spoken[first]) / np.maximum(last - first, 1)
+    return shares
 
 
 def solo_shares(segmentation: Segmentation, windows: Windows) -> Shares:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..arrays import SAMPLE_RATE_HZ, SadState, SpeechProbs
+from ..arrays import SadState, SpeechProbs, samples_of
 from ..full.segmentation import (
     CHUNK_SAMPLES,
     KEPT_AS,
@@ -36,7 +36,7 @@ class SpeechHearing:
 
     def __init__(self, level_s: float) -> None:
         self.end = 0
-        self._stretch = round(level_s * SAMPLE_RATE_HZ) // FRAME_SAMPLES * FRAME_SAMPLES
+        self._stretch = samples_of(level_s) // FRAME_SAMPLES * FRAME_SAMPLES
         self._level = Level()
         self._loud = 0.0
         self._state: SadState = None
@@ -119,8 +119,8 @@ class Chunks:
         starts = [(self.n_grid + number) * self._hop for number in range(n_due)]
         self._now = []
         newest = starts[-1] + CHUNK_SAMPLES if starts else self.end(tail)
-        needed = min(until + round(CONTEXT_S * SAMPLE_RATE_HZ), tail.end)
-        if newest < needed and tail.end >= FIRST_CHUNK_S * SAMPLE_RATE_HZ:
+        needed = min(until + samples_of(CONTEXT_S), tail.end)
+        if newest < needed and tail.end >= samples_of(FIRST_CHUNK_S):
             starts.append(max(0, tail.end - CHUNK_SAMPLES))
         if not starts:
             return

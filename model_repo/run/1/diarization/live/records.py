@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 
-from ..arrays import SAMPLE_RATE_HZ, Samples
+from ..arrays import Samples
+from ..audio import resampled
 
 READ_S = 60  # audio read at a time
 PCM_SCALE = np.float32(1 / 32768)  # libsndfile's, so that samples are those of a wav file
@@ -55,21 +55,12 @@ def as_float(samples: NDArray[Any]) -> Samples:
 
 
 def recorded_audio(audio: Records, rate_hz: int) -> Iterator[Samples]:
-    """The recording so far at 16 kHz, in stretches; the resampler leaves no seams."""
+    """The recording so far at 16 kHz, in stretches."""
+    return resampled(recorded_blocks(audio, rate_hz), rate_hz)
+
+
+def recorded_blocks(audio: Records, rate_hz: int) -> Iterator[Samples]:
+    """The recording so far as it was sent, in stretches."""
     size = READ_S * rate_hz
-    blocks = (
-        as_float(audio.read(first, min(first + size, len(audio))))
-        for first in range(0, len(audio), size)
-    )
-    if rate_hz == SAMPLE_RATE_HZ:
-        yield from blocks
-        return
-    resampler = new_resampler(rate_hz)
-    for block in blocks:
-        yield resampler.resample_chunk(block)
-    yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
-
-
-def new_resampler(rate_hz: int) -> soxr.ResampleStream:
-    """The resampler that `audio.decode_blocks` uses."""
-    return soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, num_channels=1, dtype="float32")
+    for first in range(0, len(audio), size):
+        yield as_float(audio.read(first, min(first + size, len(audio))))

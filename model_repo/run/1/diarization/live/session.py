@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import SAMPLE_RATE_HZ, Embeddings, Features, Samples, Windows, samples_of
+from ..audio import new_resampler
 from ..clustering import unit_length
 from ..fbank import fbank, n_frames_of, window_features
-from ..full.activity import Stretch, speech_frames
+from ..full.activity import Stretch
 from ..full.assignment import block_stretches
-from ..full.blocks import FrameBlock, solo_shares
-from ..full.segmentation import Tail, frame_centres, frames_within, speaker_count_of, speech_of
+from ..full.blocks import FrameBlock, solo_shares, speech_in, speech_shares
+from ..full.segmentation import Tail, frame_centres, speaker_count_of
 from ..full.speakers import overlap_of
 from ..options import Options
 from ..request import RequestOptions
@@ -28,7 +29,7 @@ from ..turns import Diarization, format_rttm
 from .calls import EmbedCall, Step
 from .events import Event, LiveTurns, progress, seconds
 from .hearing import Chunks, SpeechHearing
-from .records import READ_S, Journal, as_float, new_resampler
+from .records import Journal, as_float, recorded_blocks
 from .speakers import LiveSpeakers
 
 CONTEXT_S = 11.0  # of decided audio, so that the chunks over undecided frames are seen whole
@@ -92,10 +93,8 @@ class Session:
         self.journal = journal
         self._resampler = new_resampler(self.live.rate_hz)
         if self.live.rate_hz != SAMPLE_RATE_HZ:
-            size = READ_S * self.live.rate_hz
-            for first in range(0, self.n_received, size):
-                block = journal.audio.read(first, min(first + size, self.n_received))
-                self._resampler.resample_chunk(as_float(block))
+            for block in recorded_blocks(journal.audio, self.live.rate_hz):
+                self._resampler.resample_chunk(block)
 
     @property
     def sample_type(self) -> np.dtype[Any] | None:
@@ -184,13 +183,9 @@ class Session:
         segmentation = self._chunks.segmentation(start, end)
         if segmentation is None:
             return None
-        frames = self._options.frames
         probs = self._speech.probs(self.journal, start // FRAME_SAMPLES, -(-end // FRAME_SAMPLES))
-        heard = speech_of(segmentation, probs)
-        speech = speech_frames(heard, frames.speech, frames.fill_s, frames.drop_s)
+        speech = speech_in(segmentation, probs, self._options.frames)
         windows = self._windows(start, end)
-        first, last = frames_within(windows, len(speech))
-        spoken = np.concatenate([[0], np.cumsum(speech)])
         return FrameBlock(
             start,
             end - start,
@@ -198,7 +193,7 @@ class Session:
             speaker_count_of(segmentation),
             speech,
             windows,
-            shares=(spoken[last] - spoken[first]) / np.maximum(last - first, 1),
+            shares=speech_shares(speech, windows),
             solo=solo_shares(segmentation, windows),
         )
 
@@ -228,7 +223,7 @@ class Session:
             self._all_embeddings,
             self._n_speech,
             self._n_overlap,
-            self._turns.speakers(),
+            self._turns.speakers,
         )
         if change is not None:
             self._report(self._turns.relabel(change, self._window_samples()[1]))

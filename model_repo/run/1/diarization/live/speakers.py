@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from ..arrays import Embeddings, Evidence, Labels, Shares
+from ..arrays import Embeddings, Evidence, Labels, Shares, samples_of
 from ..clustering import LEAST_WINDOWS, SOLO_SHARE, closeness, unit_length
 from ..full.speakers import Heard, speaker_centroids
 from ..options import Options, SpeakerBounds
@@ -44,10 +44,8 @@ class LiveSpeakers:
 
     Attributes
     ----------
-    begins
-        First sample of each window, in the order in which they were embedded.
     row_of
-        Row of each window among all, by its first sample.
+        Row of each window among all, by its first sample, in the order in which they were embedded.
     ids
         Number of the speaker of each row of `centroids`, kept for the whole recording.
     centroids
@@ -55,7 +53,6 @@ class LiveSpeakers:
     """
 
     def __init__(self, options: Options, bounds: SpeakerBounds) -> None:
-        self.begins: NDArray[np.int64] = np.empty(0, np.int64)
         self.ids: list[int] = []
         self.centroids: Embeddings = np.empty((0, 0), np.float32)
         self._options = options
@@ -65,7 +62,7 @@ class LiveSpeakers:
         self._labels: Labels = np.empty(0, np.int64)
         self.row_of: dict[int, int] = {}
         self._n_clustered = 0
-        self._odd: set[int] = set()
+        self._n_odd = 0  # windows since then that are unlike every speaker
 
     def is_known(self, begins: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether the windows that begin there have an embedding."""
@@ -80,7 +77,6 @@ class LiveSpeakers:
         for begin in begins.tolist():
             self.row_of[begin] = len(self.row_of)
         n_new = len(begins)
-        self.begins = np.append(self.begins, begins)
         self._shares = np.append(self._shares, np.zeros(n_new))
         self._solo = np.append(self._solo, np.zeros(n_new))
         self._labels = np.append(self._labels, np.full(n_new, UNASSIGNED))
@@ -100,7 +96,7 @@ class LiveSpeakers:
         all_embeddings: Callable[[], Embeddings],
         n_speech: int,
         n_overlap: int,
-        in_use: Collection[int],
+        in_use: Callable[[], Collection[int]],
     ) -> Change | None:
         """Find the speakers again, if there is reason to; else assign the new windows.
 
@@ -113,38 +109,45 @@ class LiveSpeakers:
         n_speech, n_overlap
             See `full.speakers.Heard`.
         in_use
-            Numbers of speakers who were reported, and not relabeled since; no new one gets them.
+            Returns the numbers of speakers who were reported, and not relabeled since; no new
+            speaker gets one of them.
         """
-        n = len(self.begins)
-        if n == 0 or not self._is_due(unit_length(fresh)):
+        if not self.row_of:
             return None
-        order = np.argsort(self.begins, kind="stable")
+        self._assign(unit_length(fresh))
+        if not self._is_due():
+            return None
+        begins = np.array(list(self.row_of), np.int64)
+        order = np.argsort(begins, kind="stable")
         unit = unit_length(all_embeddings())
         heard = Heard(self._shares[order], self._solo[order], n_speech, n_overlap)
         self.centroids = speaker_centroids(heard, unit[order], self._options, self._bounds)
         clusters = (unit @ self.centroids.T).argmax(axis=1)
-        self.ids = self._matched(clusters, in_use)
+        self.ids = self._matched(clusters, in_use())
         labels = np.array(self.ids, np.int64)[clusters]
         changed = (self._labels != UNASSIGNED) & (self._labels != labels)
-        half = self._options.frames.window_s * 8000
-        change = Change(self.begins[changed] + half, self._labels[changed], labels[changed])
-        self._labels, self._n_clustered = labels, n
-        self._odd.clear()
+        middles = begins[changed] + samples_of(self._options.frames.window_s) / 2
+        change = Change(middles, self._labels[changed], labels[changed])
+        self._labels, self._n_clustered = labels, len(labels)
+        self._n_odd = 0
         return change if changed.any() else None
 
-    def _is_due(self, fresh: Embeddings) -> bool:
-        n, n_fresh = len(self.begins), len(fresh)
-        if not self.ids:
-            return True
-        if n_fresh == 0:
-            return False
+    def _assign(self, fresh: Embeddings) -> None:
+        """Assign the windows added last to the likeliest speakers so far; count the odd ones."""
+        if not self.ids or len(fresh) == 0:
+            return
         cosines = fresh @ self.centroids.T
-        rows = np.arange(n - n_fresh, n)
+        rows = np.arange(len(self._labels) - len(fresh), len(self._labels))
         self._labels[rows] = np.array(self.ids, np.int64)[cosines.argmax(axis=1)]
         odd = (self._solo[rows] >= SOLO_SHARE) & (cosines.max(axis=1) < UNLIKE_COSINE)
-        self._odd.update(rows[odd].tolist())
+        self._n_odd += int(odd.sum())
+
+    def _is_due(self) -> bool:
+        n = len(self._labels)
+        if n == self._n_clustered:
+            return False
         often = n <= OFTEN_WINDOWS
-        return often or len(self._odd) >= LEAST_WINDOWS or n >= GROWTH * self._n_clustered
+        return often or self._n_odd >= LEAST_WINDOWS or n >= GROWTH * self._n_clustered
 
     def _matched(self, clusters: Labels, in_use: Collection[int]) -> list[int]:
         """Number of the speaker that each cluster is: the one it shares most windows with."""
