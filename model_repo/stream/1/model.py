@@ -9,6 +9,7 @@ be continued, and a further one waits instead of being refused.
 import json
 import re
 import sys
+from collections import deque
 from collections.abc import Generator
 from contextlib import nullcontext
 from pathlib import Path
@@ -39,6 +40,8 @@ OPTION = re.compile(r'key:\s*"([^"]+)"[\s,]*value:?\s*\{\s*string_value:\s*"([^"
 LONGEST_PIECE_S = 10
 PURGE_EVERY_S = 10.0
 INPUTS = ("samples", "pcm")
+
+Asked = tuple[int, Any, LiveRequest]  # number of a request, the request, its parameters
 
 
 class TritonPythonModel:
@@ -71,28 +74,26 @@ class TritonPythonModel:
             return self._execute(requests)
 
     def _execute(self, requests: list[Any]) -> list[Any]:
-        waiting = list(enumerate(requests))
         responses: dict[int, Any] = {}
+        waiting: dict[str, deque[Asked]] = {}
+        for number, request in enumerate(requests):
+            asked = self._parsed(request)
+            if isinstance(asked, Exception):
+                responses[number] = pb_utils.InferenceResponse([], triton_error(asked))
+            else:
+                waiting.setdefault(asked.session, deque()).append((number, request, asked))
         while waiting:
-            group: dict[str, tuple[int, Any, LiveRequest]] = {}
-            later = []
-            for number, request in waiting:
-                try:
-                    asked = parse_live_request(
-                        json.loads(request.parameters() or "{}"), self.options
-                    )
-                except Exception as error:
-                    responses[number] = pb_utils.InferenceResponse([], triton_error(error))
-                    continue
-                if asked.session in group:
-                    later.append((number, request))
-                else:
-                    group[asked.session] = number, request, asked
-            responses.update(self._answers(list(group.values())))
-            waiting = later
+            responses |= self._answers([each.popleft() for each in waiting.values()])
+            waiting = {name: each for name, each in waiting.items() if each}
         return [responses[number] for number in range(len(requests))]
 
-    def _answers(self, group: list[tuple[int, Any, LiveRequest]]) -> dict[int, Any]:
+    def _parsed(self, request: Any) -> LiveRequest | Exception:  # noqa: ANN401
+        try:
+            return parse_live_request(json.loads(request.parameters() or "{}"), self.options)
+        except Exception as error:
+            return error
+
+    def _answers(self, group: list[Asked]) -> dict[int, Any]:
         steps = [self._step(request, asked) for _, request, asked in group]
         calls = self.options.calls
         results = run_together(steps, self.models, calls.chunks, calls.windows)
