@@ -18,7 +18,7 @@ from console.option_values import (
     seconds_from_zero,
 )
 from formats import FORMATS, RTTM, TOKENS
-from inputs.recordings import ListError, id_problem
+from inputs.recordings import STANDARD_INPUT, ListError, id_problem
 from sending.access import parse_headers
 from voices.voice import DEFAULT_THRESHOLD
 
@@ -33,7 +33,7 @@ LATENCIES_S, DEFAULT_LATENCY_S = ("0.5", "1", "2", "5"), "2"  # of the model `st
 DEFAULT_RETRY_FOR_S = 120.0  # a server restarts within half a minute
 DEFAULT_MODEL = "run"
 LIVE_MODEL = "stream"  # the default with --stream
-MICROPHONE, STANDARD_INPUT = "mic", "-"  # names of --stream that are no files
+MICROPHONE = "mic"  # as STANDARD_INPUT a name of --stream that is not a file's
 # What the model `stream` does not take, or what needs more than its result.
 NOT_LIVE = ("report", "resume", "dry_run", "voices", "link_speakers")
 # Each must be at most the next.

@@ -100,10 +100,7 @@ def _end(session: Session, screen: Screen) -> Event:
     """End the session and return its result."""
     events = session.end()
     _show(screen, events)
-    for event in events:
-        if event["type"] == "result" and event.keys() >= {"rttm", "info", "confidences"}:
-            return event
-    raise session.error("the answer to the end holds no result, expected RTTM")
+    return session.result_in(events)
 
 
 def _show(screen: Screen, events: list[Event]) -> None:

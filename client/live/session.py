@@ -7,8 +7,8 @@ has them all. So a lost connection or a restarted server costs time only.
 import json
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from tritonclient.grpc import InferInput, InferResult
@@ -19,6 +19,7 @@ from live.sources import Pcm
 from sending.errors import is_late, is_refused, is_transient, reason
 from sending.in_flight import Retries
 from sending.outcome import Answer, Failure
+from sending.service import Service
 
 PIECE_TIMEOUT_S = 60.0  # of a request that is sent again afterwards
 EVENTS = "EVENTS"
@@ -34,19 +35,6 @@ class SessionError(RuntimeError):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.reason)
         self.failure = failure
-
-
-class Server(Protocol):
-    """What a session calls; see `sending.service.Service`."""
-
-    def ask(
-        self,
-        inputs: list[InferInput],
-        output: str,
-        parameters: dict[str, int | str | bool],
-        timeout_s: float,
-    ) -> InferResult:
-        """Send one request and wait for its answer; InferenceServerException if there is none."""
 
 
 class Session:
@@ -75,7 +63,7 @@ class Session:
 
     def __init__(
         self,
-        server: Server,
+        server: Service,
         recording: Recording,
         start: Mapping[str, int | str | bool],
         retries: Retries,
@@ -166,6 +154,13 @@ class Session:
             raise SessionError(final)
         while self._retries.due() is None:
             self._sleep(self._retries.next_in_s(_POLL_S))
+
+    def result_in(self, events: Sequence[Event]) -> Event:
+        """Return the result among the last events; SessionError if there is none."""
+        for event in events:
+            if event["type"] == "result" and event.keys() >= {"rttm", "info", "confidences"}:
+                return event
+        raise self.error("the answer to the end holds no result, expected RTTM")
 
     def error(self, why: str) -> SessionError:
         """Make the error that ends the session, in one sentence."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from console.option_values import count, positive_seconds
-from console.options import DEFAULT_LATENCY_S, LATENCIES_S
+from console.options import DEFAULT_LATENCY_S, DEFAULT_MODEL, LATENCIES_S, LIVE_MODEL
 from console.run_report import log
 from formats.atomic_file import write_atomically
 from formats.output import RttmFolder
@@ -37,7 +37,7 @@ from measure.kit.report import DOCS, output_errors, put_into, rounded, write_jso
 from measure.kit.sending import Connection
 from measure.live_measuring.accuracy import SetFigures, measure_sets
 from measure.live_measuring.load import LoadResult, run_sessions
-from measure.live_measuring.streaming import MODEL, LiveError, Sound, read_sound
+from measure.live_measuring.streaming import LiveError, Sound, read_sound
 from scoring.scores import find_md_eval
 
 PAGE = DOCS / "live.md"
@@ -119,8 +119,8 @@ def _prepare(options: argparse.Namespace) -> _Plan:
 def _measure(plan: _Plan) -> int:
     options = plan.options
     with server_at(options.url, log_folder=options.output) as url:
-        to_run = Connection(url, "run", options.timeout, options.jobs, {"mode": "full"})
-        to_stream = replace(to_run, model_name=MODEL, parameters={})
+        to_run = Connection(url, DEFAULT_MODEL, options.timeout, options.jobs, {"mode": "full"})
+        to_stream = replace(to_run, model_name=LIVE_MODEL, parameters={})
         with to_stream.service() as service:
             service.check()
         figures = []

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from live.sources import RATES_HZ
 from web.api.documents import RecordingId, SpeakerOptions
 from web.http.middleware import WEBSOCKET
 from web.http.problems import invalid_values
@@ -29,7 +30,9 @@ class Start(SpeakerOptions, _Key):
 
     type: Literal["start"]
     recording_id: RecordingId = Field(default="recording", description="Name in the result.")
-    rate_hz: int = Field(default=16_000, ge=8_000, le=48_000, description="Samples per second.")
+    rate_hz: int = Field(
+        default=16_000, ge=RATES_HZ[0], le=RATES_HZ[-1], description="Samples per second."
+    )
     latency_s: Literal["0.5", "1", "2", "5"] = Field(
         default="2", description="Seconds after which a moment is decided."
     )

@@ -21,6 +21,7 @@ from tritonclient.grpc import InferRequestedOutput
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
+from console.options import LIVE_MODEL
 from live.session import EVENTS, NO_AUDIO, PIECE_TIMEOUT_S, Event, pcm_inputs
 from live.sources import Pcm
 from sending.errors import is_late, is_refused, is_transient, reason
@@ -33,7 +34,6 @@ from web.settings import Settings
 
 log = logging.getLogger("diarization_web")
 
-MODEL = "stream"
 CREDIT = 480_000  # samples: 10 s at the highest rate
 MAX_FRAME_BYTES = 2 * CREDIT
 PIECE = 80_000  # samples of one request: 10 s at the lowest rate, the most that the model takes
@@ -154,7 +154,7 @@ class _Session:
             timeout_s = min(timeout_s, PIECE_TIMEOUT_S)
         try:
             answer = await self._client.infer(
-                MODEL,
+                LIVE_MODEL,
                 pcm_inputs(samples),
                 outputs=[InferRequestedOutput(EVENTS)],
                 client_timeout=timeout_s,

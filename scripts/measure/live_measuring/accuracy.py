@@ -6,12 +6,13 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from statistics import fmean
 
+from console.options import LIVE_MODEL
 from console.run_report import RunReport, log
 from formats.result import Turn, speakers_of
 from formats.rttm import rttm_text, turns_of
 from measure.kit.corpus import EvaluationSet
 from measure.kit.sending import Connection, outcomes
-from measure.live_measuring.streaming import MODEL, LiveError, Streamed, stream
+from measure.live_measuring.streaming import LiveError, Streamed, stream
 from measure.live_measuring.turns import first_reported, n_relabels, relabelled
 from scoring.scores import Scorer
 from sending.outcome import Failure
@@ -66,7 +67,7 @@ def measure_sets(
     AudioError, LiveError, ScoringError
         If a recording cannot be read, has no answer, or cannot be scored.
     """
-    to_stream = replace(connection, model_name=MODEL, parameters={})
+    to_stream = replace(connection, model_name=LIVE_MODEL, parameters={})
     figures = []
     for each in sets:
         answers = _answers(each, connection)

@@ -13,8 +13,6 @@ from live.sources import Pcm, audio_file
 from measure.kit.sending import Connection
 from sending.in_flight import Retries
 
-MODEL = "stream"
-
 
 class LiveError(RuntimeError):
     """A recording has no answer; the message is one sentence."""
@@ -90,7 +88,5 @@ def stream(
     with session_at(connection, recording, sound.rate_hz, latency_s) as session:
         events = [event for piece in sound.pieces(piece_s) for event in session.send(piece)]
         events += session.end()
-        results = [event["rttm"] for event in events if event["type"] == "result"]
-        if not results:
-            raise session.error("the answer to the end holds no result, expected RTTM")
-    return Streamed(recording.recording_id, sound.length_s, events, results[0].encode())
+        rttm = session.result_in(events)["rttm"]
+    return Streamed(recording.recording_id, sound.length_s, events, rttm.encode())

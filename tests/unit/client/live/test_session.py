@@ -87,7 +87,7 @@ def test_two_sessions_have_different_names():
     assert names[0] != names[1]
 
 
-def test_events_that_were_seen_are_told_and_not_returned_again():
+def test_events_that_were_seen_are_acknowledged_and_not_returned_again():
     session, script = session_of(answer(10, 1, 2), answer(20, 2, 3), answer(20))
 
     found = [event["seq"] for _ in range(2) for event in session.send(TEN)]
