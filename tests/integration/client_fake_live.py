@@ -4,14 +4,13 @@ import json
 import re
 import struct
 import threading
-from concurrent import futures
 from dataclasses import dataclass, field
 
 import grpc
 import numpy as np
-from tritonclient.grpc import service_pb2, service_pb2_grpc
+from tritonclient.grpc import service_pb2
 
-from integration.client_fake_server import COUNTS, RefusalError
+from integration.client_fake_server import COUNTS, FakeServer, RefusalError
 
 ALWAYS = {"session", "position", "seen", "end", "start"}
 AT_START = {"recording_id", "mode", "exclusive", "channels", *COUNTS, "rate_hz", "latency_s"}
@@ -38,7 +37,7 @@ class Live:
         self.events.append({"seq": self.n_events, **event})
 
 
-class FakeLive(service_pb2_grpc.GRPCInferenceServiceServicer):
+class FakeLive(FakeServer):
     """Reports a final turn for every full second of audio, and at the end a turn of its length.
 
     `before(n)` and `after(n)` are called with the number of the request, from 1, before and after
@@ -46,21 +45,12 @@ class FakeLive(service_pb2_grpc.GRPCInferenceServiceServicer):
     """
 
     def __init__(self):
+        super().__init__()
         self.sessions = {}
         self.pieces = []
         self.before = self.after = lambda number: None
         self.has_audio = threading.Event()
         self._n_requests = 0
-        self._server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
-        service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(self, self._server)
-        self.url = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
-
-    def __enter__(self):
-        self._server.start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.stop(grace=None).wait()
 
     @property
     def only(self):

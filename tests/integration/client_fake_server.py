@@ -53,24 +53,10 @@ def one_turn(call):
     return f"SPEAKER {call.recording_id} 1 0.000 1.000 <NA> <NA> SPEAKER_00 <NA> <NA>\n"
 
 
-class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
-    """Records every request; answers with `reply(call)`: RTTM, or a dict of outputs.
+class FakeServer(service_pb2_grpc.GRPCInferenceServiceServicer):
+    """A server on a free port; the names of methods are those of Triton's protocol."""
 
-    An output is a string, or numbers: a list of them or an array. Where it is RTTM alone,
-    CONFIDENCE is 0.75 for every line where it is asked for.
-
-    `headers` holds those of every call, the readiness check included.
-    `n_cancelled` counts cancelled calls.
-    """
-
-    def __init__(self, reply=one_turn):
-        self.reply = reply
-        self.calls = []
-        self.headers = []
-        self.n_most_at_once = 0
-        self.n_cancelled = 0
-        self._n_now = 0
-        self._lock = threading.Lock()
+    def __init__(self):
         self._server = grpc.server(
             futures.ThreadPoolExecutor(max_workers=16),
             options=[("grpc.max_receive_message_length", -1)],
@@ -84,6 +70,27 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
 
     def __exit__(self, *_):
         self._server.stop(grace=None).wait()
+
+
+class FakeTriton(FakeServer):
+    """Records every request; answers with `reply(call)`: RTTM, or a dict of outputs.
+
+    An output is a string, or numbers: a list of them or an array. Where it is RTTM alone,
+    CONFIDENCE is 0.75 for every line where it is asked for.
+
+    `headers` holds those of every call, the readiness check included.
+    `n_cancelled` counts cancelled calls.
+    """
+
+    def __init__(self, reply=one_turn):
+        super().__init__()
+        self.reply = reply
+        self.calls = []
+        self.headers = []
+        self.n_most_at_once = 0
+        self.n_cancelled = 0
+        self._n_now = 0
+        self._lock = threading.Lock()
 
     @property
     def ids(self):

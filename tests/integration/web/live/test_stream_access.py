@@ -11,17 +11,6 @@ from gateways import KEY, serving, wait_until
 from live_streams import streaming
 
 
-@pytest.fixture
-def settings(settings, live):
-    return replace(settings, url=live.url)
-
-
-@pytest.fixture
-def stream(gateway):
-    with streaming(gateway.url) as connection:
-        yield connection
-
-
 def with_keys(settings, **changes):
     return serving(replace(settings, api_keys=(KEY.encode(),), **changes))
 

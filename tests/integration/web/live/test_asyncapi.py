@@ -21,11 +21,6 @@ SECTION = (ROOT / "docs" / "web.md").read_text().partition("## Live audio\n")[2]
 
 
 @pytest.fixture
-def settings(settings, live):
-    return replace(settings, url=live.url)
-
-
-@pytest.fixture
 def document(gateway):
     return gateway.get("/asyncapi.json").json()
 

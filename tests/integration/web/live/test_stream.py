@@ -20,17 +20,6 @@ SECOND = np.arange(RATE_HZ, dtype=np.int16)
 UNKNOWN = "0123456789abcdef"
 
 
-@pytest.fixture
-def settings(settings, live):
-    return replace(settings, url=live.url)
-
-
-@pytest.fixture
-def stream(gateway):
-    with streaming(gateway.url) as connection:
-        yield connection
-
-
 def resume(session, last_seq=0):
     return json.dumps({"type": "resume", "session": session, "last_seq": last_seq})
 
