@@ -88,6 +88,8 @@ class TurnLines:
         self._speaking[number] = speaker
         if turn["state"] == "final":
             del self._speaking[number]
+            if turn["end_s"] == turn["start_s"]:  # it turned out to be none
+                return
             self._write(f"{turn['start_s']:7.2f} - {turn['end_s']:7.2f}  {speaker}")
 
     def _relabel(self, event: Event) -> None:

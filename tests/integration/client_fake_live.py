@@ -156,4 +156,6 @@ def _hear(session, samples):
         )  # fmt: skip
     if len(samples):
         heard_s = len(session.audio) / session.rate_hz
-        session.report(type="progress", heard_s=heard_s, final_s=float(length_s))
+        session.report(
+            type="progress", heard_s=heard_s, reported_s=float(length_s), final_s=float(length_s)
+        )

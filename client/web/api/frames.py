@@ -118,7 +118,7 @@ _EVENTS: dict[str, tuple[str, dict[str, Any]]] = {
             "turns_": {"type": "array", "items": _COUNT},
         },
     ),
-    "progress": ("How far it is.", {"heard_s": _NUMBER, "final_s": _NUMBER}),
+    "progress": ("How far it is.", {"heard_s": _NUMBER, "reported_s": _NUMBER, "final_s": _NUMBER}),
     "result": (
         "The whole recording: RTTM, how sure each turn is, and more as `run` says it.",
         {

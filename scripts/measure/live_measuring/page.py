@@ -19,11 +19,11 @@ _WRITTEN = "Written by `python scripts/measure/measure_live.py --docs`; do not e
 _ACCURACY = """\
 Every recording was streamed in pieces of {piece:g} s. The numbers after *first*, *relabelled* and
 *result* are collars in seconds: below them is the DER in %, overlap scored, a set's recordings
-together; `mean` is that of the sets. *First*: turns as they were first reported, where each stretch
-by which a turn grew counts with the speaker of the event that reported it. *Relabelled*: after all
-events but the result. *Result*: the RTTM at the end. `relabels`: per minute after the first minute.
-`speakers`: true / relabelled / in the result, mean of the recordings. `as run`: recordings whose
-result is that of `run`, byte for byte.
+together; `mean` is that of the sets. *First*: each moment with the speakers that were first
+reported for it. *Relabelled*: the turns after all events but the result, so with what changed
+before they were final, and relabels. *Result*: the RTTM at the end. `relabels`: per minute after
+the first minute. `speakers`: true / relabelled / in the result, mean of the recordings. `as run`:
+recordings whose result is that of `run`, byte for byte.
 """
 _LOAD = """\
 Sessions at real pace, {seconds:g} s each, at a latency of {latency_s} s, all from one recording and

@@ -9,21 +9,26 @@ from measure.kit.turns import merged
 
 
 def first_reported(events: Iterable[Event]) -> list[Turn]:
-    """Turns as they were reported at first, which no later event changes.
-
-    Each stretch by which a turn grew has the speaker of the event that first reported it.
-    """
-    ends_ms: dict[int, int] = {}
-    grown = []
+    """Turns as they were reported at first: each moment with its first speakers."""
+    turns: dict[int, Turn] = {}
+    found: list[Turn] = []
+    reported_ms = 0
     for event in events:
-        if event["type"] != "turn":
-            continue
-        turn = _turn(event)
-        start_ms = ends_ms.get(event["id"], turn.start_ms)
-        if turn.end_ms > start_ms:
-            grown.append(replace(turn, start_ms=start_ms))
-            ends_ms[event["id"]] = turn.end_ms
-    return merged(grown)
+        if event["type"] == "turn":
+            turns[event["id"]] = _turn(event)
+        elif event["type"] == "progress":
+            until_ms = round(1000 * event["reported_s"])
+            clipped = (
+                replace(
+                    turn,
+                    start_ms=max(turn.start_ms, reported_ms),
+                    end_ms=min(turn.end_ms, until_ms),
+                )
+                for turn in turns.values()
+            )
+            found += [turn for turn in clipped if turn.start_ms < turn.end_ms]
+            reported_ms = until_ms
+    return merged(found)
 
 
 def relabelled(events: Iterable[Event]) -> list[Turn]:
@@ -36,7 +41,7 @@ def relabelled(events: Iterable[Event]) -> list[Turn]:
             for number in event.get("turns", list(turns)):
                 if turns[number].speaker == event["from"]:
                     turns[number] = replace(turns[number], speaker=event["to"])
-    return merged(turns.values())
+    return merged(turn for turn in turns.values() if turn.start_ms < turn.end_ms)
 
 
 def n_relabels(events: Iterable[Event], after_s: float) -> int:

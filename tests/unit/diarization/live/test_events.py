@@ -28,8 +28,14 @@ def shown(event):
     return f"{event['from'][-1]}>{event['to'][-1]} until {event['until_s']:g}: {which}"
 
 
-def reported(turns, until_s, *stretches):
-    return [shown(event) for event in turns.advance(stretches, round(until_s * S))]
+def advance(turns, final_s, *stretches, until_s=None):
+    """Decide up to `final_s` for good, up to `until_s`, by default no more, for now."""
+    until_s = final_s if until_s is None else until_s
+    return turns.advance(stretches, round(final_s * S), round(until_s * S))
+
+
+def reported(turns, final_s, *stretches, until_s=None):
+    return [shown(event) for event in advance(turns, final_s, *stretches, until_s=until_s)]
 
 
 def test_a_turn_grows_until_it_ends():
@@ -46,6 +52,44 @@ def test_what_was_decided_does_not_change():
     reported(turns, 2.0, stretch(0, 0.5, 3.0))
 
     assert reported(turns, 3.0, stretch(1, 0.0, 4.0)) == ["final 0.1 0 0.5-2", "partial 1.0 1 2-3"]
+
+
+def test_what_was_not_decided_for_good_may_change():
+    turns = LiveTurns()
+    reported(turns, 1.0, stretch(0, 0.5, 3.0), until_s=2.0)
+    changed = [stretch(0, 0.2, 1.4), stretch(1, 1.4, 4.0)]
+
+    assert reported(turns, 1.2, *changed, until_s=3.0) == [
+        "partial 0.1 0 0.5-1.4",
+        "partial 1.0 1 1.4-3",
+    ]
+    assert reported(turns, 1.6, *changed, until_s=3.0) == ["final 0.2 0 0.5-1.4"]
+
+
+def test_a_turn_that_begins_elsewhere_keeps_its_number():
+    turns = LiveTurns()
+    reported(turns, 0.0, stretch(0, 0.5, 3.0), until_s=2.0)
+
+    assert reported(turns, 0.2, stretch(0, 0.8, 3.0), until_s=2.2) == ["partial 0.1 0 0.8-2.2"]
+
+
+def test_a_turn_that_turns_out_to_be_none_ends_without_length():
+    turns = LiveTurns()
+    reported(turns, 0.0, stretch(0, 0.5, 1.0), until_s=2.0)
+
+    assert reported(turns, 0.2, stretch(1, 0.5, 1.0), until_s=2.0) == [
+        "final 0.1 0 0.5-0.5",
+        "partial 1.0 1 0.5-1",
+    ]
+    assert turns.speakers() == {1}
+
+
+def test_turns_that_stay_as_they_are_are_not_reported_again():
+    turns = LiveTurns()
+    reported(turns, 0.2, stretch(0, 0.5, 1.0), until_s=2.0)
+
+    assert reported(turns, 0.4, stretch(0, 0.5, 1.0), until_s=2.2) == []
+    assert reported(turns, 1.2, stretch(0, 0.5, 1.0), until_s=3.0) == ["final 0.1 0 0.5-1"]
 
 
 def test_the_rest_of_a_stretch_that_was_silence_is_no_turn():
@@ -74,15 +118,15 @@ def test_open_turns_are_final_at_the_end():
 
 def test_the_confidence_is_the_mean_over_time():
     turns = LiveTurns()
-    turns.advance([stretch(0, 0, 5, 1.0)], 3 * S)
-    (event,) = turns.advance([stretch(0, 0, 5, 0.6)], 4 * S)
+    advance(turns, 3, stretch(0, 0, 5, 1.0))
+    (event,) = advance(turns, 4, stretch(0, 0, 5, 0.6))
 
     assert event["confidence"] == 0.9
 
 
 def three_turns():
     turns = LiveTurns()
-    turns.advance([stretch(0, 0, 2), stretch(1, 3, 5), stretch(0, 6, 8)], 9 * S)
+    advance(turns, 9, stretch(0, 0, 2), stretch(1, 3, 5), stretch(0, 6, 8))
     return turns
 
 
@@ -104,7 +148,7 @@ def test_turns_of_a_speaker_who_turns_out_to_be_two_are_named():
 
 def test_a_few_windows_of_a_long_turn_change_nothing():
     turns = LiveTurns()
-    turns.advance([stretch(0, 0, 8)], 9 * S)
+    advance(turns, 9, stretch(0, 0, 8))
 
     assert turns.relabel(change((3.5, 0, 1), (4, 0, 1)), S // 2) == []
     assert turns.speakers() == {0}
@@ -123,8 +167,8 @@ def test_speakers_who_swap_are_relabeled_turn_by_turn():
 
 def test_of_two_open_turns_that_become_one_speakers_one_ends():
     turns = LiveTurns()
-    turns.advance([stretch(0, 0, 4), stretch(1, 1, 4)], 3 * S)
+    advance(turns, 3, stretch(0, 0, 4), stretch(1, 1, 4))
     events = turns.relabel(change((1.5, 1, 0), (2, 1, 0), (2.5, 1, 0)), S)
 
-    assert [shown(event) for event in events] == ["1>0 until 3: all", "final 0.1 0 0-3"]
-    assert [shown(event) for event in turns.end()] == ["final 1.1 0 1-3"]
+    assert [shown(event) for event in events] == ["1>0 until 3: all"]
+    assert reported(turns, 4, stretch(0, 0, 5)) == ["final 0.1 0 0-3", "partial 1.1 0 1-4"]

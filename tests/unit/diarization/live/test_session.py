@@ -84,14 +84,16 @@ def test_the_events_say_who_spoke_when(latency_s):
 
 
 @pytest.mark.parametrize("latency_s", [0.5, 5.0])
-def test_a_turn_is_reported_once_the_latency_has_passed(latency_s):
+def test_turns_are_reported_once_the_latency_has_passed_and_final_after_five_seconds(latency_s):
     session, models = new_session(latency_s), LiveNetworks()
     for piece in in_stretches(SHORT, 4_000):
         for event in advance(session, session.hear(piece), models):
             if event["type"] == "progress":
                 heard_s = len(session.journal.audio) / 16_000
                 assert event["heard_s"] == pytest.approx(heard_s, abs=0.001)
-                assert event["final_s"] == pytest.approx(max(0, heard_s - latency_s), abs=0.001)
+                reported_s, final_s = (max(0, heard_s - late_s) for late_s in (latency_s, 5))
+                assert event["reported_s"] == pytest.approx(reported_s, abs=0.001)
+                assert event["final_s"] == pytest.approx(final_s, abs=0.001)
 
 
 def test_events_are_numbered_without_gaps():

@@ -12,6 +12,10 @@ def turn(number, speaker, start_s, end_s):
     return {"type": "turn", "id": number, "speaker": speaker, "start_s": start_s, "end_s": end_s}
 
 
+def progress(reported_s):
+    return {"type": "progress", "reported_s": reported_s}
+
+
 def relabel(until_s=10.0):
     return {"type": "relabel", "from": "S1", "to": "S0", "until_s": until_s}
 
@@ -27,7 +31,8 @@ def figures(name, latency_s="2", ders=None, relabels=None, counts=(2.0, 2.0, 2.0
 def test_first_reports_relabels_and_result_are_scored_apart():
     truth = known_set("calls", a=[(0, 10, "x"), (10, 20, "y")])
     # One speaker taken for two during 5 s, then corrected; y is lost during the last 2 s.
-    events = [turn(0, "S0", 0, 5), turn(1, "S1", 5, 10), relabel(), turn(2, "S2", 10, 18)]
+    before = [turn(0, "S0", 0, 5), turn(1, "S1", 5, 10), progress(10)]
+    events = [*before, relabel(), turn(2, "S2", 10, 18), progress(18)]
     heard = streamed("a", *events, result=[(0, 10, "p"), (10, 20, "q")])
 
     found = set_figures(truth, "2", [heard], {"a": heard.rttm}, find_md_eval(None))

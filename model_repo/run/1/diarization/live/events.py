@@ -1,12 +1,14 @@
 """What a live session reports, in order and numbered.
 
 `turn`
-    A turn that goes on (`partial`, sent again with a higher `rev` as it grows) or has ended
-    (`final`).
+    A turn that may still change (`partial`, sent again with a higher `rev` when it does), or does
+    not any more (`final`). A partial turn that turned out to be none ends as a final one of no
+    length.
 `relabel`
     Turns before `until_s` of speaker `from` are speaker `to`'s; of those `turns`, if given.
 `progress`
-    `heard_s` of audio were heard; up to `final_s` only a relabel changes what was reported.
+    `heard_s` of audio were heard. Turns are reported up to `reported_s`; up to `final_s` only a
+    relabel changes them.
 `result`
     The RTTM of the whole recording, confidences of its turns and `info`, as `run` answers for it.
 """
@@ -34,18 +36,49 @@ def speaker_name(number: int) -> str:
 
 @dataclass
 class LiveTurn:
-    """A turn as it was reported; begin and end in samples."""
+    """A turn as it is at the moment; in samples.
+
+    Attributes
+    ----------
+    settled_end, settled_confidence
+        Of the part before the moment up to which turns are final; the rest is decided once more
+        with every step.
+    reported
+        Speaker, begin and end when it was reported last.
+    """
 
     number: int
     speaker: int
     begin: int
     end: int
-    confidence: float
+    confidence: float = 0.0
+    settled_end: int = 0
+    settled_confidence: float = 0.0
     rev: int = 0
+    reported: tuple[int, int, int] | None = None
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether it is not what was reported last."""
+        return self.reported != (self.speaker, self.begin, self.end)
+
+    def grow(self, begin: int, end: int, confidence: float) -> None:
+        """Go on with what follows it."""
+        lengths = (max(self.end - self.begin, 0), end - begin)
+        self.confidence = float(np.average([self.confidence, confidence], weights=lengths))
+        self.end = end
+
+    def unsettle(self) -> None:
+        """Go back to the part that stays."""
+        self.end, self.confidence = self.settled_end, self.settled_confidence
+
+    def settle(self, until: int) -> None:
+        """Keep the part before `until`."""
+        self.settled_end, self.settled_confidence = min(self.end, until), self.confidence
 
     def event(self, state: str) -> Event:
         """Report the turn as it is now."""
-        return {
+        event = {
             "type": "turn",
             "id": self.number,
             "rev": self.rev,
@@ -55,6 +88,9 @@ class LiveTurn:
             "state": state,
             "confidence": round(self.confidence, 3),
         }
+        self.rev += 1
+        self.reported = (self.speaker, self.begin, self.end)
+        return event
 
 
 class LiveTurns:
@@ -64,12 +100,20 @@ class LiveTurns:
     ----------
     decided
         Sample up to which turns are final.
+    reported
+        Sample up to which turns are reported.
     """
 
     def __init__(self) -> None:
         self.decided = 0
-        self._turns: list[LiveTurn] = []
-        self._open: dict[int, LiveTurn] = {}
+        self.reported = 0
+        self._n_turns = 0
+        self._final: list[LiveTurn] = []
+        self._open: list[LiveTurn] = []  # those that are not final
+
+    @property
+    def _turns(self) -> list[LiveTurn]:
+        return [*self._final, *self._open]
 
     def speakers(self) -> set[int]:
         """Numbers of the speakers who have a turn."""
@@ -101,76 +145,86 @@ class LiveTurns:
             events.append(self._relabel_event(before, after, turns if one_by_one else None))
             for turn in turns:
                 turn.speaker = after
-        return events + self._close_doubles()
+        return events
 
     def _relabel_event(self, before: int, after: int, turns: list[LiveTurn] | None) -> Event:
         event = {
             "type": "relabel",
             "from": speaker_name(before),
             "to": speaker_name(after),
-            "until_s": seconds(self.decided),
+            "until_s": seconds(self.reported),
         }
         return event if turns is None else {**event, "turns": [turn.number for turn in turns]}
 
-    def _close_doubles(self) -> list[Event]:
-        """Keep one open turn for each speaker after a relabel; report the others as final."""
-        turns = sorted(self._open.values(), key=lambda turn: turn.end)
-        self._open = {turn.speaker: turn for turn in turns}
-        return [turn.event(FINAL) for turn in turns if self._open[turn.speaker] is not turn]
-
-    def advance(self, stretches: Iterable[Stretch], until: int) -> list[Event]:
-        """Report what was decided up to sample `until`.
+    def advance(self, stretches: Iterable[Stretch], final: int, until: int) -> list[Event]:
+        """Report what was decided: up to sample `final` for good, up to `until` for now.
 
         Parameters
         ----------
         stretches
             Of all speakers by number, from before `decided` on.
         """
-        events = []
-        grown: set[int] = set()
+        loose = [turn for turn in self._open if turn.begin >= self.decided]
+        found = [turn for turn in self._open if turn.begin < self.decided]
+        for turn in found:
+            turn.unsettle()
+        # After a relabel two of them may be of one speaker: the one that ended last goes on.
+        newest = {turn.speaker: turn for turn in sorted(found, key=lambda turn: turn.end)}
         for stretch in sorted(stretches):
             begin, end = max(stretch.begin, self.decided), min(stretch.end, until)
             if begin >= end:
                 continue
-            turn = self._open.get(stretch.speaker)
-            if turn is None and begin > stretch.begin and stretch.end - begin < LEAST_REST:
-                continue
-            if turn is None or turn.end < begin:
-                if turn is not None:
-                    events.append(self._close(stretch.speaker))
-                turn = self._opened(stretch.speaker, begin)
-            lengths = (max(turn.end - turn.begin, 0), end - begin)
-            turn.confidence = float(
-                np.average([turn.confidence, stretch.confidence], weights=lengths)
-            )
-            turn.end = end
-            grown.add(stretch.speaker)
-        ended = [speaker for speaker, turn in self._open.items() if turn.end < until]
-        events += [self._close(speaker) for speaker in ended]
-        for speaker in sorted(grown & self._open.keys()):
-            turn = self._open[speaker]
-            events.append(turn.event(PARTIAL))
-            turn.rev += 1
-        self.decided = until
-        return events
+            current = newest.get(stretch.speaker)
+            if current is None or current.end < begin:
+                if begin > stretch.begin and stretch.end - begin < LEAST_REST:
+                    continue
+                current = newest[stretch.speaker] = self._begun(loose, stretch.speaker, begin, end)
+                found.append(current)
+            current.grow(begin, end, stretch.confidence)
+        self.decided, self.reported = final, until
+        return [*map(_withdrawn, loose), *self._changes(found)]
 
     def end(self) -> list[Event]:
         """Report the turns that were still going on as final."""
-        return [self._close(speaker) for speaker in list(self._open)]
+        ended, self._open = self._open, []
+        self._final += ended
+        return [turn.event(FINAL) for turn in ended]
 
-    def _opened(self, speaker: int, begin: int) -> LiveTurn:
-        turn = LiveTurn(len(self._turns), speaker, begin, begin, 0.0)
-        self._turns.append(turn)
-        self._open[speaker] = turn
-        return turn
+    def _begun(self, loose: list[LiveTurn], speaker: int, begin: int, end: int) -> LiveTurn:
+        """Begin a turn, as the one of `loose`, which loses it, that was reported there."""
+        for turn in loose:
+            if turn.speaker == speaker and turn.begin < end and turn.end > begin:
+                loose.remove(turn)
+                turn.begin = turn.end = begin
+                return turn
+        self._n_turns += 1
+        return LiveTurn(self._n_turns - 1, speaker, begin, begin)
 
-    def _close(self, speaker: int) -> Event:
-        return self._open.pop(speaker).event(FINAL)
+    def _changes(self, turns: list[LiveTurn]) -> list[Event]:
+        """Report those that have ended or changed; the others are open."""
+        ended = [turn for turn in turns if turn.end < self.decided]
+        self._final += ended
+        self._open = [turn for turn in turns if turn.end >= self.decided]
+        events = [turn.event(FINAL) for turn in ended]
+        events += [turn.event(PARTIAL) for turn in self._open if turn.has_changed]
+        for turn in self._open:
+            turn.settle(self.decided)
+        return events
 
 
-def progress(heard: int, decided: int) -> Event:
-    """Report how far the session is, in samples."""
-    return {"type": "progress", "heard_s": seconds(heard), "final_s": seconds(decided)}
+def _withdrawn(turn: LiveTurn) -> Event:
+    turn.end = turn.begin
+    return turn.event(FINAL)
+
+
+def progress(heard: int, turns: LiveTurns) -> Event:
+    """Report how far the session is, `heard` in samples."""
+    return {
+        "type": "progress",
+        "heard_s": seconds(heard),
+        "reported_s": seconds(turns.reported),
+        "final_s": seconds(turns.decided),
+    }
 
 
 def seconds(samples: int) -> float:

@@ -3,7 +3,7 @@
 Each step hears the audio that has arrived, segments the chunks that are due, embeds the windows
 that are complete, finds the speakers, and decides who talked in the frames that are `latency_s`
 old. The last seconds are decided as a block of the full mode is (`full.assignment`), with the
-speakers known so far.
+speakers known so far, and once more with every step until they are `FINAL_S` old.
 """
 
 from collections.abc import Mapping
@@ -32,6 +32,7 @@ from .hearing import Chunks, SpeechHearing
 from .records import Journal, as_float, recorded_blocks
 from .speakers import LiveSpeakers
 
+FINAL_S = 5.0  # after which what was reported of a frame stays
 CONTEXT_S = 11.0  # of decided audio, so that the chunks over undecided frames are seen whole
 
 
@@ -46,7 +47,7 @@ class LiveOptions:
     rate_hz
         Of the samples that arrive.
     latency_s
-        How long after it was heard a frame is decided.
+        How long after it was heard a frame is first decided.
     """
 
     asked: RequestOptions
@@ -112,7 +113,8 @@ class Session:
             self.journal.audio.append(samples)
             self._tail.add(self._at_16_khz(as_float(samples)))
         if self._tail.end > self._advanced:
-            yield from self._advance(self._tail.end - self._latency)
+            end = self._tail.end
+            yield from self._advance(end - samples_of(FINAL_S), end - self._latency)
             self._advanced = self._tail.end
 
     def end(self) -> Step[None]:
@@ -122,7 +124,7 @@ class Session:
             if self.live.rate_hz != SAMPLE_RATE_HZ:
                 self._tail.add(self._resampler.resample_chunk(np.empty(0, np.float32), last=True))
         if self._turns.decided < self._tail.end:
-            yield from self._advance(self._tail.end)
+            yield from self._advance(self._tail.end, self._tail.end)
         yield from self._speech.finish(self._tail, self.journal)
         self._report(self._turns.end())
 
@@ -163,7 +165,8 @@ class Session:
         resampled: Samples = self._resampler.resample_chunk(samples)
         return resampled
 
-    def _advance(self, until: int) -> Step[None]:
+    def _advance(self, final: int, until: int) -> Step[None]:
+        """Decide up to sample `final` for good, up to `until` for now."""
         yield from self._speech.listen(self._tail, self.journal, self.live.rate_hz)
         yield from self._chunks.segment(self._tail, self.journal, until)
         decided = self._turns.decided
@@ -172,9 +175,10 @@ class Session:
         if block is None:
             return
         yield from self._embed(block)
-        self._report(self._turns.advance(self._stretches(block), max(decided, until)))
+        final, until = max(final, decided), max(until, self._turns.reported)
+        self._report(self._turns.advance(self._stretches(block), final, until))
         self._count(block, decided)
-        self._report([progress(self._tail.end, self._turns.decided)])
+        self._report([progress(self._tail.end, self._turns)])
         self._tail.forget(min(start, self._chunks.first_needed()))
 
     def _block(self, start: int) -> FrameBlock | None:
