@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,10 +15,13 @@ from urllib.parse import urlsplit
 
 import requests
 
+from server.flags import Ports
+from server.triton_server import ROOT
 from web.gateway import Gateway
 from web.serving import make_server
 from web.settings import Settings
 
+APP = ROOT / "client" / "web" / "app.py"
 WITHIN_S = 60
 PROBLEM = "application/problem+json"
 KEY = "a-key-of-sixteen-or-more-bytes"
@@ -49,6 +54,7 @@ class Caller:
 
     def __init__(self, url: str, **headers: str) -> None:
         self.url = url
+        self.process: subprocess.Popen[str]  # if it is a program
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy between this machine and itself
         self._session.headers.update(headers)
@@ -135,6 +141,32 @@ def serving(settings: Settings, clock: Callable[[], float] = time.time) -> Itera
     finally:
         server.should_exit = True
         thread.join(WITHIN_S)
+
+
+@contextlib.contextmanager
+def program(*flags: object, port: int | None = None) -> Iterator[Caller]:
+    """Run the gateway as a process, by default on a free port; yields a client with `process`."""
+    port = port or Ports.free().http
+    process = subprocess.Popen(
+        [sys.executable, APP, f"--port={port}", *map(str, flags)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            caller = Caller(f"http://127.0.0.1:{port}")
+            caller.process = process
+            wait_until(lambda: _is_up(caller) or process.poll() is not None)
+            yield caller
+        finally:
+            process.kill()
+
+
+def _is_up(caller: Caller) -> bool:
+    with contextlib.suppress(OSError):
+        return caller.get("/livez").status_code == 200
+    return False
 
 
 def wait_until(true: Callable[[], object], within_s: float = WITHIN_S) -> None:

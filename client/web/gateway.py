@@ -16,6 +16,7 @@ from sending.service import Service, ServiceError
 from web.http.access import RateLimiter, client_name, require_key
 from web.http.metrics import Metrics
 from web.http.problems import ProblemError, retry_later
+from web.jobs.live_files import MAX_BYTES
 from web.jobs.runner import Pace, Runner
 from web.jobs.store import Job, JobStore, State
 from web.jobs.uploads import declared_bytes
@@ -151,6 +152,22 @@ class Gateway:
             with self._lock:
                 self._streams -= Counter([client])
 
+    def require_growth(self, n_bytes: int, n_more: int) -> None:
+        """Check that the recording of a live session may grow.
+
+        Raises
+        ------
+        ProblemError
+            413 if it gets too large, 503 if there is no space.
+        """
+        limit = min(self.settings.max_upload_bytes, MAX_BYTES)
+        if n_bytes + n_more > limit:
+            raise ProblemError(
+                413, f"the recording gets {n_bytes + n_more} bytes, expected at most {limit}"
+            )
+        with self._lock:
+            self._require_space(n_more)
+
     def _require_place(self, client: str) -> None:
         limit = self.settings.max_client_uploads
         if self._uploads[client] >= limit:
@@ -203,7 +220,7 @@ class Gateway:
 
     def _on_end(self, job: Job) -> None:
         self.metrics.job(job)
-        if job.state == State.DONE:
+        if job.state == State.DONE and job.started_s is not None:
             self._pace.learn(job.audio_s, job.work_s)
 
 

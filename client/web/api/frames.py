@@ -9,6 +9,7 @@ from live.sources import RATES_HZ
 from web.api.documents import RecordingId, SpeakerOptions
 from web.http.middleware import WEBSOCKET
 from web.http.problems import invalid_values
+from web.jobs.store import Job
 
 MAX_COUNT = 2**53  # of samples or events: what every JSON library keeps exactly
 
@@ -37,10 +38,27 @@ class Start(SpeakerOptions, _Key):
         default="2", description="Seconds after which a moment is decided."
     )
     exclusive: bool | None = Field(default=None, description="At most one speaker at a time.")
+    keep: bool = Field(
+        default=False,
+        description="Whether the recording becomes the job /v1/jobs/{session} with the result.",
+    )
 
     def parameters(self) -> dict[str, int | str | bool]:
         """Return the given request parameters for Triton."""
-        return self.model_dump(exclude={"type", "key"}, exclude_none=True)
+        return self.model_dump(exclude={"type", "key", "keep"}, exclude_none=True)
+
+    def job(self, session: str, now_s: float) -> Job:
+        """Make the job of a session that is kept, to be ended with its result."""
+        live_only = {"recording_id", "rate_hz", "latency_s"}
+        return Job(
+            id=session,
+            recording_id=self.recording_id,
+            options={name: v for name, v in self.parameters().items() if name not in live_only},
+            n_bytes=0,
+            audio_s=None,
+            media_type="audio/wav",
+            created_s=now_s,
+        )
 
 
 class Resume(_Key):

@@ -87,7 +87,12 @@ async def get_job(job_id: JobId, gateway: TheGateway) -> Response:
     responses=problems(404, 422),
 )
 async def remove_job(job_id: JobId, gateway: TheGateway) -> Response:
-    """Remove a job and all its files; one that has not ended is cancelled, in Triton too."""
+    """Remove a job and all its files; one that has not ended is cancelled, in Triton too.
+
+    With the id of a live session that is kept and has no result yet, it is not kept any more.
+    """
+    if await run_in_threadpool(gateway.store.live.remove, job_id):
+        return Response(status_code=204)
     job = await run_in_threadpool(gateway.store.find, job_id)
     await run_in_threadpool(gateway.remove, job)
     return Response(status_code=204)

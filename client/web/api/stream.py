@@ -1,16 +1,15 @@
 """The WebSocket /v1/stream: live audio comes in, the events of the model `stream` go out.
 
-The gateway keeps nothing: the session is the server's, so a client continues it over a new
-connection, or through another gateway. An event must not be lost with a connection, so the server
-may forget it only when the client has it. A client that sends samples beyond the credit of one
-`ack` has received a later one, and so every event before that.
+The session is the server's, so a client continues it over a new connection, or through another
+gateway; this one has no more of it than the audio, if that is kept. An event must not be lost with
+a connection, so the server may forget it only when the client has it. A client that sends samples
+beyond the credit of one `ack` has received a later one, and so every event before that.
 """
 
 import asyncio
 import contextlib
 import json
 import logging
-import secrets
 from collections import deque
 from typing import Any, NamedTuple
 
@@ -22,14 +21,17 @@ from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from console.options import LIVE_MODEL
+from formats.result import FormatError
 from live.session import EVENTS, NO_AUDIO, PIECE_TIMEOUT_S, Event, pcm_inputs
 from live.sources import Pcm
 from sending.errors import is_late, is_refused, is_transient, reason
 from sending.service import channel_arguments, encryption
 from web.api.frames import End, Frame, Resume, Start, parse_frame
-from web.gateway import TheGateway
+from web.gateway import Gateway, TheGateway
 from web.http.middleware import WEBSOCKET
 from web.http.problems import ProblemError, problem_of_exception
+from web.jobs.live_files import HEADER_BYTES
+from web.jobs.store import new_id
 from web.settings import Settings
 
 log = logging.getLogger("diarization_web")
@@ -56,7 +58,7 @@ async def stream(websocket: WebSocket, gateway: TheGateway) -> None:
         headers = {"x-api-key": first.key} if first.key else {}
         gateway.admit(websocket, {**headers, **websocket.headers})
         with gateway.stream_slot(websocket):
-            await _serve(websocket, first, gateway.settings)
+            await _serve(websocket, first, gateway)
         await _close(websocket, _DONE)
     except (WebSocketDisconnect, asyncio.TimeoutError):
         return  # the client may come back
@@ -67,13 +69,14 @@ async def stream(websocket: WebSocket, gateway: TheGateway) -> None:
         await _refuse(websocket, problem_of_exception(error))
 
 
-async def _serve(websocket: WebSocket, first: Start | Resume, settings: Settings) -> None:
-    name = first.session if isinstance(first, Resume) else secrets.token_urlsafe(32)
+async def _serve(websocket: WebSocket, first: Start | Resume, gateway: Gateway) -> None:
+    name = first.session if isinstance(first, Resume) else new_id()
+    settings = gateway.settings
     url, tls = settings.url, settings.access.tls
     async with InferenceServerClient(
         url, channel_args=channel_arguments(url), **encryption(tls)
     ) as client:
-        connection = _Connection(websocket, _Session(client, name, settings))
+        connection = _Connection(websocket, _Session(client, name, settings), gateway)
         await connection.begin(first)
         reading = asyncio.create_task(connection.read())
         try:
@@ -196,9 +199,11 @@ class _Ack(NamedTuple):
 class _Connection:
     """A connection of a client: frames are read at once, and passed on as the server gets on."""
 
-    def __init__(self, websocket: WebSocket, session: _Session) -> None:
+    def __init__(self, websocket: WebSocket, session: _Session, gateway: Gateway) -> None:
         self._websocket = websocket
         self._session = session
+        self._gateway = gateway
+        self._keeps = False
         self._audio = bytearray()  # to be passed on
         self._n_sent = 0  # samples of the session that the client has sent
         self._seq = 0  # of the last event that was sent
@@ -209,13 +214,22 @@ class _Connection:
 
     async def begin(self, first: Start | Resume) -> None:
         """Start or continue the session, and send how far it is."""
-        start = {}
+        name, live = self._session.name, self._gateway.store.live
         if isinstance(first, Start):
+            if first.keep:
+                self._gateway.require_growth(0, HEADER_BYTES)
             start = {"start": True, **first.parameters()}
+            self._n_sent, events = await self._session.ask(NO_AUDIO, 0, 0, **start)
+            if first.keep:
+                job = first.job(name, self._gateway.clock())
+                record = job.model_dump_json().encode()
+                await asyncio.to_thread(live.create, name, first.rate_hz, record)
+                self._keeps = True
         else:
             self._seq = first.last_seq
-        self._n_sent, events = await self._session.ask(NO_AUDIO, 0, self._seq, **start)
-        await self._send_received("started", self._n_sent, session=self._session.name)
+            self._n_sent, events = await self._session.ask(NO_AUDIO, 0, self._seq)
+            self._keeps = live.has(name, self._n_sent)
+        await self._send_received("started", self._n_sent, session=name)
         await self._send_events(events)
 
     async def read(self) -> None:
@@ -271,13 +285,31 @@ class _Connection:
 
     async def _pass_on_piece(self) -> None:
         position = self._n_sent - len(self._audio) // 2
-        samples = np.frombuffer(bytes(self._audio[: 2 * PIECE]), np.dtype("<i2"))
+        piece = bytes(self._audio[: 2 * PIECE])
+        if self._keeps:
+            self._keep(position, piece)
+        samples = np.frombuffer(piece, np.dtype("<i2"))
         n_received, events = await self._session.ask(samples, position, self._n_known())
         if n_received < position + len(samples):
             raise _unreadable()
         del self._audio[: samples.nbytes]
         await self._send_events(events)
         await self._send_received("ack", position + len(samples))
+
+    def _keep(self, position: int, piece: bytes) -> None:
+        self._gateway.require_growth(HEADER_BYTES + 2 * position, len(piece))
+        try:
+            self._gateway.store.live.write(self._session.name, position, piece)
+        except FileNotFoundError:  # removed meanwhile
+            self._keeps = False
+
+    async def _make_job(self, result: Event) -> None:
+        """Make a job of what was kept, before the client can ask for it."""
+        make, name = self._gateway.store.end_live, self._session.name
+        try:
+            await asyncio.to_thread(make, name, self._n_sent, result)
+        except (FormatError, KeyError) as error:
+            raise _unreadable() from error
 
     def _n_known(self) -> int:
         """Number of events that the client is known to have."""
@@ -289,7 +321,10 @@ class _Connection:
         for event in events:
             if event["seq"] > self._seq:
                 self._seq = event["seq"]
-                self._has_result |= event["type"] == "result"
+                if event["type"] == "result":
+                    self._has_result = True
+                    if self._keeps:
+                        await self._make_job(event)
                 await _send(self._websocket, event)
 
     async def _send_received(self, kind: str, n_received: int, **more: str) -> None:

@@ -10,13 +10,15 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from formats.result import Result
+from inputs.recordings import Recording
 from sending.outcome import Answer
 from web.http.problems import ProblemDocument, ProblemError, no_such_job
+from web.jobs.live_files import HEADER_BYTES, LiveFiles
 from web.jobs.results import StoredResult, encode_answer, encode_correction
 from web.jobs.work_folder import ANSWER, AUDIO, CORRECTION, RECORD, WorkFolder
 
@@ -105,7 +107,7 @@ class JobStore:
     """Jobs by id; thread-safe.
 
     A job is kept for `keep_s` after its end or its last correction, by `clock`, seconds since the
-    epoch.
+    epoch. So is the audio of a live session that is kept, from when it last grew.
     """
 
     def __init__(
@@ -116,6 +118,7 @@ class JobStore:
         self._clock = clock
         self._jobs: dict[str, Job] = {}
         self._lock = threading.RLock()
+        self.live = LiveFiles(folder)
         self.on_end: Callable[[Job], None] = lambda _: None
 
     def load(self) -> list[Job]:
@@ -185,6 +188,31 @@ class JobStore:
                 self._folder.write(job.id, ANSWER, encode_answer(answer))
         self.end(job, State.DONE)
 
+    def end_live(self, session: str, n_samples: int, result: Mapping[str, Any]) -> None:
+        """Make a job of a live session and its event `result`, once; not if it was removed.
+
+        Raises
+        ------
+        FormatError, KeyError
+            If the result cannot be read.
+        """
+        with self._lock, contextlib.suppress(FileNotFoundError):
+            job = _read_job(session, self.live.record(session))
+            if job is None:
+                return
+            recording = Recording(job.recording_id, self.audio(job))
+            rttm, confidences = result["rttm"].encode(), result["confidences"]
+            answer = Answer(recording, rttm, result["info"], 0.0, confidences)
+            job.n_bytes, job.audio_s = HEADER_BYTES + 2 * n_samples, answer.audio_s
+            job.state, job.ended_s = State.DONE, self._clock()
+            record = job.model_dump_json().encode()
+            files = {ANSWER: encode_answer(answer), RECORD: record}
+            self.live.hand_over(session, n_samples, files)
+            self._jobs[session] = job
+            self.on_end(job)
+            if not job.ended.done():
+                job.ended.set_result(None)
+
     def end(self, job: Job, state: State, problem: ProblemError | None = None) -> None:
         """End a job and wake up its request, even if the disk is full."""
         with self._lock:
@@ -236,15 +264,17 @@ class JobStore:
             end_s = self.expires_s(job)
             if end_s is not None and end_s <= now_s:
                 self.remove(job)
+        self.live.remove_older(now_s - self._keep_s)
 
     def counts(self) -> Mapping[State, int]:
         """Count the jobs in each state."""
         return Counter(job.state for job in list(self._jobs.values()))
 
     def stored_bytes(self) -> int:
-        """Count the bytes of uploads on disk, and of the sound made of them for players."""
+        """Count the bytes of recordings on disk, and of the sound made of them for players."""
         jobs = list(self._jobs.values())
-        return sum(job.n_bytes + self._folder.sound_bytes(job.id) for job in jobs)
+        in_jobs = sum(job.n_bytes + self._folder.sound_bytes(job.id) for job in jobs)
+        return in_jobs + self.live.n_bytes
 
     def close(self) -> None:
         """Release the folder."""

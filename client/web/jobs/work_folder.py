@@ -14,7 +14,7 @@ from formats.atomic_file import write_atomically
 # The files of a job. The last two are what players and viewers need, made on demand.
 RECORD, AUDIO, ANSWER, CORRECTION = "job.json", "audio", "answer.json", "correction.json"
 PEAKS, SOUND = "peaks", "sound"
-_UPLOADS, _JOBS, _LOCK = "uploads", "jobs", "lock"
+_UPLOADS, _LIVE, _JOBS, _LOCK = "uploads", "live", "jobs", "lock"
 _OWNER_ONLY = 0o700
 _OTHERS = 0o077
 
@@ -45,7 +45,7 @@ class WorkFolder:
             _require_private(folder)
             self._lock = _lock(folder / _LOCK)
             shutil.rmtree(folder / _UPLOADS, ignore_errors=True)
-            for name in (_UPLOADS, _JOBS):
+            for name in (_UPLOADS, _LIVE, _JOBS):
                 (folder / name).mkdir(exist_ok=True)
         except WorkFolderError:
             raise
@@ -57,8 +57,13 @@ class WorkFolder:
         """The folder of uploads in progress."""
         return self._folder / _UPLOADS
 
-    def path(self, job_id: str, name: str) -> Path:
-        """Return the path of a job's file."""
+    @property
+    def live(self) -> Path:
+        """The folder of live sessions that are kept."""
+        return self._folder / _LIVE
+
+    def path(self, job_id: str, name: str = "") -> Path:
+        """Return the path of a job's file, or of its folder."""
         return self._folder / _JOBS / job_id / name
 
     def read(self, job_id: str, name: str) -> bytes | None:
@@ -82,11 +87,15 @@ class WorkFolder:
 
     def remove(self, job_id: str) -> None:
         """Remove all files of a job."""
-        # Renamed first, so that a worker cannot put anything there any more.
         self._sound_bytes.pop(job_id, None)
-        gone = self.uploads / job_id
+        self.discard(self.path(job_id))
+
+    def discard(self, path: Path) -> None:
+        """Remove a folder."""
+        # Renamed first, so that nothing can be put there any more.
+        gone = self.uploads / path.name
         with contextlib.suppress(FileNotFoundError):
-            (self._folder / _JOBS / job_id).rename(gone)
+            path.rename(gone)
         shutil.rmtree(gone, ignore_errors=True)
 
     def records(self) -> Iterator[tuple[str, bytes]]:

@@ -1,6 +1,5 @@
 """The program as users start it: options, messages, and what survives its end."""
 
-import contextlib
 import json
 import signal
 import subprocess
@@ -9,37 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from gateways import Caller, assert_problem, serving, wait_until
-from server.flags import Ports
-from server.triton_server import ROOT
+from gateways import APP, assert_problem, program, serving, wait_until
 from web.jobs.store import MAX_STARTS
-
-APP = ROOT / "client" / "web" / "app.py"
-
-
-@contextlib.contextmanager
-def program(*flags):
-    """Run the gateway as a process; yields a client with `process`."""
-    port = Ports.free().http
-    process = subprocess.Popen(
-        [sys.executable, APP, f"--port={port}", *map(str, flags)],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            caller = Caller(f"http://127.0.0.1:{port}")
-            caller.process = process
-            wait_until(lambda: is_up(caller) or process.poll() is not None)
-            yield caller
-        finally:
-            process.kill()
-
-
-def is_up(caller):
-    with contextlib.suppress(OSError):
-        return caller.get("/livez").status_code == 200
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
