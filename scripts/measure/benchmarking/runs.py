@@ -26,6 +26,7 @@ HOUR_S = 3600.0
 ONCE_FROM_S = HOUR_S  # a recording this long is its own average
 OTHER, TRANSPORT, TOTAL = "other", "transport", "total"
 AUDIO, OUTPUT = "{audio}", "{output}"
+PEER_OUTPUT = "peer_output"  # file name
 LOG_TAIL = 200  # characters
 
 
@@ -147,7 +148,7 @@ class Peer:
 
     def run(self, flac: Path) -> Run:
         """Run the command on the wav file beside `flac`; its output and log go there too."""
-        line = self.line(flac.with_suffix(".wav"), flac.with_name("peer_output"))
+        line = self.line(flac.with_suffix(".wav"), flac.with_name(PEER_OUTPUT))
         log_file = flac.with_name("peer.log")
         started_s = time.monotonic()
         with log_file.open("wb") as output:

@@ -35,7 +35,7 @@ class SetFigures:
     n_speakers
         True ones, after relabels, in the result: means over the recordings.
     n_as_run
-        Number of recordings with the result that `run` gives.
+        Number of recordings with the result that `run` gives; None for another program.
     """
 
     name: str
@@ -45,7 +45,7 @@ class SetFigures:
     ders: Mapping[str, Sequence[float]]
     relabels_per_min: float | None
     n_speakers: tuple[float, float, float]
-    n_as_run: int
+    n_as_run: int | None
 
 
 def measure_sets(
@@ -99,10 +99,13 @@ def set_figures(
     evaluation_set: EvaluationSet,
     latency_s: str,
     streamed: Sequence[Streamed],
-    answers: Mapping[str, bytes],
+    answers: Mapping[str, bytes] | None,
     md_eval: Path,
 ) -> SetFigures:
-    """Score what was reported about the recordings of a set; `answers` are those of `run`."""
+    """Score what was reported about the recordings of a set.
+
+    `answers` are those of `run`, None for another program.
+    """
     reference = evaluation_set.reference
     names = [each.recording_id for each in streamed]
     turns: dict[str, list[Sequence[Turn]]] = {
@@ -131,7 +134,9 @@ def set_figures(
         ders,
         relabels_per_min(streamed),
         (n_true, n_live, n_found),
-        sum(each.rttm == answers[each.recording_id] for each in streamed),
+        None
+        if answers is None
+        else sum(each.rttm == answers[each.recording_id] for each in streamed),
     )
 
 
@@ -153,6 +158,7 @@ def means(figures: Sequence[SetFigures]) -> list[SetFigures]:
 def _mean(figures: Sequence[SetFigures]) -> SetFigures:
     spoken = [each.ders for each in figures if each.ders]
     rates = [each.relabels_per_min for each in figures if each.relabels_per_min is not None]
+    as_run = [each.n_as_run for each in figures if each.n_as_run is not None]
     n_true, n_live, n_found = map(fmean, zip(*(each.n_speakers for each in figures), strict=True))
     return SetFigures(
         MEAN,
@@ -165,5 +171,5 @@ def _mean(figures: Sequence[SetFigures]) -> SetFigures:
         },
         fmean(rates) if rates else None,
         (n_true, n_live, n_found),
-        sum(each.n_as_run for each in figures),
+        sum(as_run) if as_run else None,
     )

@@ -1,6 +1,7 @@
 """The measured parts of docs/live.md, and its picture."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -8,11 +9,11 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from measure.kit.report import ABSENT, markdown_table, origin_text
-from measure.live_measuring.accuracy import KINDS, SetFigures, means
+from measure.live_measuring.accuracy import KINDS, MEAN, SetFigures, means
 from measure.live_measuring.load import LoadResult
 from scoring.scores import COLLARS_S
 
-ACCURACY, LOAD = "measured accuracy", "measured load"
+ACCURACY, LOAD, PEER = "measured accuracy", "measured load", "measured peer"
 PICTURE = "live-latency.png"
 SIZE_INCH = (9.0, 4.0)
 _WRITTEN = "Written by `python scripts/measure/measure_live.py --docs`; do not edit this part.\n"
@@ -31,6 +32,11 @@ their pieces spread evenly. The lag is the time from when a piece was due, which
 sample was spoken, to its answer; a piece is sent when it is due and the one before it is answered.
 `result` is the time from the end of the audio to the result. All in seconds.
 """
+_PEER = """\
+The program above on the same recordings, one at a time. Columns are those of the table of the
+service; *relabelled* and `relabels` are by the relabels that the program reports. `update s`:
+median / longest time of one of its updates.
+"""
 
 
 def accuracy_text(figures: Sequence[SetFigures], report: Mapping[str, Any]) -> str:
@@ -39,6 +45,16 @@ def accuracy_text(figures: Sequence[SetFigures], report: Mapping[str, Any]) -> s
     legend = _ACCURACY.format(piece=report["options"]["piece"])
     picture = f"![DER against latency]({PICTURE})\n"
     return "\n".join([_WRITTEN, origin, legend, accuracy_table(figures), picture])
+
+
+def peer_text(
+    figures: Sequence[SetFigures],
+    updates_s: Mapping[str, Sequence[float]],
+    report: Mapping[str, Any],
+) -> str:
+    """Write what was right of another program; `updates_s` are times of its updates by set."""
+    origin = _origin(report, "peer", "latency", "limit")
+    return "\n".join([_WRITTEN, origin, _PEER, accuracy_table(figures, updates_s)])
 
 
 def load_text(results: Sequence[LoadResult], latency_s: str, report: Mapping[str, Any]) -> str:
@@ -52,10 +68,13 @@ def _origin(report: Mapping[str, Any], *options: str) -> str:
     return origin_text({**report, "options": {name: report["options"][name] for name in options}})
 
 
-def accuracy_table(figures: Sequence[SetFigures]) -> str:
-    """A row for each set and latency, those of the means last."""
+def accuracy_table(
+    figures: Sequence[SetFigures], updates_s: Mapping[str, Sequence[float]] | None = None
+) -> str:
+    """A row for each set and latency, those of the means last; for a peer, with its updates."""
     rates = [f"{kind} {collar_s:g}" for collar_s in COLLARS_S for kind in KINDS]
-    header = ["set", "latency s", "files", "min", *rates, "relabels", "speakers", "as run"]
+    last = "as run" if updates_s is None else "update s"
+    header = ["set", "latency s", "files", "min", *rates, "relabels", "speakers", last]
     rows = [
         [
             each.name,
@@ -65,7 +84,9 @@ def accuracy_table(figures: Sequence[SetFigures]) -> str:
             *_ders(each),
             ABSENT if each.relabels_per_min is None else f"{each.relabels_per_min:.2f}",
             " / ".join(f"{n:.1f}" for n in each.n_speakers),
-            f"{each.n_as_run} of {each.n_recordings}",
+            f"{each.n_as_run} of {each.n_recordings}"
+            if updates_s is None
+            else _update(updates_s, each.name),
         ]
         for each in [*figures, *means(figures)]
     ]
@@ -77,6 +98,11 @@ def _ders(figures: SetFigures) -> list[str]:
     if not figures.ders:
         return [ABSENT] * n_collars * len(KINDS)
     return [f"{figures.ders[kind][place]:.2f}" for place in range(n_collars) for kind in KINDS]
+
+
+def _update(updates_s: Mapping[str, Sequence[float]], name: str) -> str:
+    spent_s = [*chain(*updates_s.values())] if name == MEAN else updates_s[name]
+    return f"{median(spent_s):.2f} / {max(spent_s):.2f}" if spent_s else ABSENT
 
 
 def load_table(results: Sequence[LoadResult]) -> str:

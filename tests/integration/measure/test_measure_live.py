@@ -64,8 +64,8 @@ def page(tmp_path, monkeypatch):
     """The page of the project, with its marks."""
     page = tmp_path / "docs" / "live.md"
     page.parent.mkdir()
-    empty = ["".join(marks(f"measured {part}")) for part in ("accuracy", "load")]
-    page.write_text("first\n{}between\n{}last\n".format(*empty))
+    empty = ["".join(marks(f"measured {part}")) for part in ("accuracy", "load", "peer")]
+    page.write_text("first\n{}between\n{}after\n{}last\n".format(*empty))
     monkeypatch.setattr(measure_live, "PAGE", page)
     return page
 
@@ -77,6 +77,33 @@ def run(live, tmp_path):
         return measure_live.main([*common, *map(str, arguments)])
 
     return run
+
+
+def parts(page):
+    """What is between, before and after the marks."""
+    return re.split(r"<!-- .* -->\n", page.read_text())
+
+
+@pytest.fixture
+def peer(tmp_path):
+    """A program that reports two speakers that turn out to be one at 1 s, and one at 5 s."""
+    events = [
+        turn("1", 0, "A", 0, 1), turn("1", 1, "B", 1, 2), turn("5", 0, "A", 0, 2),
+        {"type": "relabel", "from": "B", "to": "A", "until_s": 2, "latency_s": "1"},
+        {"type": "result", "rttm": rttm("x", (0, 2, "A")), "info": {"update_s": [0.25, 1.5]}},
+    ]  # fmt: skip
+    file = tmp_path / "events"
+    file.write_text("".join(f"{json.dumps(event)}\n" for event in events))
+
+    def peer(command="cat {events} > {{output}}"):
+        return ["--peer", f"other=test -s {{audio}} && {command.format(events=file)}"]
+
+    return peer
+
+
+def turn(latency_s, number, speaker, start_s, end_s):
+    return {"type": "turn", "id": number, "speaker": speaker, "start_s": start_s, "end_s": end_s,
+            "latency_s": latency_s}  # fmt: skip
 
 
 def rows(text, name):
@@ -133,14 +160,47 @@ def test_docs_get_what_was_measured_and_keep_the_rest(run, root, page, wav):
     assert run("--docs", "--root", root, "--latency", "2") == 0
     assert run("--docs", *load) == 0
 
-    first, accuracy, between, loaded, last = re.split(r"<!-- .* -->\n", page.read_text())
-    assert (first, between, last) == ("first\n", "between\n", "last\n")
+    first, accuracy, between, loaded, after, peer, last = parts(page)
+    assert (first, between, after, last) == ("first\n", "between\n", "after\n", "last\n")
+    assert not peer
     assert len(rows(accuracy, "calls")) == 1
     assert len(rows(loaded, "0.1")) == 1
     assert "cores" in accuracy
     assert "cores" in loaded
     assert (page.parent / "live-latency.png").exists()
     assert str(root) not in page.read_text()
+
+
+def test_another_program_is_scored_by_the_events_of_each_latency(run, live, root, page, peer):
+    assert run("--docs", "--root", root, "--latency", "1", "5", *peer()) == 0
+
+    *before, heard, _ = parts(page)
+    at_1, at_5 = rows(heard, "calls")
+    # B has half of the speech until the relabel.
+    assert at_1[3:9] == ["50.00", "0.00", "0.00", "50.00", "0.00", "0.00"]
+    assert at_5[3:9] == ["0.00"] * 6
+    assert at_1[9:] == ["–", "1.0 / 1.0 / 1.0", "0.88 / 1.50"]
+    assert "peer=other: test -s {audio}" in heard
+    assert before == ["first\n", "", "between\n", "", "after\n"]
+    assert not (page.parent / "live-latency.png").exists()
+    assert live.pieces == []
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("false", "other, a: ended with status 1"),
+        ("true", "other, a: expected events as lines of JSON in {output}, a result as the last, "
+         "got nothing"),
+        ("echo never > {{output}}", "got never"),
+        ("head -1 {events} > {{output}}", 'got {"type": "turn"'),
+        ("cat {events} > {{output}}",
+         "a: the peer reported nothing at a latency of 2 s, only at 1, 5"),
+    ],
+)  # fmt: skip
+def test_a_program_without_usable_events_ends_the_run(run, root, peer, command, words, capsys):
+    assert run("--root", root, "--latency", "2", *peer(command)) == 1
+    assert words in capsys.readouterr().err
 
 
 def test_a_refused_session_ends_the_run_with_a_sentence(run, live, root, capsys):
@@ -181,6 +241,9 @@ def test_what_cannot_be_read_is_refused_before_anything_is_sent(
         ([], "expected --root, --sessions or both"),
         (["--root", "x", "--latency", "3"], "invalid choice: '3'"),
         (["--sessions", "0"], "at least 1"),
+        (["--peer", "x=run {audio}"], "expected --root, --sessions or both"),
+        (["--peer", "x=run {audio}", "--sessions", "1"], "--peer: expected --root, without"),
+        (["--peer", "x=run", "--root", "x"], "expected {audio} in the command"),
     ],
 )
 def test_wrong_usage_is_reported(arguments, words, capsys):

@@ -36,6 +36,16 @@ def test_what_is_not_known_is_a_dash():
     assert noise[4:11] == mean[4:11] == ["–"] * 7
 
 
+def test_rows_of_a_peer_end_with_median_and_longest_update():
+    sets = [figures("calls"), figures("noise", ders={})]
+
+    table = accuracy_table(sets, {"calls": [1.0, 2.0, 6.0], "noise": []})
+
+    assert [row[-1] for row in cells(table)] == [
+        "update s", cells(table)[1][-1], "2.00 / 6.00", "–", "2.00 / 6.00",
+    ]  # fmt: skip
+
+
 def test_lags_of_sessions_are_rows():
     result = LoadResult(2, 0.5, [0.1, 0.2, 0.3], [1.0, 2.0])
 
