@@ -62,9 +62,9 @@ class LiveNetworks(FakeNetworks):
         return super().voice(0, features)
 
 
-def new_session(latency_s=2.0, rate_hz=16_000, sample_type=np.float32):
-    live = LiveOptions(ASKED, rate_hz, latency_s)
-    return Session(SMALL_BLOCKS, live, memory_journal(sample_type))
+def new_session(latency_s=2.0, rate_hz=16_000, sample_type=np.float32, voices=False):
+    live = LiveOptions(ASKED, rate_hz, latency_s, voices)
+    return Session(SMALL_BLOCKS, live, memory_journal(sample_type), "campplus")
 
 
 def advance(session, step, models):

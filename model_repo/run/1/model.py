@@ -10,7 +10,7 @@ import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from diarization.bls import MODELS_OF_MODE, SPEAKER_MODEL, ServerModels, triton_error
+from diarization.bls import MODELS_OF_MODE, ServerModels, speaker_network, triton_error
 from diarization.drain_lock import hold_drain_lock
 from diarization.errors import InvalidInputError
 from diarization.measurements import Measurements
@@ -37,7 +37,7 @@ class TritonPythonModel:
         self.options = parse_options(
             {key: value["string_value"] for key, value in parameters.items()}
         )
-        self.speaker_network = speaker_network(Path(args["model_repository"]))
+        self.speaker_network = speaker_network(Path(args["model_repository"]).parent)
         warm_up(self.options)
         self.metrics = ServerMetrics()
 
@@ -120,12 +120,3 @@ def output_arrays(
         "CONFIDENCE": np.array([turn.confidence for turn in found.turns], np.float32),
         "EMBEDDINGS": found.embeddings,
     }
-
-
-def speaker_network(own_folder: Path) -> str | None:
-    """Name of the network served as `speaker_model`; only embeddings of one network are comparable.
-
-    It is in the note that `prepare_models.py` leaves beside the network; None without one.
-    """
-    notes = sorted(own_folder.parent.glob(f"{SPEAKER_MODEL}/*/model.onnx.json"))
-    return str(json.loads(notes[-1].read_text())["name"]) if notes else None

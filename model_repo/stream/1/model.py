@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.append(str(REPOSITORY / "run" / "1"))  # the library is that of `run`
 
-from diarization.bls import ServerModels, triton_error  # noqa: E402
+from diarization.bls import ServerModels, speaker_network, triton_error  # noqa: E402
 from diarization.channels import require_workable  # noqa: E402
 from diarization.drain_lock import hold_drain_lock  # noqa: E402
 from diarization.errors import InvalidInputError, OverLimitError  # noqa: E402
@@ -53,7 +53,8 @@ class TritonPythonModel:
         self.options = parse_options(options_in((REPOSITORY / "run" / "config.pbtxt").read_text()))
         own = json.loads(args["model_config"])["parameters"]
         most, idle_s = (own[f"sessions.{name}"]["string_value"] for name in ("most", "idle_s"))
-        self.sessions = Sessions(self.options, int(most), float(idle_s))
+        network = speaker_network(Path(args["model_repository"]).parent)
+        self.sessions = Sessions(self.options, int(most), float(idle_s), network)
         self.models = ServerModels(self.options.calls, Measurements(), lambda: False)
         self.lock = Lock()  # of the sessions
         self.ending = Event()

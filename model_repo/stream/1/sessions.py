@@ -87,6 +87,8 @@ class Sessions:
         Number of sessions at once.
     idle_s
         A session without requests for this long is removed.
+    network
+        Name of the speaker network.
     clock
         Seconds since the epoch, as files have them.
     """
@@ -96,12 +98,14 @@ class Sessions:
         options: Options,
         most: int,
         idle_s: float,
+        network: str | None,
         folder: Path | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._options = options
         self._most = most
         self._idle_s = idle_s
+        self._network = network
         self._folder = folder or default_folder()
         self._clock = clock
         self._sessions: dict[str, Session] = {}
@@ -130,7 +134,7 @@ class Sessions:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o700)
             journal = Journal(*(FileRecords(folder / each) for each in RECORDS))
-            session = self._sessions[name] = Session(self._options, live, journal)
+            session = self._sessions[name] = Session(self._options, live, journal, self._network)
             self.save(name)
             return session
         if session.live != live:

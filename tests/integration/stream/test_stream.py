@@ -155,6 +155,31 @@ def test_a_session_longer_than_the_stretch_of_one_level_ends_with_the_result_of_
     assert events[-1]["rttm"] == rttm_of_run(encoded(samples))
 
 
+def test_voices_are_reported_while_the_audio_arrives_and_in_the_result(stream):
+    events = stream.events(A, TALK, voices=True)
+    with running(server_of_planted_models()) as run:
+        expected = run.outputs(run.request(encoded(conversation())))
+    network = json.loads(expected["INFO"].item())["speaker_network"]
+    voices = of_type(events, "voice")
+    assert [(each["speaker"], each["network"]) for each in voices] == [
+        ("SPEAKER_00", network),
+        ("SPEAKER_01", network),
+    ]
+    assert np.allclose([each["embedding"] for each in voices], np.eye(2), atol=0.2)
+    second = next(each for each in of_type(events, "turn") if each["speaker"] == "SPEAKER_01")
+    assert voices[0]["seq"] < second["seq"]
+    result = events[-1]
+    assert result["info"]["speaker_network"] == network
+    assert result["labels"] == expected["LABELS"][0, :, 2].tolist()
+    assert np.allclose(result["embeddings"], expected["EMBEDDINGS"], atol=1e-6)
+
+
+def test_without_being_asked_for_voices_stay_in_the_server(stream):
+    events = stream.events(A, TALK)
+    assert of_type(events, "voice") == []
+    assert not {"labels", "embeddings"} & events[-1].keys()
+
+
 def test_requests_of_several_sessions_are_answered_in_their_order(stream):
     sizes = {A: 100, B: 8000, C: 1}
     answers = stream.execute(
@@ -230,6 +255,7 @@ WRONG_PARAMETERS = [
     ({"session": C, "start": True, "mode": "classic"}, "got mode 'classic'"),
     ({"session": C, "start": True, "channels": "first"}, "channels 'first'"),
     ({"session": C, "start": True, "speakers": 2}, "'speakers' is unknown"),
+    ({"session": C, "start": True, "voices": "all"}, "'voices': got 'all', expected true or false"),
     ({"session": A, "start": True, "exclusive": True}, "started with other parameters"),
 ]
 ONE_S = TALK[:SAMPLE_RATE_HZ]
@@ -403,7 +429,7 @@ def test_requests_are_refused_while_the_server_drains(stream, tmp_path, monkeypa
 @pytest.mark.parametrize("rate_hz", [8000, 44_100])
 def test_another_process_goes_on_with_a_session_of_any_rate(stream, rate_hz):
     talk = np.tile(TALK, 3)
-    undisturbed = stream.events(B, talk, 1.3, rate_hz)
+    undisturbed = stream.events(B, talk, 1.3, rate_hz, voices=True)
     processes = []
 
     def in_a_process_of_its_own(*requests):
@@ -412,7 +438,9 @@ def test_another_process_goes_on_with_a_session_of_any_rate(stream, rate_hz):
         return execute_here(*requests)
 
     execute_here, stream.execute = stream.execute, in_a_process_of_its_own
-    assert stream.events(A, talk, 1.3, rate_hz) == undisturbed
+    assert stream.events(A, talk, 1.3, rate_hz, voices=True) == undisturbed
+    # At the higher rate it is too short.
+    assert bool(of_type(undisturbed, "voice")) == (rate_hz == 8000)
     assert undisturbed[-1]["rttm"] != ""
     for sessions in processes:
         sessions.remove(A)

@@ -13,7 +13,7 @@ from diarization.request import parse_request
 from diarization.turns import NO_SPEECH
 from sessions import RECORDS, Sessions
 
-MOST, IDLE_S = 3, 600.0
+MOST, IDLE_S, NETWORK = 3, 600.0, "campplus"
 LIVE = LiveOptions(parse_request({}, Options()))
 PCM = np.arange(-50, 50, dtype=np.int16)
 
@@ -29,7 +29,7 @@ def open_table(folder, clock):
     opened = []
 
     def open_one():
-        opened.append(Sessions(Options(), MOST, IDLE_S, folder, clock))
+        opened.append(Sessions(Options(), MOST, IDLE_S, NETWORK, folder, clock))
         return opened[-1]
 
     yield open_one

@@ -3,10 +3,12 @@
 They are called by Triton's business logic scripting (BLS).
 """
 
+import json
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -129,6 +131,15 @@ class ServerModels:
     def _stop_if_cancelled(self) -> None:
         if self._is_cancelled():
             raise CancelledError("the request was cancelled")
+
+
+def speaker_network(repository: Path) -> str | None:
+    """Name of the network served as `speaker_model`; only embeddings of one network are comparable.
+
+    It is in the note that `prepare_models.py` leaves beside the network; None without one.
+    """
+    notes = sorted(repository.glob(f"{SPEAKER_MODEL}/*/model.onnx.json"))
+    return str(json.loads(notes[-1].read_text())["name"]) if notes else None
 
 
 def triton_error(error: Exception) -> Any:  # noqa: ANN401 - the server's types exist only inside it

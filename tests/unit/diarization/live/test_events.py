@@ -1,10 +1,10 @@
-"""Turns as they are reported, continued, ended and relabeled."""
+"""Turns as they are reported, continued, ended and relabeled, and voices as they are heard."""
 
 import numpy as np
 
 from diarization.full.activity import Stretch
-from diarization.live.events import LiveTurns
-from diarization.live.speakers import Change
+from diarization.live.events import SAME_VOICE, SURE_WINDOWS, LiveTurns, LiveVoices
+from diarization.live.speakers import Change, Voice
 
 S = 16_000
 
@@ -172,3 +172,50 @@ def test_of_two_open_turns_that_become_one_speakers_one_ends():
 
     assert [shown(event) for event in events] == ["1>0 until 3: all"]
     assert reported(turns, 4, stretch(0, 0, 5)) == ["final 0.1 0 0-3", "partial 1.1 0 1-4"]
+
+
+X, Y = np.eye(2, dtype=np.float32)
+
+
+def rotated(cosine):
+    """A voice with this cosine to X."""
+    return np.array([cosine, np.sqrt(1 - cosine**2)], np.float32)
+
+
+def news(voices, heard, in_use):
+    """Speaker and embedding of each event; `heard` is (centroid, windows) by number."""
+    events = voices.advance({number: Voice(*each) for number, each in heard.items()}, in_use)
+    assert {(each["type"], each["network"]) for each in events} <= {("voice", "campplus")}
+    return [(event["speaker"], event["embedding"]) for event in events]
+
+
+def test_a_voice_is_reported_once_it_is_sure_and_has_a_turn():
+    voices = LiveVoices("campplus")
+
+    assert news(voices, {0: (X, SURE_WINDOWS - 1), 1: (Y, SURE_WINDOWS)}, {0}) == []
+    assert news(voices, {0: (X, SURE_WINDOWS), 1: (Y, SURE_WINDOWS)}, {0, 1}) == [
+        ("SPEAKER_00", [1.0, 0.0]),
+        ("SPEAKER_01", [0.0, 1.0]),
+    ]
+
+
+def test_a_voice_is_reported_again_when_it_has_changed():
+    voices = LiveVoices("campplus")
+    news(voices, {0: (X, 9)}, {0})
+    same, other = rotated(SAME_VOICE + 0.01), rotated(SAME_VOICE - 0.01)
+
+    assert news(voices, {0: (same, 99)}, {0}) == []
+    ((speaker, embedding),) = news(voices, {0: (other, 99)}, {0})
+    assert speaker == "SPEAKER_00"
+    assert np.allclose(embedding, other, atol=1e-5)
+    assert news(voices, {0: (same, 99)}, {0}) == []
+
+
+def test_a_voice_that_is_no_speakers_any_more_is_withdrawn_once():
+    voices = LiveVoices("campplus")
+    news(voices, {0: (X, 9), 1: (Y, 9)}, {0, 1})
+
+    assert news(voices, {0: (X, 18)}, {0, 1}) == []
+    assert news(voices, {0: (X, 18)}, {0}) == [("SPEAKER_01", None)]
+    assert news(voices, {0: (X, 18)}, {0}) == []
+    assert news(voices, {0: (X, 18), 1: (Y, 9)}, {0, 1}) == [("SPEAKER_01", [0.0, 1.0])]

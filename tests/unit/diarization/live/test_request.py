@@ -25,6 +25,8 @@ def test_a_start_has_the_parameters_of_run_and_defaults():
 
     assert (live.rate_hz, live.latency_s) == (16_000, 2.0)
     assert (live.asked.recording_id, live.asked.speakers.maximum) == ("call", 2)
+    assert live.voices is False
+    assert parsed(start=True, voices=True).start.voices is True
 
 
 @pytest.mark.parametrize("latency_s", ["0.5", "1", "1.0", 1, 2.0, "5"])
@@ -51,6 +53,8 @@ def test_the_latency_may_be_text_or_number(latency_s):
         ({"start": True, "rate_hz": 16_000.0}, "'rate_hz'"),
         ({"start": True, "latency_s": "3"}, "'latency_s': got '3', expected one of 0.5, 1, 2, 5"),
         ({"start": True, "latency_s": True}, "'latency_s'"),
+        ({"start": True, "voices": 1}, "'voices': got '1', expected true or false"),
+        ({"voices": True}, "'voices': got it in a session that goes on"),
         ({"start": True, "mode": "classic"}, "mode 'classic' and channels 'mix', expected"),
         ({"start": True, "channels": "separate"}, "channels 'separate', expected"),
         ({"start": True, "num_speakers": 0}, "'num_speakers'"),

@@ -96,6 +96,18 @@ def test_turns_are_reported_once_the_latency_has_passed_and_final_after_five_sec
                 assert event["final_s"] == pytest.approx(final_s, abs=0.001)
 
 
+def test_voices_are_reported_before_the_second_turns_of_their_speakers():
+    events = play(new_session(voices=True), SHORT, LiveNetworks())
+
+    voices = {event["speaker"]: event for event in events if event["type"] == "voice"}
+    talk = [event for event in events if event["type"] == "turn" and event["end_s"] > 12.8]
+    assert list(voices) == ["SPEAKER_00", "SPEAKER_01"]
+    assert all(event["seq"] < talk[0]["seq"] for event in voices.values())
+    embeddings = np.array([event["embedding"] for event in voices.values()])
+    assert np.allclose(embeddings @ embeddings.T, np.eye(2), atol=0.3)
+    assert "voice" not in {event["type"] for event in play(new_session(), SHORT, LiveNetworks())}
+
+
 def test_events_are_numbered_without_gaps():
     events = play(new_session(), SHORT, LiveNetworks())
 

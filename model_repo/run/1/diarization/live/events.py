@@ -6,26 +6,33 @@
     length.
 `relabel`
     Turns before `until_s` of speaker `from` are speaker `to`'s; of those `turns`, if given.
+`voice`
+    `embedding` of a speaker who was heard for long enough, by the speaker network `network`; again
+    when it has changed, and None when no one is that speaker any more. Only if the session was
+    started with `voices`.
 `progress`
     `heard_s` of audio were heard. Turns are reported up to `reported_s`; up to `final_s` only a
     relabel changes them.
 `result`
-    The RTTM of the whole recording, confidences of its turns and `info`, as `run` answers for it.
+    The RTTM of the whole recording, confidences of its turns and `info`, as `run` answers for it;
+    with `voices` the label of each turn and the embedding of each label, too.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..arrays import SAMPLE_RATE_HZ
+from ..arrays import SAMPLE_RATE_HZ, Embeddings
 from ..full.activity import Stretch
-from .speakers import Change
+from .speakers import Change, Voice
 
 Event = dict[str, Any]
 PARTIAL, FINAL = "partial", "final"
+SURE_WINDOWS = 5  # with a single voice, 3 s of speech, from which a voice is reported
+SAME_VOICE = 0.95  # cosine to the voice reported last, below which it is reported again
 LEAST_REST = SAMPLE_RATE_HZ // 4  # of a stretch whose beginning was decided to be silence
 
 
@@ -217,6 +224,56 @@ def _withdrawn(turn: LiveTurn) -> Event:
     return turn.event(FINAL)
 
 
+class LiveVoices:
+    """The voices that were reported, and of whom.
+
+    Parameters
+    ----------
+    network
+        Name of the speaker network.
+    """
+
+    def __init__(self, network: str | None) -> None:
+        self._network = network
+        self._reported: dict[int, Voice] = {}
+
+    def advance(self, voices: Mapping[int, Voice], in_use: Collection[int]) -> list[Event]:
+        """Report voices that are sure now, that have changed, or that are no speaker's any more.
+
+        Parameters
+        ----------
+        voices
+            Of all speakers so far, by number.
+        in_use
+            Numbers of the speakers who have a turn.
+        """
+        gone = [each for each in self._reported if each not in in_use and each not in voices]
+        for number in gone:
+            del self._reported[number]
+        news = {
+            number: voice
+            for number, voice in voices.items()
+            if number in in_use and _is_news(voice, self._reported.get(number))
+        }
+        self._reported |= news
+        events = [self._event(number, None) for number in gone]
+        return events + [self._event(number, voice) for number, voice in news.items()]
+
+    def _event(self, number: int, voice: Voice | None) -> Event:
+        return {
+            "type": "voice",
+            "speaker": speaker_name(number),
+            "embedding": None if voice is None else rounded(voice.centroid, 5),
+            "network": self._network,
+        }
+
+
+def _is_news(voice: Voice, reported: Voice | None) -> bool:
+    if reported is None:
+        return voice.n_solo >= SURE_WINDOWS
+    return float(voice.centroid @ reported.centroid) < SAME_VOICE
+
+
 def progress(heard: int, turns: LiveTurns) -> Event:
     """Report how far the session is, `heard` in samples."""
     return {
@@ -225,6 +282,12 @@ def progress(heard: int, turns: LiveTurns) -> Event:
         "reported_s": seconds(turns.reported),
         "final_s": seconds(turns.decided),
     }
+
+
+def rounded(embeddings: Embeddings, digits: int) -> list[Any]:
+    """Numbers of one embedding, or of several."""
+    found: list[Any] = embeddings.astype(np.float64).round(digits).tolist()
+    return found
 
 
 def seconds(samples: int) -> float:

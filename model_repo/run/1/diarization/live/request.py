@@ -12,8 +12,8 @@ from .session import LiveOptions
 SESSION_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 RATES_HZ = range(8000, 48_001)
 LATENCIES_S = (0.5, 1.0, 2.0, 5.0)
-OWN_NAMES = ("session", "start", "end", "position", "seen", "rate_hz", "latency_s")
-START_NAMES = ("rate_hz", "latency_s")
+START_NAMES = ("rate_hz", "latency_s", "voices")
+OWN_NAMES = ("session", "start", "end", "position", "seen", *START_NAMES)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _live_options(parameters: Parameters, others: Parameters, options: Options) 
             f"parameter 'rate_hz': got {shown(rate_hz)}, "
             f"expected an integer from {RATES_HZ[0]} to {RATES_HZ[-1]}"
         )
-    return LiveOptions(asked, rate_hz, _latency_s(parameters))
+    return LiveOptions(asked, rate_hz, _latency_s(parameters), _flag(parameters, "voices"))
 
 
 def _latency_s(parameters: Parameters) -> float:

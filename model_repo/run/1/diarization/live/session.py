@@ -27,7 +27,7 @@ from ..request import RequestOptions
 from ..sad import FRAME_SAMPLES
 from ..turns import Diarization, format_rttm
 from .calls import EmbedCall, Step
-from .events import Event, LiveTurns, progress, seconds
+from .events import Event, LiveTurns, LiveVoices, progress, rounded, seconds
 from .hearing import Chunks, SpeechHearing
 from .records import Journal, as_float, recorded_blocks
 from .speakers import LiveSpeakers
@@ -48,15 +48,23 @@ class LiveOptions:
         Of the samples that arrive.
     latency_s
         How long after it was heard a frame is first decided.
+    voices
+        Whether voices are reported.
     """
 
     asked: RequestOptions
     rate_hz: int = SAMPLE_RATE_HZ
     latency_s: float = 2.0
+    voices: bool = False
 
 
 class Session:
     """The state of one live recording.
+
+    Parameters
+    ----------
+    network
+        Name of the speaker network.
 
     Attributes
     ----------
@@ -68,7 +76,9 @@ class Session:
         Whether the result was added.
     """
 
-    def __init__(self, options: Options, live: LiveOptions, journal: Journal) -> None:
+    def __init__(
+        self, options: Options, live: LiveOptions, journal: Journal, network: str | None
+    ) -> None:
         self.live = live
         self.journal = journal
         self.events: list[Event] = []
@@ -80,6 +90,8 @@ class Session:
         self._chunks = Chunks(samples_of(options.frames.chunk_hop_s))
         self._speakers = LiveSpeakers(options, live.asked.speakers)
         self._turns = LiveTurns()
+        self._voices = LiveVoices(network)
+        self._network = network
         self._n_events = 0
         self._advanced = 0  # samples, all of which have been processed
         self._n_speech = self._n_overlap = 0
@@ -138,6 +150,11 @@ class Session:
             "unlike_share": found.unlike_share,
             "more_speakers_likely": found.more_speakers_likely,
             "audio_s": seconds(self._tail.end),
+            "speaker_network": self._network,
+        }
+        voices = {
+            "labels": [turn.label for turn in found.turns],
+            "embeddings": rounded(found.embeddings, 7),
         }
         self.has_result = True
         self._report(
@@ -147,6 +164,7 @@ class Session:
                     "rttm": format_rttm(found.turns, self.live.asked.recording_id),
                     "confidences": [round(turn.confidence, 4) for turn in found.turns],
                     "info": info,
+                    **(voices if self.live.voices else {}),
                 }
             ]
         )
@@ -176,7 +194,10 @@ class Session:
             return
         yield from self._embed(block)
         final, until = max(final, decided), max(until, self._turns.reported)
-        self._report(self._turns.advance(self._stretches(block), final, until))
+        turns = self._turns.advance(self._stretches(block), final, until)
+        if self.live.voices:
+            self._report(self._voices.advance(self._speakers.voices(), self._turns.speakers()))
+        self._report(turns)
         self._count(block, decided)
         self._report([progress(self._tail.end, self._turns)])
         self._tail.forget(min(start, self._chunks.first_needed()))

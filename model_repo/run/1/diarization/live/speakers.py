@@ -24,6 +24,21 @@ UNLIKE_COSINE = 0.4  # a window with a lower one to every speaker may be a new s
 UNASSIGNED = -1
 
 
+class Voice(NamedTuple):
+    """What a speaker sounds like.
+
+    Attributes
+    ----------
+    centroid
+        shape=(dim,), of length one.
+    n_solo
+        Windows of the speaker with a single voice.
+    """
+
+    centroid: Embeddings
+    n_solo: int
+
+
 class Change(NamedTuple):
     """Windows that were one speaker's and are now another's."""
 
@@ -89,6 +104,15 @@ class LiveSpeakers:
     def evidence(self, unit: Embeddings) -> Evidence:
         """Share of each speaker in windows, shape=(n, n_speakers)."""
         return closeness(unit, self.centroids, self._options.cluster.sharpness)
+
+    def voices(self) -> dict[int, Voice]:
+        """Voice of each speaker, by number."""
+        single = self._labels[(self._solo >= SOLO_SHARE) & (self._labels != UNASSIGNED)]
+        counts = np.bincount(single, minlength=max(self.ids, default=0) + 1)
+        return {
+            number: Voice(centroid, int(counts[number]))
+            for number, centroid in zip(self.ids, self.centroids, strict=True)
+        }
 
     def update(
         self,
