@@ -61,10 +61,10 @@ was cut or changed, or is outdated, is made again, with a warning. Files without
 an older client wrote them, are kept with a warning if their RTTM is valid. A failed recording has
 no file, so the same command with --resume tries it again.
 
---voices names enrolled people in all files; the run ends if they were enrolled with another speaker
-network than the service's. --link_speakers writes every file first with the recording's own names,
-and again at the end. What it needs for --resume is in .link.db in the output directory, which holds
-voices: personal data, mode 0600.
+--voices names enrolled people in all files, with --stream while they speak, too; the run ends if
+they were enrolled with another speaker network than the service's. --link_speakers writes every
+file first with the recording's own names, and again at the end. What it needs for --resume is in
+.link.db in the output directory, which holds voices: personal data, mode 0600.
 
 --header, e.g. 'triton-grpc-protocol-<key>: <value>' for a server with --grpc-restricted-protocol,
 is sent with every call. Other users can see command lines: @FILE keeps a key out of them.

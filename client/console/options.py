@@ -35,7 +35,7 @@ DEFAULT_MODEL = "run"
 LIVE_MODEL = "stream"  # the default with --stream
 MICROPHONE = "mic"  # as STANDARD_INPUT a name of --stream that is not a file's
 # What the model `stream` does not take, or what needs more than its result.
-NOT_LIVE = ("report", "resume", "dry_run", "voices", "link_speakers")
+NOT_LIVE = ("report", "resume", "dry_run", "link_speakers")
 # Each must be at most the next.
 SPEAKER_COUNTS = {
     "min_speakers": "fewest speakers to find (default: the service's)",

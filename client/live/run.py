@@ -2,16 +2,19 @@
 
 import argparse
 import contextlib
+import functools
 import threading
 import time
 from collections.abc import Callable, Generator
+
+import numpy as np
 
 from console.options import request_parameters
 from console.run_report import log
 from inputs.audio_files import AudioError
 from inputs.recordings import Recording
 from live.feed import Feed
-from live.screen import Screen, screen_for
+from live.screen import Named, Screen, screen_for
 from live.session import Event, Session, SessionError
 from live.sources import open_source
 from sending.in_flight import defer_interrupt
@@ -56,9 +59,11 @@ def _diarized(
             **request_parameters(options),
             "rate_hz": source.rate_hz,
             "latency_s": options.latency,
+            **({"voices": True} if options.voices else {}),
         }
         session = Session(service, recording, start, run.retries, options.timeout)
-        screen = screen_for(options)
+        names_of = functools.partial(run.naming.enrolled_names, recording)
+        screen = Named(screen_for(options), names_of)
         until_the_end.callback(screen.close)
         feed = until_the_end.enter_context(Feed(source.blocks, source.rate_hz))
         until_the_end.callback(stopping.set)
@@ -68,9 +73,7 @@ def _diarized(
         if feed.error:
             log.warning("%s: the audio ends early: %s", recording.recording_id, feed.error)
         result = _end(session, screen)
-    elapsed_s = time.monotonic() - started_s
-    rttm = str(result["rttm"]).encode()
-    return Answer(recording, rttm, result["info"], elapsed_s, result["confidences"])
+    return _answer(recording, result, time.monotonic() - started_s)
 
 
 def send_all(
@@ -101,6 +104,19 @@ def _end(session: Session, screen: Screen) -> Event:
     events = session.end()
     _show(screen, events)
     return session.result_in(events)
+
+
+def _answer(recording: Recording, result: Event, elapsed_s: float) -> Answer:
+    embeddings = result.get("embeddings")  # only if names are to be found
+    return Answer(
+        recording,
+        str(result["rttm"]).encode(),
+        result["info"],
+        elapsed_s,
+        result["confidences"],
+        result.get("labels"),
+        None if embeddings is None else np.array(embeddings, np.float32, ndmin=2),
+    )
 
 
 def _show(screen: Screen, events: list[Event]) -> None:

@@ -98,14 +98,24 @@ class Naming:
         """
         if not self.outputs:
             return answer
-        speakers = read_speakers(answer)
+        names = self.enrolled_names(answer.recording, read_speakers(answer))
+        if self._kept:
+            self._kept.save(answer)
+        return rename_speakers(answer, names)
+
+    def enrolled_names(self, recording: Recording, speakers: Speakers) -> dict[str, str]:
+        """Find the names of a recording's enrolled speakers, by their own names.
+
+        Raises
+        ------
+        VoicesError
+            If the voices are not comparable with the service's.
+        """
         self._check_kind(speakers)
         found = self._enrolled.match(speakers) if self._enrolled else {}
         for own, match in found.items():
-            log.debug("%s: %s is %s, cosine %.2f", answer.recording.recording_id, own, *match)
-        if self._kept:
-            self._kept.save(answer)
-        return rename_speakers(answer, {own: match.name for own, match in found.items()})
+            log.debug("%s: %s is %s, cosine %.2f", recording.recording_id, own, *match)
+        return {own: match.name for own, match in found.items()}
 
     def forget(self, recording_id: str) -> None:
         """Forget the kept answer of a recording that failed."""

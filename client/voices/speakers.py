@@ -46,12 +46,7 @@ def read_speakers(answer: Answer) -> Speakers:
     FormatError
         If the answer contradicts itself.
     """
-    network = answer.info.get("speaker_network")
-    if not isinstance(network, str):
-        raise VoicesError(
-            f"the service's INFO has speaker_network {network!r}, expected the name of its speaker "
-            "network: voices of unknown networks cannot be compared"
-        )
+    network = known_network(answer.info.get("speaker_network"))
     rows = _rows_by_name(answer)
     embeddings = answer.embeddings
     if embeddings is None or embeddings.ndim != 2:  # noqa: PLR2004
@@ -67,6 +62,16 @@ def read_speakers(answer: Answer) -> Speakers:
     except ValueError as error:
         raise FormatError(f"the answer's EMBEDDINGS: {error}") from error
     return Speakers(list(rows), centroids, network)
+
+
+def known_network(reported: object) -> str:
+    """Check what the service reports as its speaker network; VoicesError if it is no name."""
+    if isinstance(reported, str):
+        return reported
+    raise VoicesError(
+        f"the service's answer has speaker_network {reported!r}, expected the name of its speaker "
+        "network: voices of unknown networks cannot be compared"
+    )
 
 
 def rename_speakers(answer: Answer, names: Mapping[str, str]) -> Answer:

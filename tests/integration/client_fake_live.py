@@ -13,9 +13,12 @@ from tritonclient.grpc import service_pb2
 from integration.client_fake_server import COUNTS, FakeServer, RefusalError
 
 ALWAYS = {"session", "position", "seen", "end", "start"}
-AT_START = {"recording_id", "mode", "exclusive", "channels", *COUNTS, "rate_hz", "latency_s"}
+OF_RUN = {"recording_id", "mode", "exclusive", "channels", *COUNTS}
+AT_START = {*OF_RUN, "rate_hz", "latency_s", "voices"}
 SESSION = re.compile(r"[A-Za-z0-9_-]{16,64}")
 MOST_S = 10
+VOICE = {"embedding": [1.0, 0.0, 0.0], "network": "campplus"}
+VOICE_AFTER_S = 2  # of speech
 
 
 @dataclass
@@ -23,6 +26,7 @@ class Live:
     """A session: how it was started, its audio, and the events that its client may lack."""
 
     start: dict
+    voice: dict
     audio: np.ndarray = field(default_factory=lambda: np.empty(0, np.int16))
     events: list = field(default_factory=list)
     ended: bool = False
@@ -40,6 +44,7 @@ class Live:
 class FakeLive(FakeServer):
     """Reports a final turn for every full second of audio, and at the end a turn of its length.
 
+    All are one speaker's, whose `voice` is reported after two seconds if it is asked for.
     `before(n)` and `after(n)` are called with the number of the request, from 1, before and after
     the session has changed; what they raise is answered instead.
     """
@@ -48,6 +53,7 @@ class FakeLive(FakeServer):
         super().__init__()
         self.sessions = {}
         self.pieces = []
+        self.voice = VOICE
         self.before = self.after = lambda number: None
         self.has_audio = threading.Event()
         self._n_requests = 0
@@ -96,16 +102,22 @@ class FakeLive(FakeServer):
         if parameters.get("end") and not session.ended:
             session.ended = True
             rttm = rttm_of(session)
-            info = {"mode": "full", "audio_s": len(session.audio) / session.rate_hz}
-            confidences = [0.5] * len(rttm.splitlines())
-            session.report(type="result", rttm=rttm, confidences=confidences, info=info)
+            info = {
+                "mode": "full",
+                "audio_s": len(session.audio) / session.rate_hz,
+                "speaker_network": session.voice["network"],
+            }
+            result = {"rttm": rttm, "confidences": [0.5], "info": info}
+            if session.start.get("voices"):
+                result |= {"labels": [0], "embeddings": [session.voice["embedding"]]}
+            session.report(type="result", **result)
         return {"received": len(session.audio), "events": session.events}
 
     def _session(self, parameters):
         name = parameters["session"]
         start = {key: value for key, value in parameters.items() if key in AT_START}
         if parameters.get("start"):
-            session = self.sessions.setdefault(name, Live(start))
+            session = self.sessions.setdefault(name, Live(start, self.voice))
             if session.start != start:
                 raise RefusalError("the session was started with other parameters")
             return session
@@ -150,6 +162,8 @@ def _hear(session, samples):
     session.audio = np.concatenate([session.audio, samples])
     length_s = len(session.audio) // session.rate_hz
     for second in range(first_s, length_s):
+        if session.start.get("voices") and second == VOICE_AFTER_S:
+            session.report(type="voice", speaker="SPEAKER_00", **session.voice)
         session.report(
             type="turn", id=second, rev=0, speaker="SPEAKER_00", start_s=float(second),
             end_s=second + 1.0, state="final", confidence=0.9,

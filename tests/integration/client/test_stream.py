@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -272,3 +273,62 @@ def test_a_reference_scores_the_result(live, talk, tmp_path, capfd):
 
     assert code == 0
     assert "DER 0.00 %" in capfd.readouterr().out
+
+
+def lines_with_voices(live, talk, voices, capfd, *options):
+    assert run(live.url, "--stream", talk(5), "--pace=0", "--voices", voices, *options) == 0
+    return capfd.readouterr().out.splitlines()
+
+
+def test_a_voice_is_named_from_its_event_on_and_in_the_result(live, talk, voices, tmp_path, capfd):
+    out = tmp_path / "out"
+
+    lines = lines_with_voices(live, talk, voices, capfd, "--output_directory", out)
+
+    assert live.only.start["voices"] is True
+    named = lines.pop(2)
+    assert re.fullmatch(r"  until    [012]\.00  SPEAKER_00 is Ana_María", named)
+    assert lines == [
+        *turn_lines(2),
+        *(each.replace("SPEAKER_00", "Ana_María") for each in turn_lines(5)[2:]),
+    ]
+    expected = rttm_of(live.only).replace("SPEAKER_00", "Ana_María")
+    assert (out / "rttm_talk").read_text() == expected
+
+
+def test_names_are_lines_of_json_and_voices_are_not(live, talk, voices, capfd):
+    *events, document = map(json.loads, lines_with_voices(live, talk, voices, capfd, "--json"))
+
+    (named,) = (each for each in events if each["type"] == "voice")
+    named.pop("seq")
+    assert named == {"type": "voice", "names": {"SPEAKER_00": "Ana_María"}}
+    assert {each["speaker"] for each in events if each["type"] == "turn"} == {"SPEAKER_00"}
+    assert set(events[-1]) == {"seq", "type", "rttm", "confidences", "info"}
+    assert [each["speaker"] for each in document["turns"]] == ["Ana_María"]
+
+
+def test_who_is_unlike_all_enrolled_keeps_the_number(live, talk, voices, capfd):
+    live.voice = {**live.voice, "embedding": [0.0, 1.0, 0.0]}
+
+    lines = lines_with_voices(live, talk, voices, capfd)
+
+    assert lines == rttm_of(live.only).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        ("resnet34", "are of the speaker network 'campplus' (3 numbers), expected 'resnet34'"),
+        (None, "has speaker_network None, expected the name of its speaker network"),
+    ],
+)
+def test_voices_of_another_network_end_the_stream_at_the_first_voice(
+    network, words, live, talk, voices, capfd
+):
+    live.voice = {**live.voice, "network": network}
+
+    code = run(live.url, "--stream", talk(25), "--pace=0", "--voices", voices)
+
+    assert code == 1
+    assert words in capfd.readouterr().err
+    assert not live.only.ended

@@ -78,7 +78,7 @@ def test_upstreams_line_is_understood_as_typed():
         (["--stream", "a", "--resume", "--output_directory=o"], "--stream takes no --resume"),
         (["--stream", "a", "--report", "--output_directory=o"], "--stream takes no --report"),
         (["--stream", "a", "--dry_run"], "--stream takes no --dry_run"),
-        (["--stream", "a", "--voices=v.db"], "--stream takes no --voices"),
+        (["--stream", "a", "--link_speakers", "--output_directory=o"], "takes no --link_speakers"),
         (["--stream", "a", "--mode=classic"], "takes only --mode full and --channels mix"),
         (["--stream", "a", "--channels=first"], "takes only --mode full and --channels mix"),
         (["--stream", "a", "--latency=3"], "invalid choice: '3'"),
