@@ -4,8 +4,8 @@ It runs in a Python with senko, numpy and soundfile, as a peer of `measure_live.
 `--peer 'senko=python scripts/measure/live_measuring/senko_session.py {audio} > {output}'`.
 Each event has the latency of its session, since one run yields those of all latencies.
 
-Every update of senko diarizes all audio so far. At a latency, a stretch is reported by the first
-update that ends at least that long after it.
+Every update of senko diarizes all audio so far. At a latency, a moment is reported by the first
+update that ends at least that long after it, and by later ones until it is FINAL_S old.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+FINAL_S = 5.0  # as in docs/live.md
 WARM_UP_S = 10
 
 Segment = tuple[float, float, str]
@@ -32,50 +33,69 @@ class LiveReport:
 
     def __init__(self, latency_s: str) -> None:
         self._latency_s = latency_s
-        self._reported: list[Segment] = []  # by id of the turn, with the name at first
-        self._names_now: dict[str, str] = {}  # by name at first
-        self._until_s = 0.0
-        self._n_names = 0
+        self._final: dict[int, Segment] = {}  # by id, with the name that they were reported with
+        self._partial: dict[int, Segment] = {}
+        self._final_s = 0.0
+        self._names_now: dict[str, str] = {}  # of final turns, by the name they were reported with
+        self._ids, self._numbers = itertools.count(), itertools.count()
 
     def events(self, segments: Sequence[Segment], heard_s: float, last: bool) -> list[Any]:
         """Compare an update with what was reported, and report what is old enough now."""
-        names, names_now = matched(segments, self._reported)
-        relabels = self._relabels(names_now)
-        final_s = heard_s if last else max(0.0, heard_s - float(self._latency_s))
-        turns = list(self._turns(segments, names, final_s))
-        self._until_s = final_s
-        progress = {"type": "progress", "heard_s": heard_s, "final_s": final_s}
-        return [{**each, "latency_s": self._latency_s} for each in (*relabels, *turns, progress)]
+        latency_s = float(self._latency_s)
+        reported_s, final_s = (
+            heard_s if last else max(0.0, heard_s - age_s)
+            for age_s in (latency_s, max(latency_s, FINAL_S))
+        )
+        names, names_now = matched(segments, [*self._final.values(), *self._partial.values()])
+        final = self._cut(segments, names, self._final_s, final_s)
+        partial = self._cut(segments, names, final_s, reported_s)
+        events = [
+            *(
+                turn(n, 2, start, start, name, "final")
+                for n, (start, _, name) in self._partial.items()
+            ),
+            *self._relabels(names_now),
+            *(turn(number, 1, *each, "final") for number, each in final.items()),
+            *(turn(number, 1, *each, "partial") for number, each in partial.items()),
+            {"type": "progress", "heard_s": heard_s, "reported_s": reported_s, "final_s": final_s},
+        ]
+        self._final |= final
+        self._partial, self._final_s = partial, final_s
+        return [{**each, "latency_s": self._latency_s} for each in events]
 
-    def _relabels(self, names_now: dict[str, str]) -> list[Any]:
-        relabels = []
+    def _cut(
+        self, segments: Iterable[Segment], names: dict[str, str], from_s: float, to_s: float
+    ) -> dict[int, Segment]:
+        """Turns between two times by new ids; labels without a name get one."""
+        turns = {}
+        for start, end, label in segments:
+            if min(end, to_s) > max(start, from_s):
+                if label not in names:
+                    names[label] = f"SPEAKER_{next(self._numbers):02d}"
+                turns[next(self._ids)] = max(start, from_s), min(end, to_s), names[label]
+        return turns
+
+    def _relabels(self, names_now: dict[str, str]) -> Iterator[Any]:
+        """Events about final turns."""
         for name, now in names_now.items():
             before = self._names_now.get(name, name)
-            if now == before:
-                continue
-            turns = [number for number, each in enumerate(self._reported) if each[2] == name]
-            relabels.append({
-                "type": "relabel", "from": before, "to": now, "until_s": self._until_s,
-                "turns": turns,
-            })  # fmt: skip
-        self._names_now.update(names_now)
-        return relabels
+            turns = [number for number, each in self._final.items() if each[2] == name]
+            if turns and now != before:
+                self._names_now[name] = now
+                yield {
+                    "type": "relabel", "from": before, "to": now, "until_s": self._final_s,
+                    "turns": turns,
+                }  # fmt: skip
 
-    def _turns(
-        self, segments: Iterable[Segment], names: dict[str, str], final_s: float
-    ) -> Iterable[Any]:
-        for start, end, label in segments:
-            start_s, end_s = max(start, self._until_s), min(end, final_s)
-            if start_s >= end_s:
-                continue
-            if label not in names:
-                names[label] = f"SPEAKER_{self._n_names:02d}"
-                self._n_names += 1
-            yield {
-                "type": "turn", "id": len(self._reported), "rev": 1, "speaker": names[label],
-                "start_s": start_s, "end_s": end_s, "state": "final",
-            }  # fmt: skip
-            self._reported.append((start_s, end_s, names[label]))
+
+def turn(
+    number: int, rev: int, start_s: float, end_s: float, speaker: str, state: str
+) -> dict[str, Any]:
+    """An event; that of a turn which turned out to be none ends at its start."""
+    return {
+        "type": "turn", "id": number, "rev": rev, "speaker": speaker,
+        "start_s": start_s, "end_s": end_s, "state": state,
+    }  # fmt: skip
 
 
 def matched(

@@ -88,7 +88,8 @@ def parts(page):
 def peer(tmp_path):
     """A program that reports two speakers that turn out to be one at 1 s, and one at 5 s."""
     events = [
-        turn("1", 0, "A", 0, 1), turn("1", 1, "B", 1, 2), turn("5", 0, "A", 0, 2),
+        turn("1", 0, "A", 0, 1), turn("1", 1, "B", 1, 2), progress("1"),
+        turn("5", 0, "A", 0, 2), progress("5"),
         {"type": "relabel", "from": "B", "to": "A", "until_s": 2, "latency_s": "1"},
         {"type": "result", "rttm": rttm("x", (0, 2, "A")), "info": {"update_s": [0.25, 1.5]}},
     ]  # fmt: skip
@@ -99,6 +100,10 @@ def peer(tmp_path):
         return ["--peer", f"other=test -s {{audio}} && {command.format(events=file)}"]
 
     return peer
+
+
+def progress(latency_s):
+    return {"type": "progress", "reported_s": 2, "latency_s": latency_s}
 
 
 def turn(latency_s, number, speaker, start_s, end_s):
