@@ -165,6 +165,17 @@ def test_speakers_who_swap_are_relabeled_turn_by_turn():
     ]
 
 
+def test_a_turn_that_may_still_change_needs_no_relabel():
+    turns = LiveTurns()
+    reported(turns, 1, stretch(0, 0, 4), stretch(1, 2, 4), until_s=3)
+    assert turns.relabel(change((2.5, 1, 2), (3, 1, 2)), S // 2) == []
+
+    assert reported(turns, 2, stretch(0, 0, 4), stretch(2, 2, 4), until_s=4) == [
+        "partial 0.1 0 0-4",
+        "partial 1.1 2 2-4",
+    ]
+
+
 def test_of_two_open_turns_that_become_one_speakers_one_ends():
     turns = LiveTurns()
     advance(turns, 3, stretch(0, 0, 4), stretch(1, 1, 4))

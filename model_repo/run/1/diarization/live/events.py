@@ -129,6 +129,8 @@ class LiveTurns:
     def relabel(self, change: Change, hop: int) -> list[Event]:
         """Give turns to other speakers where most of their windows are now another's.
 
+        A turn that may still change altogether needs no event of its own.
+
         Parameters
         ----------
         hop
@@ -137,12 +139,11 @@ class LiveTurns:
         """
         moved: defaultdict[tuple[int, int], list[LiveTurn]] = defaultdict(list)
         for turn in self._turns:
-            own = (change.before == turn.speaker) & (change.middles <= turn.end + hop / 2)
-            own &= change.middles >= turn.begin - hop / 2
-            if own.any():
-                ((after, n_after),) = Counter(change.after[own].tolist()).most_common(1)
-                if n_after * hop > (turn.end - turn.begin) / 2:
-                    moved[turn.speaker, after].append(turn)
+            after = _speaker_after(turn, change, hop)
+            if after is not None and turn.begin >= self.decided:
+                turn.speaker = after
+            elif after is not None:
+                moved[turn.speaker, after].append(turn)
         sizes = Counter(turn.speaker for turn in self._turns)
         befores = {before for before, _ in moved}
         events = []
@@ -217,6 +218,16 @@ class LiveTurns:
         for turn in self._open:
             turn.settle(self.decided)
         return events
+
+
+def _speaker_after(turn: LiveTurn, change: Change, hop: int) -> int | None:
+    """Speaker to whom most of a turn has changed; None if it stays."""
+    own = (change.before == turn.speaker) & (change.middles <= turn.end + hop / 2)
+    own &= change.middles >= turn.begin - hop / 2
+    if not own.any():
+        return None
+    ((after, n_after),) = Counter(change.after[own].tolist()).most_common(1)
+    return after if n_after * hop > (turn.end - turn.begin) / 2 else None
 
 
 def _withdrawn(turn: LiveTurn) -> Event:

@@ -21,6 +21,7 @@ from ..options import Options, SpeakerBounds
 OFTEN_WINDOWS = 60  # up to so many windows they are clustered with each new one
 GROWTH = 1.15  # of the number of windows, after which they are clustered again
 UNLIKE_COSINE = 0.4  # a window with a lower one to every speaker may be a new speaker's
+STAY_COSINE = 0.1  # a window keeps its speaker if another one is not nearer by more than this
 UNASSIGNED = -1
 
 
@@ -146,9 +147,9 @@ class LiveSpeakers:
         unit = unit_length(all_embeddings())
         heard = Heard(self._shares[order], self._solo[order], n_speech, n_overlap)
         self.centroids = speaker_centroids(heard, unit[order], self._options, self._bounds)
-        clusters = (unit @ self.centroids.T).argmax(axis=1)
-        self.ids = self._matched(clusters, in_use())
-        labels = np.array(self.ids, np.int64)[clusters]
+        cosines = unit @ self.centroids.T
+        self.ids = self._matched(cosines.argmax(axis=1), in_use())
+        labels = labels_that_stay(cosines, self.ids, self._labels)
         changed = (self._labels != UNASSIGNED) & (self._labels != labels)
         middles = begins[changed] + samples_of(self._options.frames.window_s) / 2
         change = Change(middles, self._labels[changed], labels[changed])
@@ -182,3 +183,21 @@ class LiveSpeakers:
         ids = {int(cluster): int(number) for cluster, number in pairs if shared[cluster, number]}
         fresh = (number for number in count() if number not in {*in_use, *ids.values()})
         return [ids[row] if row in ids else next(fresh) for row in range(len(self.centroids))]
+
+
+def labels_that_stay(cosines: NDArray[np.float32], ids: list[int], before: Labels) -> Labels:
+    """Give each window the nearest speaker, but the one before if no other is much nearer.
+
+    Parameters
+    ----------
+    cosines
+        Of windows and speakers, shape=(n, n_speakers).
+    ids
+        Numbers of the speakers.
+    before
+        Those of the windows before, shape=(n,); one may be of no speaker any more.
+    """
+    numbers = np.array(ids, np.int64)
+    nearness = cosines + STAY_COSINE * (before[:, None] == numbers)
+    labels: Labels = numbers[nearness.argmax(axis=1)]
+    return labels
