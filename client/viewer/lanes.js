@@ -169,8 +169,9 @@ export class Lanes {
   #block(scale, { kind }, { start_s, end_s, pieces, covered }) {
     const [{ index, text }] = pieces;
     const isSelected = kind === "speaker" && pieces.some((piece) => piece.index === this.selected);
+    const isPartial = pieces.at(-1).state === "partial"; // of a live recording: it may still change
     const made = element("div", {
-      class: `block${isSelected ? " selected" : ""}${pieces.length > 1 ? " many" : ""}`,
+      class: ["block", isSelected && "selected", pieces.length > 1 && "many", isPartial && "partial"].filter(Boolean).join(" "),
       title: pieces.length > 1 ? `${pieces.length} stretches: zoom in` : text,
       "data-index": kind === "speaker" && pieces.length === 1 ? index : null,
     });

@@ -13,12 +13,13 @@ export class TimeScale {
     this.audio_s = Math.max(audio_s, 0.001);
     this.px_per_s = 1;
     this.least = 1; // where all of it fits
+    this.fit_s = Infinity; // at most this much has to fit
   }
 
   /** Let the whole recording take `width` pixels at least; what was zoomed in stays so. */
   fit(width) {
     const wasFitted = this.px_per_s <= this.least;
-    this.least = Math.max(width, 1) / this.audio_s;
+    this.least = Math.max(width, 1) / Math.min(this.audio_s, this.fit_s);
     this.set(wasFitted ? this.least : this.px_per_s);
   }
 
@@ -92,6 +93,15 @@ export class Timeline extends EventTarget {
     this.talking = talkingAt(turns);
     this.lanes.show(lanes);
     this.resize();
+  }
+
+  /** Show a recording that has grown; its end stays in sight if it was. */
+  grow(audio_s, lanes, turns) {
+    const { scrollLeft, clientWidth } = this.scroller;
+    const isAtEnd = scrollLeft + clientWidth >= this.scale.width - 1;
+    this.scale.audio_s = audio_s;
+    this.show(lanes, turns);
+    if (isAtEnd) this.scroller.scrollLeft = this.scale.width;
   }
 
   resize() {

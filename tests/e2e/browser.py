@@ -13,6 +13,8 @@ from server.triton_server import ROOT
 
 SCREENSHOTS = ROOT / "output" / "screenshots"
 WIDTH, HEIGHT, PHONE_WIDTH = 1280, 900, 375
+FAKE_DEVICE = "--use-fake-device-for-media-stream"
+GRANTED = "--use-fake-ui-for-media-stream"
 POLL_MS = 20
 PATIENCE_S = 20.0
 
@@ -37,6 +39,11 @@ def launched(kind, *flags):
         pytest.skip("the test looks at pages in a browser: install it, `apt-get install chromium`")
     for_root = ["--no-sandbox"] if os.geteuid() == 0 else []
     return kind.launch(executable_path=program, args=[*for_root, *flags])
+
+
+def fake_microphone(path):
+    """Flags for a microphone that may be used and hears this file, over and over."""
+    return FAKE_DEVICE, GRANTED, f"--use-file-for-fake-audio-capture={path}"
 
 
 @dataclass

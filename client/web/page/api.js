@@ -28,6 +28,11 @@ function problemOf(status, body, retryAfter) {
   return new Problem(status, detail, retryAfter ? Number(retryAfter) : null);
 }
 
+/** The problem in a frame `error` of a live session. */
+export function problemIn({ status, detail }) {
+  return new Problem(status, sentence(detail));
+}
+
 function sentence(text) {
   const begun = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?]$/.test(begun) ? begun : `${begun}.`;
@@ -74,13 +79,14 @@ export async function checkHealth() {
   await call("GET", "/healthz");
 }
 
+export const streamAddress = () => new URL("/v1/stream", location.href.replace(/^http/, "ws")).href;
 export const soundOf = (id) => pathOf(id, "/sound");
 export const reportOf = (id) => pathOf(id, "/report");
 export const resultOf = (id, format) => pathOf(id, `/result?format=${format}`);
 
-function keyHeaders() {
-  const key = sessionStorage.getItem(KEY);
-  return key ? { "X-API-Key": key } : {};
+/** The API key that the user gave; null without one. */
+export function apiKey() {
+  return sessionStorage.getItem(KEY);
 }
 
 export function setKey(key) {
@@ -99,7 +105,7 @@ export function sendFile(file, fields, onProgress) {
   request.open("POST", "/v1/diarize");
   request.setRequestHeader("Prefer", "respond-async");
   request.setRequestHeader("Accept", "application/json");
-  for (const [name, value] of Object.entries(keyHeaders())) request.setRequestHeader(name, value);
+  if (apiKey()) request.setRequestHeader("X-API-Key", apiKey());
   const done = new Promise((resolve, reject) => {
     // The form around the file has some bytes too: report the share of the file.
     request.upload.addEventListener("progress", ({ loaded, total }) =>

@@ -3,14 +3,10 @@
 import { element } from "../../viewer/dom.js";
 import { clock, fileSize, visible } from "../../viewer/format.js";
 import { announce } from "./frame.js";
+import { Level, openMicrophone } from "./sound_input.js";
 
 const TYPES = ["audio/webm;codecs=opus", "audio/webm", "audio/mp4", "audio/ogg;codecs=opus"];
 const PIECE_MS = 1000;
-const REFUSALS = {
-  NotAllowedError: "The microphone may not be used: allow it in the browser's settings of this page.",
-  NotFoundError: "There is no microphone.",
-  NotReadableError: "The microphone is in use by another program.",
-};
 const ACCEPTED = "audio/*,video/mp4,video/webm,.wav,.mp3,.flac,.ogg,.oga,.opus,.m4a,.mp4,.webm,.aac,.aiff";
 
 /** Events: `changed`, when other files are chosen. */
@@ -34,7 +30,7 @@ export class FileChoice extends EventTarget {
       "div",
       { class: "drop" },
       element("p", { class: "drop-title" }, "Drop a recording here"),
-      element("div", { class: "row center" }, choose, this.recorder.root),
+      element("div", { class: "row center" }, choose, this.recorder.root, element("a", { href: "#live", class: "button", title: "See who speaks while they speak" }, "Live")),
       this.note,
       this.recorder.message,
       this.refused,
@@ -158,7 +154,7 @@ class RecorderPanel {
   #watch() {
     if (!this.recorder) return;
     this.elapsed.textContent = clock(this.recorder.length_s, 0);
-    this.level.value = this.recorder.level;
+    this.level.value = this.recorder.level.value;
     setTimeout(() => this.#watch(), 100);
   }
 
@@ -172,14 +168,7 @@ class RecorderPanel {
 class Recorder extends EventTarget {
   /** Start recording. Throws an Error whose message is a sentence for the user. */
   async start() {
-    if (!navigator.mediaDevices?.getUserMedia || !globalThis.MediaRecorder) {
-      throw new Error("This browser records only on pages by https or on this machine itself.");
-    }
-    try {
-      this.stream = await navigator.mediaDevices.getUserMedia({ audio: true });
-    } catch (error) {
-      throw new Error(REFUSALS[error.name] ?? `The microphone cannot be used: ${error.message}`, { cause: error });
-    }
+    this.stream = await openMicrophone();
     const mimeType = TYPES.find((type) => MediaRecorder.isTypeSupported(type));
     this.pieces = [];
     this.recorder = new MediaRecorder(this.stream, mimeType ? { mimeType } : {});
@@ -187,7 +176,8 @@ class Recorder extends EventTarget {
     this.recorder.addEventListener("stop", () => this.#finish());
     this.recorder.start(PIECE_MS);
     this.begun_ms = performance.now();
-    this.#listen();
+    this.context = new AudioContext();
+    this.level = new Level(this.context, this.context.createMediaStreamSource(this.stream));
   }
 
   stop() {
@@ -198,31 +188,20 @@ class Recorder extends EventTarget {
     return (performance.now() - this.begun_ms) / 1000;
   }
 
-  /** The current level, 0 to 1. */
-  get level() {
-    this.analyser.getFloatTimeDomainData(this.samples);
-    return Math.min(this.samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0), 1);
-  }
-
-  #listen() {
-    this.context = new AudioContext();
-    this.analyser = this.context.createAnalyser();
-    this.samples = new Float32Array(this.analyser.fftSize);
-    this.context.createMediaStreamSource(this.stream).connect(this.analyser);
-  }
-
   #finish() {
     this.stream.getTracks().forEach((track) => track.stop());
     this.context.close();
     const type = this.recorder.mimeType;
     const ending = type.includes("mp4") ? "m4a" : type.includes("ogg") ? "ogg" : "webm";
-    const file = new File(this.pieces, `recording ${timeOfDay(new Date())}.${ending}`, { type });
+    const file = new File(this.pieces, `${recordingName("recording")}.${ending}`, { type });
     this.dispatchEvent(new CustomEvent("stopped", { detail: { file } }));
   }
 }
 
-function timeOfDay(date) {
+/** A name for what is recorded now. */
+export function recordingName(kind) {
+  const date = new Date();
   const two = (number) => String(number).padStart(2, "0");
   const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");
-  return `${day} ${two(date.getHours())}.${two(date.getMinutes())}.${two(date.getSeconds())}`;
+  return `${kind} ${day} ${two(date.getHours())}.${two(date.getMinutes())}.${two(date.getSeconds())}`;
 }

@@ -1,13 +1,15 @@
-// The page: its address says which part is shown: `#` and a job's id, `#upload`, or nothing.
+// The page: its address says which part is shown: `#` and a job's id, `#upload`, `#live`, or nothing.
 // What follows `#` is never sent to a server: the id of a job is the only key to it.
 
 import { addTheme, setTitle } from "./frame.js";
 import { JobPage, UploadPage } from "./job_page.js";
+import { LivePage } from "./live_page.js";
 import { remember } from "./recordings.js";
 import { StartPage } from "./start_page.js";
 import { lostUploads, Uploads } from "./uploads.js";
 
 const TITLE = "Who spoke when";
+const WELCOME_LIVE = "See who speaks while they speak, and name them. At the end you get the result of the whole recording.";
 const WELCOME = "See and hear who spoke when, name the speakers, correct the turns, download the result.";
 
 const root = document.getElementById("main");
@@ -30,6 +32,9 @@ function show() {
   } else if (place === "upload" && uploads.needsCare(watched)) {
     shown = new UploadPage(root, uploads);
     showRecording({ name: shown.name });
+  } else if (place === "live") {
+    setTitle("Live: who spoke when", "Live", WELCOME_LIVE);
+    shown = new LivePage(root);
   } else if (place && place !== "upload") {
     shown = new JobPage(root, place, showRecording);
   } else {
@@ -44,7 +49,10 @@ function show() {
 
 uploads.addEventListener("arrived", ({ detail: { upload, job } }) => remember(job.id, upload.file.name));
 
-addEventListener("hashchange", show);
+addEventListener("hashchange", () => {
+  if (shown instanceof LivePage && !shown.mayLeave()) history.replaceState(null, "", "#live");
+  else show();
+});
 addEventListener("beforeunload", (event) => {
   if (uploads.open.length || shown?.isPrecious) event.preventDefault(); // the browser asks
 });

@@ -92,15 +92,17 @@ function lostNotice(names) {
 }
 
 /** Number of speakers, mode, channels. */
-class OptionsForm {
-  constructor() {
+export class OptionsForm {
+  /** `isLive`: only what a live recording takes, the number of speakers. */
+  constructor(isLive = false) {
     this.exactly = numberField("Number of speakers", 2);
     this.least = numberField("At least", 2);
     this.most = numberField("At most", 6);
     this.separate = element("input", { type: "checkbox", name: "separate" });
     this.counts = element("div", { class: "counts" });
     this.problem = element("p", { class: "refusal", role: "alert" });
-    this.root = element("div", { class: "options" }, this.#speakers(), this.#mode(), this.#channels());
+    const [speakers, ...others] = [this.#speakers(), this.#mode(), this.#channels()];
+    this.root = element("div", { class: "options" }, speakers, ...(isLive ? [] : others));
     this.root.addEventListener("change", () => this.#changed());
     this.#restore();
     this.#changed();
@@ -146,15 +148,17 @@ class OptionsForm {
     return isOrdered ? "" : "Speakers: expected the first number to be the smaller one.";
   }
 
+  /** The number of speakers, as parameters. */
+  get speakerCounts() {
+    const [exactly, least, most] = [this.exactly, this.least, this.most].map(({ input }) => Number(input.value));
+    const range = { min_speakers: least, max_speakers: most };
+    return { automatic: {}, exactly: { num_speakers: exactly }, range }[this.how.value];
+  }
+
   /** The fields of the upload's form. */
   get fields() {
-    const counts = {
-      automatic: {},
-      exactly: { num_speakers: this.exactly.input.value },
-      range: { min_speakers: this.least.input.value, max_speakers: this.most.input.value },
-    }[this.how.value];
     const channels = this.separate.checked ? { channels: "separate" } : {};
-    return { mode: this.mode.value, ...counts, ...channels };
+    return { mode: this.mode.value, ...this.speakerCounts, ...channels };
   }
 
   #restore() {
@@ -165,7 +169,7 @@ class OptionsForm {
   }
 }
 
-function fieldset(legend, ...content) {
+export function fieldset(legend, ...content) {
   return element("fieldset", {}, element("legend", {}, legend), ...content);
 }
 
@@ -175,7 +179,7 @@ function numberField(text, value) {
 }
 
 /** Radio buttons of one name, the first chosen. */
-function choices(name, entries) {
+export function choices(name, entries) {
   const inputs = entries.map(([value]) => element("input", { type: "radio", name, value }));
   inputs[0].checked = true;
   const labels = entries.map(([, text, note], index) => {

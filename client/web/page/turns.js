@@ -143,7 +143,7 @@ const MISLEADING = /[\p{Cc}\p{Cs}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u20
 export class EditError extends Error {}
 
 /** Clean up a typed name; EditError if it is invalid. */
-function usableName(text) {
+export function usableName(text) {
   const name = text.normalize("NFC").replace(/\s+/gu, " ").trim();
   if (!name) throw new EditError("A name needs at least one letter.");
   if (MISLEADING.test(name)) throw new EditError("A name may not hold control characters, direction marks or zero-width spaces.");
@@ -160,7 +160,7 @@ export function rttmName(name) {
 }
 
 /** EditError if `name` and one of `others` would be the same in RTTM. */
-function refuseTwin(name, others) {
+export function refuseTwin(name, others) {
   const twin = others.find((other) => other !== name && rttmName(other) === rttmName(name));
   if (twin !== undefined) {
     throw new EditError(`“${name}” and “${twin}” would be one name in RTTM: choose another.`);

@@ -142,16 +142,17 @@ export function uploadActions(upload, uploads) {
   };
   if (upload.state === "failed") return [act("Try again", () => uploads.retry(upload)), act("Dismiss", () => uploads.dismiss(upload))];
   const cancel = act("Cancel", () => uploads.cancel(upload));
-  return upload.state === "locked" ? [keyForm(upload, uploads), cancel] : [cancel];
+  return upload.state === "locked" ? [keyForm(() => uploads.retry(upload)), cancel] : [cancel];
 }
 
-function keyForm(upload, uploads) {
+/** A field for the API key; `onKey()` is called when it is set. */
+export function keyForm(onKey) {
   const key = element("input", { type: "password", autocomplete: "current-password", required: true, "aria-label": "API key", "data-of": "key" });
   const form = element("form", { class: "row" }, key, element("button", { type: "submit" }, "Use this key"));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     setKey(key.value.trim());
-    uploads.retry(upload);
+    onKey();
   });
   return form;
 }

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from playwright.sync_api import expect
 
-from e2e.browser import Visit, launched
+from e2e.browser import FAKE_DEVICE, GRANTED, fake_microphone
 from e2e.report_view import is_playing, lanes, run, same_times, time_s, value
 from e2e.web_page import (
     choose,
@@ -30,8 +30,6 @@ from e2e.web_page import (
 from formats.rttm import turns_of
 
 NAME = "Ana María"
-FAKE_DEVICE = "--use-fake-device-for-media-stream"
-GRANTED = "--use-fake-ui-for-media-stream"
 
 pytestmark = pytest.mark.triton
 
@@ -286,34 +284,8 @@ def test_several_files_are_sent_in_turn_and_listed(visit, gateway, sample, mp3):
     expect(page.get_by_role("heading", name="Our call.mp3")).to_be_visible()
 
 
-@pytest.fixture
-def speech(sample, tmp_path):
-    """A part of the sample in which both speak, as the fake microphone takes it."""
-    samples, rate_hz = soundfile.read(sample, dtype="int16")
-    path = tmp_path / "microphone.wav"
-    soundfile.write(path, samples[8 * rate_hz : 24 * rate_hz], rate_hz)
-    return path
-
-
-@pytest.fixture
-def opened(browser, gateway):
-    """A function that opens the page in a browser with these flags."""
-    started = []
-
-    def open_page(*flags):
-        another = launched(browser.browser_type, *flags)
-        started.append(another)
-        seen = Visit(another.new_page())
-        seen.page.goto(gateway.url)
-        return seen
-
-    yield open_page
-    for each in started:
-        each.close()
-
-
 def test_a_recording_becomes_a_result(opened, gateway, speech):
-    seen = opened(FAKE_DEVICE, GRANTED, f"--use-file-for-fake-audio-capture={speech}")
+    seen = opened(gateway.url, *fake_microphone(speech))
     page = seen.page
     page.get_by_role("button", name="Record").click()
     expect(page.get_by_role("timer")).to_have_text("0:08")
@@ -334,17 +306,22 @@ def test_a_recording_becomes_a_result(opened, gateway, speech):
     assert seen.complaints == []
 
 
-def test_a_denied_microphone_is_reported(opened):
-    page = opened(FAKE_DEVICE).page
+def test_a_denied_microphone_is_reported(opened, gateway):
+    page = opened(gateway.url, FAKE_DEVICE).page
 
     page.get_by_role("button", name="Record").click()
 
     expect(page.get_by_text("The microphone may not be used")).to_be_visible()
     expect(page.get_by_role("button", name="Record")).to_be_enabled()
+    page.get_by_role("link", name="Live").click()
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_text("The microphone may not be used")).to_be_visible()
+    expect(page.get_by_role("button", name="Start")).to_be_enabled()
+    assert gateway.files() == []
 
 
-def test_a_missing_microphone_is_reported(opened):
-    page = opened(GRANTED).page
+def test_a_missing_microphone_is_reported(opened, gateway):
+    page = opened(gateway.url, GRANTED).page
 
     page.get_by_role("button", name="Record").click()
 
