@@ -4,7 +4,7 @@ import { element } from "../../viewer/dom.js";
 import { clock } from "../../viewer/format.js";
 import { lanesOf, voiceClass, voices } from "../../viewer/lanes.js";
 import { Timeline } from "../../viewer/timeline.js";
-import { loadJob, loadView, removeJob } from "./api.js";
+import { Problem, loadJob, loadView, removeJob } from "./api.js";
 import { History } from "./editor.js";
 import { recordingName } from "./file_choice.js";
 import { announce, backLink, showBanner } from "./frame.js";
@@ -24,6 +24,7 @@ const AGAIN_MS = 2000;
 const ASK_FROM_S = 10; // what is shorter is discarded at once
 const UNAUTHORIZED = 401;
 const GONE = 404;
+const LOST = "The connection was lost for too long: the service no longer has this recording.";
 
 /** First the choice of the sound, then the recording. */
 export class LivePage {
@@ -139,7 +140,7 @@ class LiveRecording extends EventTarget {
   #became({ state, problem }) {
     const notices = {
       back: "",
-      away: `${problem?.message} The recording goes on, and is sent when the connection is back.`,
+      away: `${problem?.message} Trying again; the sound is kept until then.`,
       full: `The recording ends here: ${problem?.message}`,
     };
     if (state in notices) showBanner(notices[state]);
@@ -225,8 +226,9 @@ class LiveRecording extends EventTarget {
       return;
     }
     this.close();
-    announce(problem.message);
-    this.dispatchEvent(new CustomEvent("failed", { detail: { problem } }));
+    const detail = { problem: problem.status === GONE ? new Problem(GONE, LOST) : problem };
+    announce(detail.problem.message);
+    this.dispatchEvent(new CustomEvent("failed", { detail }));
   }
 
   /** Discard the recording, after a question if it is not short; returns whether it was. */

@@ -46,7 +46,7 @@ def test_a_live_recording_becomes_a_named_result(opened, gateway, speech):
         before_px = shown_px(page)
 
         relay.cut(1)
-        away = page.get_by_text("The recording goes on, and is sent when")
+        away = page.get_by_text("Trying again; the sound is kept until then.")
         expect(away).to_be_visible()
         expect(away).to_be_hidden()
         name_of(page, "SPEAKER_01").wait_for()
@@ -91,6 +91,27 @@ def test_leaving_a_live_recording_asks_and_discarding_a_short_one_does_not(opene
     wait_until(lambda: gateway.files() == [])
     assert asked == ["beforeunload"]
     assert remembered(page) == []
+
+
+def test_lanes_follow_the_end_of_a_recording_that_grows(visit, gateway):
+    page = visit(gateway.url).page
+    page.evaluate(
+        """async () => {
+            const { Timeline } = await import("/viewer/timeline.js");
+            const timeline = new Timeline({ audio_s: 120 });
+            timeline.scale.fit_s = 120;
+            document.getElementById("main").replaceChildren(timeline.root);
+            const grow = (audio_s) => timeline.grow(audio_s, [], []);
+            Object.assign(globalThis, { grow, scroller: timeline.scroller });
+        }"""
+    )
+    left = [
+        page.evaluate(f"() => {{ {before}; grow({audio_s}); return scroller.scrollLeft; }}")
+        for before, audio_s in (("", 120), ("", 240), ("scroller.scrollLeft = 9", 360))
+    ]
+    width = page.evaluate("scroller.clientWidth")
+
+    assert left == [0, pytest.approx(width, abs=1), 9]
 
 
 def test_live_says_why_it_cannot_start(opened, settings, server, speech):
