@@ -19,6 +19,7 @@ FRAME_SAMPLES = 512  # silero's frame at 16 kHz: 32 ms
 QUIET_S = 0.5  # a block is cut where this much audio around the cut is least like speech
 LOUD_QUANTILE = 0.999  # of the magnitudes: speech counts even if rare, a click does not
 DROPPED_BITS = 12  # of the 32 bits of a float, in the histogram of magnitudes
+COUNTS_AT_ONCE = 512  # of that histogram
 LOUD_LEVEL = 0.3
 MOST_GAIN = 100.0  # 40 dB: fainter sound is noise
 
@@ -210,12 +211,17 @@ class Level:
         """Count the magnitudes of these samples."""
         # The bits of positive floats are in the order of their values.
         bins = np.abs(samples).view(np.uint32) >> DROPPED_BITS
-        self._counts += np.bincount(bins, minlength=len(self._counts))
+        np.add.at(self._counts, bins.astype(np.int64), 1)
         self.n_samples += len(samples)
 
     def loudness(self) -> float:
         """Magnitude that all but the loudest thousandth stay below, within 0.03 %."""
-        loud_bin = np.searchsorted(np.cumsum(self._counts), LOUD_QUANTILE * self.n_samples)
+        least = LOUD_QUANTILE * self.n_samples
+        rows = self._counts.reshape(-1, COUNTS_AT_ONCE)  # to add up only one of them bin by bin
+        until = np.cumsum(rows.sum(axis=1))
+        row = int(np.searchsorted(until, least))
+        before = until[row - 1] if row else 0
+        loud_bin = row * COUNTS_AT_ONCE + np.searchsorted(before + np.cumsum(rows[row]), least)
         middle = np.uint32((loud_bin << DROPPED_BITS) + (1 << (DROPPED_BITS - 1)))
         return float(middle.view(np.float32))
 

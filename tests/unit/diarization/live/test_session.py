@@ -11,7 +11,7 @@ from diarization.errors import ModelCallError
 from diarization.live.calls import run_together
 from diarization.live.result import result_of
 from diarization.pipeline import diarize
-from diarization.turns import format_rttm
+from diarization.turns import NO_SPEECH, format_rttm
 from unit.live_sessions import ASKED, LiveNetworks, advance, new_session, play, turns_in
 from unit.planted_recordings import SMALL_BLOCKS, in_stretches, long_talk, recording
 
@@ -179,6 +179,17 @@ def test_a_session_goes_on_from_its_saved_state(rate_hz):
     assert events == expected
 
 
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000])
+def test_a_copy_of_an_ended_session_knows_its_length(rate_hz):
+    session = new_session(rate_hz=rate_hz)
+    play(session, SHORT[:24_500][:: 16_000 // rate_hz], LiveNetworks())
+    copied = pickle.loads(pickle.dumps(session))
+    copied.resume(session.journal)
+    copied.add_result(NO_SPEECH)
+
+    assert copied.events[-1]["info"]["audio_s"] == 1.531
+
+
 def test_the_memory_of_a_session_does_not_grow_with_its_audio():
     session, models, sizes = new_session(), LiveNetworks(), []
     for number, piece in enumerate(in_stretches(recording(long_talk(40), 160), 16_000)):
@@ -186,4 +197,5 @@ def test_the_memory_of_a_session_does_not_grow_with_its_audio():
         if number in (40, 140):
             sizes.append(len(pickle.dumps(session)))
 
+    assert sizes[1] < 300_000  # written with every request
     assert sizes[1] < sizes[0] + 20_000  # 100 s more of turns and windows, without embeddings

@@ -66,7 +66,7 @@ class Segmentation:
     def overlaps(self) -> Iterator[tuple[slice, Posteriors]]:
         """Frames of the block that a chunk covers, and its posteriors there in float32."""
         for frames, posteriors in self.covered():
-            yield frames, posteriors.astype(np.float32)
+            yield frames, posteriors.astype(np.float32, copy=False)
 
     def mean(self, per_frame: NDArray[np.float32]) -> NDArray[np.float32]:
         """Mean over the covering chunks of what each class means, shape=(n_frames, ...).
@@ -174,14 +174,19 @@ class Chunk(NamedTuple):
 class Tail:
     """The last part of a recording that arrives in pieces.
 
+    Parameters
+    ----------
+    end
+        Samples of the recording that came before.
+
     Attributes
     ----------
     end
         Samples of the recording so far.
     """
 
-    def __init__(self) -> None:
-        self.end = 0
+    def __init__(self, end: int = 0) -> None:
+        self.end = end
         self._samples: Samples = np.empty(0, np.float32)
 
     @property

@@ -115,16 +115,13 @@ class LiveTurns:
         self.decided = 0
         self.reported = 0
         self._n_turns = 0
-        self._final: list[LiveTurn] = []
+        # Rows of number, speaker, begin and end: hours of turns must cost little to save.
+        self._final = np.empty((0, 4), np.int64)
         self._open: list[LiveTurn] = []  # those that are not final
-
-    @property
-    def _turns(self) -> list[LiveTurn]:
-        return [*self._final, *self._open]
 
     def speakers(self) -> set[int]:
         """Numbers of the speakers who have a turn."""
-        return {turn.speaker for turn in self._turns}
+        return {*self._final[:, 1].tolist(), *(turn.speaker for turn in self._open)}
 
     def relabel(self, change: Change, hop: int) -> list[Event]:
         """Give turns to other speakers where most of their windows are now another's.
@@ -138,13 +135,14 @@ class LiveTurns:
             half of this outside it.
         """
         moved: defaultdict[tuple[int, int], list[LiveTurn]] = defaultdict(list)
-        for turn in self._turns:
+        all_turns = [*(LiveTurn(*row) for row in self._final.tolist()), *self._open]
+        for turn in all_turns:
             after = _speaker_after(turn, change, hop)
             if after is not None and turn.begin >= self.decided:
                 turn.speaker = after
             elif after is not None:
                 moved[turn.speaker, after].append(turn)
-        sizes = Counter(turn.speaker for turn in self._turns)
+        sizes = Counter(turn.speaker for turn in all_turns)
         befores = {before for before, _ in moved}
         events = []
         for (before, after), turns in moved.items():
@@ -153,6 +151,7 @@ class LiveTurns:
             events.append(self._relabel_event(before, after, turns if one_by_one else None))
             for turn in turns:
                 turn.speaker = after
+        self._final[:, 1] = [turn.speaker for turn in all_turns[: len(self._final)]]
         return events
 
     def _relabel_event(self, before: int, after: int, turns: list[LiveTurn] | None) -> Event:
@@ -195,8 +194,7 @@ class LiveTurns:
     def end(self) -> list[Event]:
         """Report the turns that were still going on as final."""
         ended, self._open = self._open, []
-        self._final += ended
-        return [turn.event(FINAL) for turn in ended]
+        return self._finished(ended)
 
     def _begun(self, loose: list[LiveTurn], speaker: int, begin: int, end: int) -> LiveTurn:
         """Begin a turn, as the one of `loose`, which loses it, that was reported there."""
@@ -211,13 +209,18 @@ class LiveTurns:
     def _changes(self, turns: list[LiveTurn]) -> list[Event]:
         """Report those that have ended or changed; the others are open."""
         ended = [turn for turn in turns if turn.end < self.decided]
-        self._final += ended
         self._open = [turn for turn in turns if turn.end >= self.decided]
-        events = [turn.event(FINAL) for turn in ended]
+        events = self._finished(ended)
         events += [turn.event(PARTIAL) for turn in self._open if turn.has_changed]
         for turn in self._open:
             turn.settle(self.decided)
         return events
+
+    def _finished(self, turns: list[LiveTurn]) -> list[Event]:
+        """Keep turns that do not change any more, and report them."""
+        rows = [(turn.number, turn.speaker, turn.begin, turn.end) for turn in turns]
+        self._final = np.concatenate([self._final, np.array(rows, np.int64).reshape(-1, 4)])
+        return [turn.event(FINAL) for turn in turns]
 
 
 def _speaker_after(turn: LiveTurn, change: Change, hop: int) -> int | None:

@@ -1,8 +1,10 @@
 """Speech and segmentation of audio that is still arriving."""
 
+from typing import Any
+
 import numpy as np
 
-from ..arrays import SadState, SpeechProbs, samples_of
+from ..arrays import SadState, Samples, SpeechProbs, samples_of
 from ..full.segmentation import (
     CHUNK_SAMPLES,
     KEPT_AS,
@@ -41,6 +43,18 @@ class SpeechHearing:
         self._loud = 0.0
         self._state: SadState = None
         self._opening: SpeechProbs = np.empty(0, np.float32)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the level, which takes megabytes; see `recall`."""
+        return {**vars(self), "_level": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begin with an empty level."""
+        vars(self).update(state, _level=Level())
+
+    def recall(self, samples: Samples) -> None:
+        """Count the level of what was heard before, given all audio so far in order."""
+        self._level.add(samples[: max(0, self.end - self._level.n_samples)])
 
     @property
     def is_opening(self) -> bool:
@@ -143,7 +157,7 @@ class Chunks:
         if not chunks:
             return None
         starts = np.array([chunk.start for chunk in chunks], np.int64) - start
-        posteriors = np.stack([chunk.posteriors for chunk in chunks])
+        posteriors = np.stack([chunk.posteriors for chunk in chunks]).astype(np.float32)
         return segmentation_of(posteriors, starts, end - start)
 
     def end(self, tail: Tail) -> int:

@@ -98,16 +98,22 @@ class Session:
         self._resampler = new_resampler(live.rate_hz)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but the journal, and the resampler, which cannot be copied."""
-        return {**vars(self), "journal": None, "_resampler": None}
+        """Everything but what the journal has, and the resampler, which cannot be copied."""
+        tail = Tail(self._tail.start)
+        return {**vars(self), "journal": None, "_resampler": None, "_tail": tail}
 
     def resume(self, journal: Journal) -> None:
-        """Go on with the journal of the session that this is a copy of."""
+        """Go on with the journal of the session that this is a copy of; reads all its audio."""
         self.journal = journal
         self._resampler = new_resampler(self.live.rate_hz)
-        if self.live.rate_hz != SAMPLE_RATE_HZ:
-            for block in recorded_blocks(journal.audio, self.live.rate_hz):
-                self._resampler.resample_chunk(block)
+        begin = 0
+        for block in recorded_blocks(journal.audio, self.live.rate_hz):
+            samples = self._at_16_khz(block)
+            self._speech.recall(samples)
+            self._tail.add(samples[max(0, self._tail.end - begin) :])
+            begin += len(samples)
+        if self.ended:
+            self._tail.add(self._rest_at_16_khz())
 
     @property
     def sample_type(self) -> np.dtype[Any] | None:
@@ -133,8 +139,7 @@ class Session:
         """Decide the rest."""
         if not self.ended:
             self.ended = True
-            if self.live.rate_hz != SAMPLE_RATE_HZ:
-                self._tail.add(self._resampler.resample_chunk(np.empty(0, np.float32), last=True))
+            self._tail.add(self._rest_at_16_khz())
         if self._turns.decided < self._tail.end:
             yield from self._advance(self._tail.end, self._tail.end)
         yield from self._speech.finish(self._tail, self.journal)
@@ -177,11 +182,15 @@ class Session:
         """Drop the events up to number `seen`, which the client has."""
         self.events = [event for event in self.events if event["seq"] > seen]
 
-    def _at_16_khz(self, samples: Samples) -> Samples:
+    def _at_16_khz(self, samples: Samples, last: bool = False) -> Samples:
         if self.live.rate_hz == SAMPLE_RATE_HZ:
             return samples
-        resampled: Samples = self._resampler.resample_chunk(samples)
+        resampled: Samples = self._resampler.resample_chunk(samples, last=last)
         return resampled
+
+    def _rest_at_16_khz(self) -> Samples:
+        """What the resampler has held back."""
+        return self._at_16_khz(np.empty(0, np.float32), last=True)
 
     def _advance(self, final: int, until: int) -> Step[None]:
         """Decide up to sample `final` for good, up to `until` for now."""
