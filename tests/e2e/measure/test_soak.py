@@ -29,9 +29,9 @@ def sent_and_answered(load):
     return load["n_sent"], sum(sum(counts.values()) for counts in load["counts"].values())
 
 
-def test_half_a_minute_of_load_finds_no_problem(tmp_path):
+def test_a_short_load_finds_no_problem(tmp_path):
     phases = ["--phases", "repeats", "load"]
-    found = soak(tmp_path, "--quick", "--minutes=0.5", *phases, timeout_s=280)
+    found = soak(tmp_path, "--quick", "--minutes=0.2", *phases, timeout_s=280)
     assert found["problems"] == []
     assert [each["n_different"] for each in found["repeats"]] == [1, 1]
     assert found["load"]["n_clients"] == 16

@@ -1,5 +1,6 @@
 """Faults of a running server: it restarts, answers as before, and leaves nothing behind."""
 
+import io
 import os
 import re
 import shutil
@@ -14,12 +15,14 @@ import soundfile
 import tritonclient.grpc as grpcclient
 
 from e2e.calls import diarize, diarize_all, same_turns, wav_bytes
+from e2e.live_sessions import Live
 from measure.serve_process import TRITON, serving
 from server.processes import alive, children
 from server.shared_memory import SHM
 from server.triton_server import MODEL_REPOSITORY
 
 N_CLIENTS = 4
+N_BEFORE = 18  # pieces of a live session
 TRANSIENT = re.compile(r"StatusCode.UNAVAILABLE ")  # what clients retry
 REST_S = 0.2  # between two requests while the server is away
 
@@ -97,18 +100,31 @@ def assert_gone(pids, prefix):
 
 
 def survives(tmp_path, recordings, victim, *words):
-    """Kill a process under load; serve.sh must say so, go on as before and leave nothing."""
+    """Kill a process under load; serve.sh must say so, go on as before and leave nothing.
+
+    Half of a live session is before the restart.
+    """
     with serving(tmp_path / "triton.log") as server:
         server.wait_until_ready()
         expected = [diarize(server, recording).labels for recording in recordings]
         assert all(labels.size for labels in expected)
+        pcm, _ = soundfile.read(io.BytesIO(recordings[-1]), dtype="int16")
+        live, live_rttm = Live(server, pcm), diarize(server, recordings[-1]).rttm
+        lines = []
+
+        def kill(number):
+            if number == N_BEFORE and not lines:
+                os.kill(victim(server), signal.SIGKILL)
+                lines.append(server.line())
+
         regions = set(shared_memory(server.shared_memory_prefix()))
         with Load(server, recordings, expected) as load:
             load.wait_for_answers()
             before = children(server.process.pid)
-            os.kill(victim(server), signal.SIGKILL)
-            line = server.line()
+            assert live.result(kill) == live_rttm
             load.wait_for_answers()
+        live.assert_whole()
+        (line,) = lines
         assert line.startswith("ready again after ")
         assert any(word in line for word in words), line
         assert line.endswith("; restart 1")

@@ -99,7 +99,7 @@ def test_removing_a_job_stops_the_work_in_triton(server, gateway, sample, tmp_pa
     assert gateway.files() == []
 
 
-@pytest.mark.slow  # the page's own test of this is part of every run
+@pytest.mark.slow  # in every run: the page in an outage, and the client with a killed server
 def test_a_job_survives_a_killed_server(settings, sample, tmp_path):
     path = tmp_path / "long.wav"
     path.write_bytes(repeated(sample, 6))
