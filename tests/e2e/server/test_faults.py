@@ -5,6 +5,8 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,15 +16,17 @@ import pytest
 import soundfile
 import tritonclient.grpc as grpcclient
 
-from e2e.calls import diarize, diarize_all, same_turns, wav_bytes
+from e2e.calls import CLIENT, diarize, diarize_all, same_turns, wav_bytes
 from e2e.live_sessions import Live
+from gateways import wait_until
 from measure.serve_process import TRITON, serving
 from server.processes import alive, children
 from server.shared_memory import SHM
 from server.triton_server import MODEL_REPOSITORY
 
 N_CLIENTS = 4
-N_BEFORE = 18  # pieces of a live session
+N_BEFORE = 8  # pieces of a live session
+IDS = [f"r{number}" for number in range(8)]
 TRANSIENT = re.compile(r"StatusCode.UNAVAILABLE ")  # what clients retry
 REST_S = 0.2  # between two requests while the server is away
 
@@ -34,6 +38,37 @@ def recordings(sample):
     """Four excerpts of the sample, of different lengths."""
     samples, rate_hz = soundfile.read(sample, dtype="float32")
     return [wav_bytes(samples[6 * rate_hz : (12 + 2 * n) * rate_hz]) for n in range(N_CLIENTS)]
+
+
+class ListedRun:
+    """A client.py that works through a list of recordings, half of them before a fault."""
+
+    def __init__(self, folder, sample, server):
+        self._out = folder / "out"
+        (folder / "wav.scp").write_text("".join(f"{each} {sample}\n" for each in IDS))
+        command = [sys.executable, CLIENT, f"--url={server.url}", "--jobs=1"]
+        command += ["--wavscp", folder / "wav.scp", "--output_directory", self._out]
+        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.communicate()
+
+    def wait_for_an_answer(self):
+        wait_until(lambda: [*self._out.glob("rttm_*")])
+        assert self._process.poll() is None
+
+    def assert_none_lost(self):
+        _, err = self._process.communicate(timeout=120)
+        assert self._process.returncode == 0, err
+        answers = {(self._out / f"rttm_{each}").read_text().replace(each, "") for each in IDS}
+        assert len(answers) == 1
+        assert f"{len(IDS)} done, 0 failed" in err
+        assert "were sent again and answered" in err
+        assert err.count("WARNING") == 1
 
 
 class Load:
@@ -99,10 +134,10 @@ def assert_gone(pids, prefix):
     assert shared_memory(prefix) == []
 
 
-def survives(tmp_path, recordings, victim, *words):
+def survives(tmp_path, sample, recordings, victim, *words):
     """Kill a process under load; serve.sh must say so, go on as before and leave nothing.
 
-    Half of a live session is before the restart.
+    A list of recordings and a live session are half done then.
     """
     with serving(tmp_path / "triton.log") as server:
         server.wait_until_ready()
@@ -118,11 +153,16 @@ def survives(tmp_path, recordings, victim, *words):
                 lines.append(server.line())
 
         regions = set(shared_memory(server.shared_memory_prefix()))
-        with Load(server, recordings, expected) as load:
+        with (
+            Load(server, recordings, expected) as load,
+            ListedRun(tmp_path, sample, server) as listed,
+        ):
             load.wait_for_answers()
+            listed.wait_for_an_answer()
             before = children(server.process.pid)
             assert live.result(kill) == live_rttm
             load.wait_for_answers()
+            listed.assert_none_lost()
         live.assert_whole()
         (line,) = lines
         assert line.startswith("ready again after ")
@@ -143,22 +183,26 @@ def survives(tmp_path, recordings, victim, *words):
     assert_gone(processes, prefix)
 
 
-def test_under_load_a_killed_run_is_replaced_and_answers_are_as_before(tmp_path, recordings):
+def test_under_load_a_killed_run_is_replaced_and_answers_are_as_before(
+    tmp_path, sample, recordings
+):
     # Triton itself dies if a stub is killed during a request.
     words = ("model 'run'", "tritonserver ended with status -")
-    survives(tmp_path, recordings, lambda server: server.stubs_of("run")[0], *words)
+    survives(tmp_path, sample, recordings, lambda server: server.stubs_of("run")[0], *words)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["sad", "segmentation", "speaker_model"])
-def test_under_load_a_killed_net_is_replaced(model, tmp_path, recordings):
+def test_under_load_a_killed_net_is_replaced(model, tmp_path, sample, recordings):
     words = (f"model '{model}'", "tritonserver ended with status -")
-    survives(tmp_path, recordings, lambda server: server.stubs_of(model)[0], *words)
+    survives(tmp_path, sample, recordings, lambda server: server.stubs_of(model)[0], *words)
 
 
 @pytest.mark.slow
-def test_under_load_a_killed_tritonserver_is_replaced(tmp_path, recordings):
-    survives(tmp_path, recordings, lambda server: server.pid_of(TRITON), "ended with status -9")
+def test_under_load_a_killed_tritonserver_is_replaced(tmp_path, sample, recordings):
+    survives(
+        tmp_path, sample, recordings, lambda server: server.pid_of(TRITON), "ended with status -9"
+    )
 
 
 @pytest.mark.slow

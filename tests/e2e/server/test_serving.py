@@ -105,7 +105,8 @@ def test_serve_reports_a_port_that_is_in_use(started, ports):
 
 
 def test_the_bare_command_accepts_a_relative_repository_and_ctrl_c(started, ports, tmp_path):
-    (tmp_path / "model_repo").symlink_to(MODEL_REPOSITORY)
+    (tmp_path / "model_repo").mkdir()
+    (tmp_path / "model_repo" / "segmentation").symlink_to(MODEL_REPOSITORY / "segmentation")
     process = started(TRITONSERVER, "--model-repository=model_repo", *port_flags(ports))
     deadline = time.monotonic() + READY_WITHIN_S
     while not answers(ports):

@@ -31,7 +31,8 @@ pytestmark = pytest.mark.triton
 def small_server(tmp_path_factory):
     """One instance of `run`, a queue of two for four seconds, and tight limits."""
     repository = tmp_path_factory.mktemp("small") / "model_repo"
-    shutil.copytree(MODEL_REPOSITORY, repository, ignore=shutil.ignore_patterns("__pycache__"))
+    ignored = shutil.ignore_patterns("__pycache__", "stream")
+    shutil.copytree(MODEL_REPOSITORY, repository, ignore=ignored)
     config = repository / "run" / "config.pbtxt"
     text = config.read_text()
     for usual, small in SMALL.items():
