@@ -52,6 +52,7 @@ READY_TIMEOUT_S = 120.0
 DRAIN_S = 30.0  # for requests under way when the server is stopped
 STOP_TIMEOUT_S = 20.0  # for Triton itself, to unload its models
 ANSWER_S = 0.2  # from the end of the work on an answer until it is sent
+PORT_VARIABLE = "DIARIZATION_PORT"  # the model `stream` keeps files under it
 POLL_S = 0.1
 LOSS_S = 10.0  # from the loss of a process while models load until Triton itself gives up
 
@@ -139,9 +140,7 @@ class TritonServer:
             try:
                 self.drain_lock.open()
                 with signals_blocked():
-                    self._process = start_triton(
-                        command, self.output, self.drain_lock.environment()
-                    )
+                    self._process = start_triton(command, self.output, self._environment())
                 self._wait_until_ready(time.monotonic() + timeout_s)
             except BaseException:
                 self.kill(drain_s=0)
@@ -225,6 +224,9 @@ class TritonServer:
         if self._process is None:
             raise ServerError("the server was not started")
         return self._process
+
+    def _environment(self) -> dict[str, str]:
+        return {**self.drain_lock.environment(), PORT_VARIABLE: str(self.ports.grpc)}
 
     def _drain(self, seconds: float) -> None:
         if seconds > 0 and self._running().poll() is None and self.drain_lock.drain(seconds):

@@ -27,18 +27,23 @@ sys.path.append(str(REPOSITORY / "run" / "1"))  # the library is that of `run`
 from diarization.bls import ServerModels, speaker_network, triton_error  # noqa: E402
 from diarization.channels import require_workable  # noqa: E402
 from diarization.drain_lock import hold_drain_lock  # noqa: E402
-from diarization.errors import InvalidInputError, OverLimitError  # noqa: E402
+from diarization.errors import (  # noqa: E402
+    InvalidInputError,
+    OverLimitError,
+    SessionsFullError,
+)
 from diarization.live.calls import run_together  # noqa: E402
 from diarization.live.request import LiveRequest, parse_live_request  # noqa: E402
 from diarization.live.result import result_of  # noqa: E402
 from diarization.live.session import Session  # noqa: E402
 from diarization.measurements import Measurements  # noqa: E402
+from diarization.metrics import LiveMetrics  # noqa: E402
 from diarization.options import parse_options  # noqa: E402
 from sessions import Sessions  # noqa: E402
 
 OPTION = re.compile(r'key:\s*"([^"]+)"[\s,]*value:?\s*\{\s*string_value:\s*"([^"]*)"')
 LONGEST_PIECE_S = 10
-PURGE_EVERY_S = 10.0
+TIDY_EVERY_S = 1.0
 INPUTS = ("samples", "pcm")
 
 Asked = tuple[int, Any, LiveRequest]  # number of a request, the request, its parameters
@@ -56,18 +61,22 @@ class TritonPythonModel:
         network = speaker_network(Path(args["model_repository"]).parent)
         self.sessions = Sessions(self.options, int(most), float(idle_s), network)
         self.models = ServerModels(self.options.calls, Measurements(), lambda: False)
+        self.metrics = LiveMetrics()
+        self.heard_s, self.n_refused = 0.0, 0  # since the metrics were reported
         self.lock = Lock()  # of the sessions
         self.ending = Event()
-        Thread(target=self._purge_until_the_end, daemon=True).start()
+        Thread(target=self._tidy_until_the_end, daemon=True).start()
 
     def finalize(self) -> None:
-        """End the thread that removes idle sessions."""
+        """End the thread that removes idle sessions and reports metrics."""
         self.ending.set()
 
-    def _purge_until_the_end(self) -> None:
-        while not self.ending.wait(PURGE_EVERY_S):
+    def _tidy_until_the_end(self) -> None:
+        while not self.ending.wait(TIDY_EVERY_S):
             with self.lock:
-                self.sessions.purge()
+                n_idle = self.sessions.purge()
+                self.metrics.report(len(self.sessions), self.heard_s, self.n_refused, n_idle)
+                self.heard_s, self.n_refused = 0.0, 0
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer all requests; those of one session in order, those of several together."""
@@ -98,6 +107,7 @@ class TritonPythonModel:
         steps = [self._step(request, asked) for _, request, asked in group]
         calls = self.options.calls
         results = run_together(steps, self.models, calls.chunks, calls.windows)
+        self.n_refused += sum(isinstance(result, SessionsFullError) for result in results)
         return {
             number: pb_utils.InferenceResponse([], triton_error(result))
             if isinstance(result, Exception)
@@ -117,6 +127,7 @@ class TritonPythonModel:
             session.forget(asked.seen)
             if not session.has_result:
                 yield from session.hear(piece)
+                self.heard_s += len(piece) / session.live.rate_hz
             if asked.end and not session.has_result:
                 yield from session.end()
                 found = result_of(session, self.models, self.options, lambda _stage: nullcontext())

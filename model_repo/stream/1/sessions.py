@@ -25,12 +25,15 @@ from diarization.live.session import LiveOptions, Session
 from diarization.options import Options
 
 STATE = "state"
+PORT_VARIABLE = "DIARIZATION_PORT"  # set by serve.sh: servers of one user share no sessions
+ABANDONED_S = 86_400.0  # from when another server's sessions are removed; it may not start again
 RECORDS = ("audio", "probs", "posteriors", "embeddings")
 
 
 def default_folder() -> Path:
-    """The folder of all sessions."""
-    return Path(tempfile.gettempdir()) / f"diarization-stream-{os.getuid()}"
+    """The folder of this server's sessions, in the one of all servers of its user."""
+    own = Path(tempfile.gettempdir()) / f"diarization-stream-{os.getuid()}"
+    return own / os.environ.get(PORT_VARIABLE, "default")
 
 
 class FileRecords:
@@ -108,13 +111,17 @@ class Sessions:
         self._network = network
         self._folder = folder or default_folder()
         self._clock = clock
-        self._sessions: dict[str, Session] = {}
-        self._used_s: dict[str, float] = {}
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = self._folder.lstat()
-        if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
-            raise PermissionError(f"{self._folder} is a link or belongs to another user")
-        self._folder.chmod(0o700)
+        self._sessions: dict[str, Session] = {}  # those in use by this process
+        for each in (self._folder.parent, self._folder):
+            _make_private(each)
+        for each in self._folder.parent.glob("*/*"):
+            if clock() - _used_s(each) > ABANDONED_S:
+                shutil.rmtree(each, ignore_errors=True)
+        self._used_s = {each.name: _used_s(each) for each in self._folder.iterdir()}
+
+    def __len__(self) -> int:
+        """Return the number of sessions."""
+        return len(self._used_s)
 
     def start(self, name: str, live: LiveOptions) -> Session:
         """Start a session; one that was started alike goes on.
@@ -129,9 +136,9 @@ class Sessions:
         try:
             session = self.get(name)
         except UnknownSessionError:
+            self.remove(name)  # what is damaged
             self._make_room()
             folder = self._folder / name
-            shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o700)
             journal = Journal(*(FileRecords(folder / each) for each in RECORDS))
             session = self._sessions[name] = Session(self._options, live, journal, self._network)
@@ -162,15 +169,13 @@ class Sessions:
         fresh.replace(path)
         self._used_s[name] = self._clock()
 
-    def purge(self) -> None:
-        """Remove sessions that have been idle for too long."""
+    def purge(self) -> int:
+        """Remove sessions that have been idle for too long; returns how many."""
         now_s = self._clock()
-        for folder in self._folder.iterdir():
-            used_s = self._used_s.get(folder.name)
-            if used_s is None:
-                used_s = _used_s(folder)
-            if now_s - used_s > self._idle_s:
-                self.remove(folder.name)
+        idle = [name for name, used_s in self._used_s.items() if now_s - used_s > self._idle_s]
+        for name in idle:
+            self.remove(name)
+        return len(idle)
 
     def remove(self, name: str) -> None:
         """Remove a session and its files."""
@@ -183,10 +188,9 @@ class Sessions:
 
     def _make_room(self) -> None:
         """Make room for one more; of those that have ended the one idle for longest gives way."""
-        self.purge()
-        if len(self._sessions) < self._most:
+        if len(self) < self._most:
             return
-        over = [name for name, session in self._sessions.items() if session.has_result]
+        over = [name for name in self._used_s if self._is_over(name)]
         if not over:
             raise SessionsFullError(
                 f"got a session beside {self._most} others, expected at most {self._most} at "
@@ -194,20 +198,43 @@ class Sessions:
             )
         self.remove(min(over, key=self._used_s.__getitem__))
 
-    def _load(self, name: str) -> Session:
-        folder = self._folder / name
+    def _is_over(self, name: str) -> bool:
+        """Whether a session has its result, or is damaged."""
         try:
-            session, shapes = pickle.loads((folder / STATE).read_bytes())
+            session = self._sessions.get(name) or self._read(name)[0]
+        except UnknownSessionError:
+            return True
+        return session.has_result
+
+    def _load(self, name: str) -> Session:
+        session, shapes = self._read(name)
+        records = [
+            FileRecords(self._folder / name / each, *shape)
+            for each, shape in zip(RECORDS, shapes, strict=True)
+        ]
+        session.resume(Journal(*records))
+        return session
+
+    def _read(self, name: str) -> tuple[Session, list[Any]]:
+        """Read the state of a session, without journal, and the shapes of its records."""
+        try:
+            state: tuple[Session, list[Any]] = pickle.loads(
+                (self._folder / name / STATE).read_bytes()
+            )
         except (OSError, EOFError, pickle.PickleError, AttributeError, ImportError):
             raise UnknownSessionError(
                 f"parameter 'session': got {name!r}, which was never started, has ended or was "
                 "idle for too long; expected start=true"
             ) from None  # or its state is damaged, or of another version
-        records = [
-            FileRecords(folder / each, *shape) for each, shape in zip(RECORDS, shapes, strict=True)
-        ]
-        session.resume(Journal(*records))
-        return session
+        return state
+
+
+def _make_private(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
+        raise PermissionError(f"{folder} is a link or belongs to another user")
+    folder.chmod(0o700)
 
 
 def _used_s(folder: Path) -> float:

@@ -110,7 +110,7 @@ def test_every_counter_is_published_once_with_its_help(server):
     helped = Counter(line.split()[2] for line in lines if line.startswith("# HELP diarization_"))
     typed = Counter(line.split()[2] for line in lines if line.startswith("# TYPE diarization_"))
     assert helped == typed == dict.fromkeys(helped, 1)
-    assert len(helped) == 6
+    assert len(helped) == 6 + 4
     series = Counter(line.rpartition(" ")[0] for line in lines if line.startswith("diarization_"))
     assert set(series.values()) == {1}
-    assert len(series) == 4 * len(MODES) + 5 + 7 + 8
+    assert len(series) == 4 * len(MODES) + 5 + 7 + 8 + 4

@@ -1,16 +1,24 @@
 """Live sessions on the real server: results of `run`, sessions at once, and killed processes."""
 
 import os
+import shutil
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
+import numpy as np
 import pytest
 import soundfile
 import soxr
+import tritonclient.grpc as grpcclient
 
 from e2e.calls import diarize, wav_bytes
-from e2e.live_sessions import Live
+from e2e.counters import wait_until
+from e2e.live_sessions import PIECE_S, Live
 from measure.serve_process import TRITON, serving
+from server.triton_server import MODEL_REPOSITORY
+from sessions import default_folder
 
 pytestmark = [pytest.mark.triton, pytest.mark.timeout(600)]
 
@@ -66,3 +74,46 @@ def test_a_session_outlives_a_killed_process(tmp_path, sample, pcm, victim):
         assert server.line().startswith("ready again after ")
     live.assert_whole()
     assert set(live.errors) == {"StatusCode.UNAVAILABLE"}
+
+
+def start_and_leave(server):
+    """Start a session; returns the error, None if it was accepted, and how long that took."""
+    tensor = grpcclient.InferInput("pcm", [1, 0], "INT16")
+    tensor.set_data_from_numpy(np.empty((1, 0), np.int16))
+    parameters, error = {"session": uuid4().hex, "start": True}, None
+    began_s = time.monotonic()
+    with grpcclient.InferenceServerClient(server.url) as client:
+        try:
+            client.infer("stream", [tensor], parameters=parameters)
+        except grpcclient.InferenceServerException as refused:
+            error = refused
+    return error, time.monotonic() - began_s
+
+
+@pytest.mark.slow
+def test_a_thousand_sessions_that_are_left_harm_no_other_and_make_room(tmp_path, sample, pcm):
+    copy = tmp_path / "models"
+    shutil.copytree(MODEL_REPOSITORY, copy)
+    config = copy / "stream" / "config.pbtxt"
+    config.write_text(config.read_text().replace('string_value: "600"', 'string_value: "20"'))
+    with serving(tmp_path / "triton.log", f"--model-repository={copy}") as server:
+        server.wait_until_ready()
+        folder = default_folder().with_name(str(server.ports.grpc))
+        live = Live(server, pcm)
+        with grpcclient.InferenceServerClient(server.url) as client:
+            live.send_piece(client)
+        own = list(folder.iterdir())
+        with ThreadPoolExecutor(8) as threads:
+            result = threads.submit(live.result, lambda _: time.sleep(PIECE_S))
+            left = list(threads.map(lambda _: start_and_leave(server), range(1000)))
+            refusals = [error for error, _ in left if error]
+            assert len(refusals) == 1000 - 31
+            assert {error.status() for error in refusals} == {"StatusCode.UNAVAILABLE"}
+            assert all("expected at most 32 at once" in error.message() for error in refusals)
+            assert max(seconds for _, seconds in left) < 5
+            assert len(list(folder.iterdir())) == 32
+            assert result.result() == diarize(server, sample.read_bytes()).rttm
+        live.assert_whole()
+        assert live.errors == []
+        wait_until(lambda: list(folder.iterdir()) == own)
+        assert start_and_leave(server)[0] is None

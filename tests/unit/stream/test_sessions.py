@@ -130,22 +130,46 @@ def test_an_idle_session_is_removed_and_one_in_use_is_not(table, folder, clock):
         table.get("idle")
 
 
-def test_a_full_table_makes_room_by_removing_an_idle_session_at_once(table, folder, clock):
-    table.start("idle", LIVE)
-    clock.now_s += IDLE_S
-    table.start("1", LIVE)
-    table.start("2", LIVE)
-    clock.now_s += 1
-    table.start("more", LIVE)
-    assert names_in(folder) == {"1", "2", "more"}
-
-
 def test_sessions_that_an_earlier_process_left_idle_are_removed(open_table, folder, clock):
     for name, used_s in {"old": -IDLE_S - 1, "new": -IDLE_S}.items():
         open_table().start(name, LIVE)
         os.utime(folder / name / "state", (0, clock.now_s + used_s))
-    open_table().purge()
+    assert open_table().purge() == 1
     assert names_in(folder) == {"new"}
+
+
+def test_sessions_of_an_earlier_process_count_and_those_that_ended_give_way(open_table, folder):
+    before = open_table()
+    for number in range(MOST):
+        before.start(f"{number}", LIVE)
+    table = open_table()
+    assert len(table) == MOST
+    with pytest.raises(SessionsFullError):
+        table.start("more", LIVE)
+    before.get("1").add_result(NO_SPEECH)
+    before.save("1")
+    table.start("more", LIVE)
+    assert names_in(folder) == {"0", "2", "more"}
+
+
+def test_a_damaged_session_gives_way(open_table, folder):
+    before = open_table()
+    for number in range(MOST):
+        before.start(f"{number}", LIVE)
+    (folder / "1" / "state").write_bytes(b"damaged")
+    open_table().start("more", LIVE)
+    assert names_in(folder) == {"0", "2", "more"}
+
+
+def test_sessions_of_another_server_are_left_alone_for_a_day(open_table, folder, clock):
+    others = {age_s: folder.parent / "8001" / f"{age_s}" for age_s in (86_400, 86_401)}
+    for age_s, other in others.items():
+        other.mkdir(parents=True)
+        (other / "state").touch()
+        os.utime(other / "state", (0, clock.now_s - age_s))
+    table = open_table()
+    assert (len(table), table.purge()) == (0, 0)
+    assert [other.exists() for other in others.values()] == [True, False]
 
 
 def test_another_process_goes_on_where_the_state_was_saved(open_table):

@@ -1,4 +1,4 @@
-"""What `run` counts for Prometheus, beside Triton's own metrics.
+"""What `run` and `stream` count for Prometheus, beside Triton's own metrics.
 
 Every instance of `run` is a process of its own; where they name the same counter, the server keeps
 one and adds up. A rejected update, such as a negative amount, can abort the server, so names, kinds
@@ -7,6 +7,7 @@ and labels are fixed here and amounts are never negative.
 
 import ctypes
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import triton_python_backend_utils as pb_utils
 
@@ -18,6 +19,7 @@ from .turns import Diarization
 LabelSet = Mapping[str, str]
 
 PREFIX = "diarization_"
+NO_LABELS: LabelSet = {}
 
 
 class Counter:
@@ -31,11 +33,10 @@ class Counter:
         Every set of labels there will ever be.
     """
 
-    def __init__(self, name: str, description: str, labels: Iterable[LabelSet]) -> None:
-        family = pb_utils.MetricFamily(
-            name=PREFIX + name, description=description, kind=pb_utils.MetricFamily.COUNTER
-        )
-        keep_forever(family)
+    def __init__(
+        self, name: str, description: str, labels: Iterable[LabelSet] = (NO_LABELS,)
+    ) -> None:
+        family = new_family(name, description, pb_utils.MetricFamily.COUNTER)
         self._series = {tuple(each.values()): family.Metric(labels=dict(each)) for each in labels}
 
     def add(self, amount: float, *values: str) -> None:
@@ -72,6 +73,31 @@ class ServerMetrics:
     def count_failure(self, error: Exception) -> None:
         """Count a request that gets this error."""
         self._failed.add(1, reason_of(error))
+
+
+class LiveMetrics:
+    """The metrics of `stream`."""
+
+    def __init__(self) -> None:
+        sessions = new_family("live_sessions", "Live sessions", pb_utils.MetricFamily.GAUGE)
+        self._sessions = sessions.Metric(labels={})
+        self._audio_s = Counter("live_audio_seconds_total", "Audio heard in live sessions")
+        self._refused = Counter("live_refused_sessions_total", "Live sessions refused")
+        self._idle = Counter("live_idle_sessions_total", "Live sessions removed since idle")
+
+    def report(self, n_sessions: int, audio_s: float, n_refused: int, n_idle: int) -> None:
+        """Report the sessions there are, and what has happened since the last report."""
+        self._sessions.set(n_sessions)
+        self._audio_s.add(audio_s)
+        self._refused.add(n_refused)
+        self._idle.add(n_idle)
+
+
+def new_family(name: str, description: str, kind: Any) -> Any:  # noqa: ANN401 - the server's types exist only inside it
+    """Family of metrics of the server, under its name without the prefix."""
+    family = pb_utils.MetricFamily(name=PREFIX + name, description=description, kind=kind)
+    keep_forever(family)
+    return family
 
 
 def keep_forever(family: object) -> None:
