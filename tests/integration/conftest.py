@@ -44,9 +44,9 @@ def triton():
 def wav(tmp_path):
     """A function that writes an audio file, distinguishable by its length in samples."""
 
-    def write(name, n_samples=160):
+    def write(name, n_samples=160, rate_hz=16_000):
         path = tmp_path / name
-        soundfile.write(path, np.zeros(n_samples, dtype=np.int16), 16_000)
+        soundfile.write(path, np.zeros(n_samples, dtype=np.int16), rate_hz)
         return path
 
     return write

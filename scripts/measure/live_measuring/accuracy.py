@@ -10,6 +10,7 @@ from console.options import LIVE_MODEL
 from console.run_report import RunReport, log
 from formats.result import Turn, speakers_of
 from formats.rttm import rttm_text, turns_of
+from inputs.recordings import Recording
 from measure.kit.corpus import EvaluationSet
 from measure.kit.sending import Connection, outcomes
 from measure.live_measuring.streaming import LiveError, Streamed, stream
@@ -70,7 +71,7 @@ def measure_sets(
     to_stream = replace(connection, model_name=LIVE_MODEL, parameters={})
     figures = []
     for each in sets:
-        answers = _answers(each, connection)
+        answers = answers_of_run(each.recordings, connection)
         for latency_s in latencies_s:
             with ThreadPool(connection.jobs) as pool:
                 streamed = pool.starmap(
@@ -81,15 +82,15 @@ def measure_sets(
     return figures
 
 
-def _answers(evaluation_set: EvaluationSet, connection: Connection) -> dict[str, bytes]:
+def answers_of_run(recordings: Sequence[Recording], connection: Connection) -> dict[str, bytes]:
     """RTTM of `run` by id; LiveError for a recording without."""
-    recordings = evaluation_set.recordings
     report = RunReport(len(recordings))
     answers = {}
     with connection.service() as service:
         for outcome in outcomes(service, recordings, connection.jobs, report):
             if isinstance(outcome, Failure):
-                raise LiveError(f"{evaluation_set.name}: a recording has no result of `run`")
+                name = outcome.recording.recording_id
+                raise LiveError(f"{name}: the recording has no result of `run`")
             answers[outcome.recording.recording_id] = outcome.rttm
     report.close()
     return answers

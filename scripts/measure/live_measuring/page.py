@@ -6,14 +6,17 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
-from measure.kit.report import ABSENT, markdown_table, origin_text
+from measure.kit.report import ABSENT, markdown_table, megabytes, origin_text
 from measure.live_measuring.accuracy import KINDS, MEAN, SetFigures, means
 from measure.live_measuring.load import LoadResult
+from measure.live_measuring.long import LongResult
 from scoring.scores import COLLARS_S
 
 ACCURACY, LOAD, PEER = "measured accuracy", "measured load", "measured peer"
+LONG = "measured long"
 PICTURE = "live-latency.png"
 SIZE_INCH = (9.0, 4.0)
 _WRITTEN = "Written by `python scripts/measure/measure_live.py --docs`; do not edit this part.\n"
@@ -31,6 +34,12 @@ Sessions at real pace, {seconds:g} s each, at a latency of {latency_s} s, all fr
 their pieces spread evenly. The lag is the time from when a piece was due, which is when its last
 sample was spoken, to its answer; a piece is sent when it is due and the one before it is answered.
 `result` is the time from the end of the audio to the result. All in seconds.
+"""
+_LONG = """\
+One session at a latency of {latency_s} s, recordings joined and repeated, in pieces of {piece:g} s,
+each sent when the one before is answered. Seconds from a piece to its answer; memory (PSS) of the
+process of `stream` at the end of the hour; relabels in the hour; speakers with a turn so far. The
+result came {result_s:.1f} s after the end, and is {as_run} of `run`.
 """
 _PEER = """\
 The program above on the same recordings, one at a time. Columns are those of the table of the
@@ -62,6 +71,30 @@ def load_text(results: Sequence[LoadResult], latency_s: str, report: Mapping[str
     legend = _LOAD.format(seconds=report["options"]["seconds"], latency_s=latency_s)
     origin = _origin(report, "sessions", "step", "seconds")
     return "\n".join([_WRITTEN, origin, legend, load_table(results)])
+
+
+def long_text(found: LongResult, latency_s: str, report: Mapping[str, Any]) -> str:
+    """Write what a session of hours costs."""
+    legend = _LONG.format(
+        latency_s=latency_s,
+        piece=report["options"]["piece"],
+        result_s=found.result_s,
+        as_run="that" if found.as_run else "not that",
+    )
+    header = ["hour", "min", "median s", "95 %", "longest", "memory MB", "relabels", "speakers"]
+    rows = [
+        [
+            str(number),
+            f"{each.audio_s / 60:.0f}",
+            *(f"{np.percentile(each.answers_s, percent):.3f}" for percent in (50, 95, 100)),
+            megabytes(each.memory_bytes or None),
+            str(each.n_relabels),
+            str(each.n_speakers),
+        ]
+        for number, each in enumerate(found.hours, start=1)
+    ]
+    origin = _origin(report, "long", "piece")
+    return "\n".join([_WRITTEN, origin, legend, markdown_table(header, rows)])
 
 
 def _origin(report: Mapping[str, Any], *options: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from inputs.audio_files import AudioError
 from inputs.recordings import Recording
 from live.session import Event, Session, SessionError
 from live.sources import Pcm, audio_file
@@ -50,12 +51,23 @@ class Streamed:
     rttm: bytes  # of the result
 
 
-def read_sound(path: Path) -> Sound:
-    """Read a file as client.py --stream does; AudioError if that fails."""
-    with contextlib.ExitStack() as until_read:
-        source = audio_file(path, until_read)
-        samples = np.concatenate([np.empty(0, np.int16), *source.blocks])
-    return Sound(samples, source.rate_hz)
+def read_sound(*paths: Path) -> Sound:
+    """Read files as client.py --stream does, and join them.
+
+    Raises
+    ------
+    AudioError
+        If one cannot be read, or has another rate than the first.
+    """
+    rates_hz, blocks = [], [np.empty(0, np.int16)]
+    for path in paths:
+        with contextlib.ExitStack() as until_read:
+            source = audio_file(path, until_read)
+            blocks += source.blocks
+        rates_hz.append(source.rate_hz)
+        if source.rate_hz != rates_hz[0]:
+            raise AudioError(f"{path}: got {source.rate_hz} Hz, expected {rates_hz[0]} as before")
+    return Sound(np.concatenate(blocks), rates_hz[0])
 
 
 @contextlib.contextmanager

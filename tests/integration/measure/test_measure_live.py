@@ -14,6 +14,7 @@ from integration.client_fake_server import RefusalError
 from measure import measure_live
 from measure.benchmarking.audio import SAMPLE
 from measure.kit.report import marks
+from measure.live_measuring import long
 from unit.evaluation_cases import rttm
 
 HZ = 16_000
@@ -64,8 +65,8 @@ def page(tmp_path, monkeypatch):
     """The page of the project, with its marks."""
     page = tmp_path / "docs" / "live.md"
     page.parent.mkdir()
-    empty = ["".join(marks(f"measured {part}")) for part in ("accuracy", "load", "peer")]
-    page.write_text("first\n{}between\n{}after\n{}last\n".format(*empty))
+    empty = ["".join(marks(f"measured {part}")) for part in ("accuracy", "load", "long", "peer")]
+    page.write_text("first\n{}between\n{}{}after\n{}last\n".format(*empty))
     monkeypatch.setattr(measure_live, "PAGE", page)
     return page
 
@@ -165,15 +166,34 @@ def test_docs_get_what_was_measured_and_keep_the_rest(run, root, page, wav):
     assert run("--docs", "--root", root, "--latency", "2") == 0
     assert run("--docs", *load) == 0
 
-    first, accuracy, between, loaded, after, peer, last = parts(page)
-    assert (first, between, after, last) == ("first\n", "between\n", "after\n", "last\n")
-    assert not peer
+    first, accuracy, between, loaded, *rest = parts(page)
+    assert (first, between, rest) == ("first\n", "between\n", ["", "", "after\n", "", "last\n"])
     assert len(rows(accuracy, "calls")) == 1
     assert len(rows(loaded, "0.1")) == 1
     assert "cores" in accuracy
     assert "cores" in loaded
     assert (page.parent / "live-latency.png").exists()
     assert str(root) not in page.read_text()
+
+
+def test_a_long_session_is_reported_hour_by_hour(run, live, wav, page, monkeypatch):
+    monkeypatch.setattr(long, "HOUR_S", 1)
+    speech = [wav(f"{n}.wav", HZ // 4) for n in range(2)]
+
+    assert run("--docs", "--long", 2 / 3600, "--audio", *speech) == 0
+
+    *_, measured, _, _, _ = parts(page)
+    hours = [rows(measured, hour)[0] for hour in "12"]
+    assert [(hour[0], *hour[-3:]) for hour in hours] == [("0", "–", "0", "1")] * 2
+    assert "is that of `run`" in " ".join(measured.split())
+    assert live.pieces == [HZ // 2] * 4 + [0]
+
+
+def test_recordings_of_different_rates_are_not_joined(run, wav, capsys):
+    files = [wav("a.wav"), wav("b.wav", rate_hz=8_000)]
+
+    assert run("--long", 1, "--audio", *files) == 2
+    assert "b.wav: got 8000 Hz, expected 16000 as before" in capsys.readouterr().err
 
 
 def test_another_program_is_scored_by_the_events_of_each_latency(run, live, root, page, peer):
@@ -186,7 +206,7 @@ def test_another_program_is_scored_by_the_events_of_each_latency(run, live, root
     assert at_5[3:9] == ["0.00"] * 6
     assert at_1[9:] == ["–", "1.0 / 1.0 / 1.0", "0.88 / 1.50"]
     assert "peer=other: test -s {audio}" in heard
-    assert before == ["first\n", "", "between\n", "", "after\n"]
+    assert before == ["first\n", "", "between\n", "", "", "", "after\n"]
     assert not (page.parent / "live-latency.png").exists()
     assert live.pieces == []
 
@@ -222,7 +242,7 @@ def test_a_recording_that_run_refuses_ends_the_run(run, triton, root, capsys):
     triton.reply = lambda _: {"INFO": "{}"}
 
     assert run("--root", root) == 1
-    assert "calls: a recording has no result of `run`" in capsys.readouterr().err
+    assert "a: the recording has no result of `run`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -243,10 +263,15 @@ def test_what_cannot_be_read_is_refused_before_anything_is_sent(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "expected --root, --sessions or both"),
+        ([], "expected at least one of --root, --sessions, --long"),
         (["--root", "x", "--latency", "3"], "invalid choice: '3'"),
         (["--sessions", "0"], "at least 1"),
-        (["--peer", "x=run {audio}"], "expected --root, --sessions or both"),
+        (["--long", "0"], "above 0"),
+        (["--peer", "x=run {audio}"], "expected at least one of --root"),
+        (
+            ["--peer", "x=run {audio}", "--root", "x", "--long", "1"],
+            "--peer: expected --root, with",
+        ),
         (["--peer", "x=run {audio}", "--sessions", "1"], "--peer: expected --root, without"),
         (["--peer", "x=run", "--root", "x"], "expected {audio} in the command"),
     ],
