@@ -269,7 +269,7 @@ SLEEPS = CRASHES.replace("os._exit(1)", "__import__('time').sleep(9)").replace(
 
 def test_a_server_killed_while_it_receives_requests_is_unavailable(proxy, sockets):
     large = [bytes(60_000_000)]
-    for delay_s in (0.1, 0.15, 0.2, 0.25, 0.3, 0.35):
+    for delay_s in (0.1, 0.2, 0.3):
         with (
             ThreadPoolExecutor(4) as threads,
             subprocess.Popen([sys.executable, "-c", SLEEPS, sockets.grpc]) as triton,
