@@ -15,7 +15,7 @@ from scipy.optimize import linear_sum_assignment
 
 from ..arrays import Embeddings, Evidence, Labels, Shares, samples_of
 from ..clustering import LEAST_WINDOWS, SOLO_SHARE, closeness, unit_length
-from ..full.speakers import Heard, speaker_centroids
+from ..full.speakers import LEAST_SHARE, Heard, speaker_centroids
 from ..options import Options, SpeakerBounds
 
 OFTEN_WINDOWS = 60  # up to so many windows they are clustered with each new one
@@ -79,6 +79,7 @@ class LiveSpeakers:
         self.row_of: dict[int, int] = {}
         self._n_clustered = 0
         self._n_odd = 0  # windows since then that are unlike every speaker
+        self._n_odd_due = LEAST_WINDOWS  # of them, for which they are clustered again
 
     def is_known(self, begins: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether the windows that begin there have an embedding."""
@@ -148,6 +149,7 @@ class LiveSpeakers:
         heard = Heard(self._shares[order], self._solo[order], n_speech, n_overlap)
         self.centroids = speaker_centroids(heard, unit[order], self._options, self._bounds)
         cosines = unit @ self.centroids.T
+        n_before = len(self.ids)
         self.ids = self._matched(cosines.argmax(axis=1), in_use())
         labels = labels_that_stay(cosines, self.ids, self._labels)
         changed = (self._labels != UNASSIGNED) & (self._labels != labels)
@@ -155,6 +157,8 @@ class LiveSpeakers:
         change = Change(middles, self._labels[changed], labels[changed])
         self._labels, self._n_clustered = labels, len(labels)
         self._n_odd = 0
+        found_more = len(self.ids) > n_before
+        self._n_odd_due = LEAST_WINDOWS if found_more else 2 * self._n_odd_due
         return change if changed.any() else None
 
     def _assign(self, fresh: Embeddings) -> None:
@@ -172,7 +176,10 @@ class LiveSpeakers:
         if n == self._n_clustered:
             return False
         often = n <= OFTEN_WINDOWS
-        return often or self._n_odd >= LEAST_WINDOWS or n >= GROWTH * self._n_clustered
+        # As many as make a missed speaker, so that noise does not have hours clustered every time.
+        most_odd = max(LEAST_WINDOWS, round(LEAST_SHARE * n))
+        is_odd = self._n_odd >= min(self._n_odd_due, most_odd)
+        return often or is_odd or n >= GROWTH * self._n_clustered
 
     def _matched(self, clusters: Labels, in_use: Collection[int]) -> list[int]:
         """Number of the speaker that each cluster is: the one it shares most windows with."""
