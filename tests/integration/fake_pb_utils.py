@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from types import ModuleType
 from typing import Any
 
@@ -164,6 +165,10 @@ class Request:
         require(self._outputs <= declared, f"{config.name} has no outputs {self._outputs}")
         self._parameters = json.dumps(parameters) if parameters else ""
         self.is_cancelled = is_cancelled
+        self.sent: SimpleQueue[InferenceResponse] = SimpleQueue()
+
+    def get_response_sender(self) -> ResponseSender:
+        return ResponseSender(self)
 
     def inputs(self) -> list[Tensor]:
         return self._inputs
@@ -173,6 +178,21 @@ class Request:
 
     def parameters(self) -> str:
         return self._parameters
+
+
+FINAL_FLAG = 1
+
+
+@dataclass(frozen=True)
+class ResponseSender:
+    """Sends the one response of a request for which `execute` returned None."""
+
+    request: Request
+
+    def send(self, response: InferenceResponse, flags: int) -> None:
+        require(isinstance(response, InferenceResponse), f"sent {response!r}")
+        require(flags == FINAL_FLAG, f"flags {flags}")
+        self.request.sent.put(response)
 
 
 @dataclass(frozen=True)
@@ -287,6 +307,7 @@ def stub_module(server: FakeServer, model_dir: Path) -> ModuleType:
         "MetricFamily": family_type(server.metrics),
         "ModelConfig": ModelConfig,
         "PreferredMemory": PreferredMemory,
+        "TRITONSERVER_RESPONSE_COMPLETE_FINAL": FINAL_FLAG,
         "TRITONSERVER_MEMORY_CPU": MemoryType.CPU,
         "TRITONSERVER_MEMORY_GPU": MemoryType.GPU,
         "Tensor": Tensor,

@@ -9,9 +9,10 @@ be continued, and a further one waits instead of being refused.
 import json
 import re
 import sys
-from collections import deque
-from collections.abc import Generator
-from contextlib import nullcontext
+from collections import Counter, deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
@@ -44,9 +45,12 @@ from sessions import Sessions  # noqa: E402
 OPTION = re.compile(r'key:\s*"([^"]+)"[\s,]*value:?\s*\{\s*string_value:\s*"([^"]*)"')
 LONGEST_PIECE_S = 10
 TIDY_EVERY_S = 1.0
+# Of Python's threads. Most steps of numpy let the other thread run, which then keeps the
+# interpreter for so long: with the usual 5 ms a piece takes seconds while a result is computed.
+SWITCH_S = 1e-4
 INPUTS = ("samples", "pcm")
 
-Asked = tuple[int, Any, LiveRequest]  # number of a request, the request, its parameters
+Asked = tuple[int, LiveRequest, NDArray[Any]]  # number of a request, its parameters and samples
 
 
 class TritonPythonModel:
@@ -55,6 +59,7 @@ class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         """Read the options of `run` and of the sessions."""
         threadpool_limits(1)
+        sys.setswitchinterval(SWITCH_S)
         self.options = parse_options(options_in((REPOSITORY / "run" / "config.pbtxt").read_text()))
         own = json.loads(args["model_config"])["parameters"]
         most, idle_s = (own[f"sessions.{name}"]["string_value"] for name in ("most", "idle_s"))
@@ -64,6 +69,8 @@ class TritonPythonModel:
         self.metrics = LiveMetrics()
         self.heard_s, self.n_refused = 0.0, 0  # since the metrics were reported
         self.lock = Lock()  # of the sessions
+        self.worker = ThreadPoolExecutor(1)
+        self.deferred: Counter[str] = Counter()  # requests that the worker has, by session
         self.ending = Event()
         Thread(target=self._tidy_until_the_end, daemon=True).start()
 
@@ -79,7 +86,11 @@ class TritonPythonModel:
                 self.heard_s, self.n_refused = 0.0, 0
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Answer all requests; those of one session in order, those of several together."""
+        """Answer all requests; those of one session in order, those of several together.
+
+        The end of a session, and what follows it, is answered later in another thread: the result
+        of an hour takes seconds, in which other sessions go on.
+        """
         with self.lock:
             return self._execute(requests)
 
@@ -87,24 +98,32 @@ class TritonPythonModel:
         responses: dict[int, Any] = {}
         waiting: dict[str, deque[Asked]] = {}
         for number, request in enumerate(requests):
-            asked = self._parsed(request)
-            if isinstance(asked, Exception):
-                responses[number] = pb_utils.InferenceResponse([], triton_error(asked))
+            try:
+                asked = parse_live_request(json.loads(request.parameters() or "{}"), self.options)
+                samples = sent_samples(request)
+            except Exception as error:
+                responses[number] = pb_utils.InferenceResponse([], triton_error(error))
+                continue
+            if asked.end or self.deferred[asked.session]:
+                self.deferred[asked.session] += 1
+                sender = request.get_response_sender()
+                self.worker.submit(self._answer_later, sender, (number, asked, samples.copy()))
+                responses[number] = None
             else:
-                waiting.setdefault(asked.session, deque()).append((number, request, asked))
+                waiting.setdefault(asked.session, deque()).append((number, asked, samples))
         while waiting:
             responses |= self._answers([each.popleft() for each in waiting.values()])
             waiting = {name: each for name, each in waiting.items() if each}
         return [responses[number] for number in range(len(requests))]
 
-    def _parsed(self, request: Any) -> LiveRequest | Exception:  # noqa: ANN401
-        try:
-            return parse_live_request(json.loads(request.parameters() or "{}"), self.options)
-        except Exception as error:
-            return error
+    def _answer_later(self, sender: Any, asked: Asked) -> None:  # noqa: ANN401
+        with self.lock:
+            (response,) = self._answers([asked]).values()
+            self.deferred -= Counter([asked[1].session])
+        sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
     def _answers(self, group: list[Asked]) -> dict[int, Any]:
-        steps = [self._step(request, asked) for _, request, asked in group]
+        steps = [self._step(asked, samples) for _, asked, samples in group]
         calls = self.options.calls
         results = run_together(steps, self.models, calls.chunks, calls.windows)
         self.n_refused += sum(isinstance(result, SessionsFullError) for result in results)
@@ -115,7 +134,9 @@ class TritonPythonModel:
             for (number, _, _), result in zip(group, results, strict=True)
         }
 
-    def _step(self, request: Any, asked: LiveRequest) -> Generator[Any, Any, NDArray[np.object_]]:  # noqa: ANN401
+    def _step(
+        self, asked: LiveRequest, samples: NDArray[Any]
+    ) -> Generator[Any, Any, NDArray[np.object_]]:
         """Hear what a request brings, and return its answer."""
         with hold_drain_lock():
             session = (
@@ -123,18 +144,29 @@ class TritonPythonModel:
                 if asked.start
                 else self.sessions.get(asked.session)
             )
-            piece = new_samples(sent_samples(request), asked, session, self.options.limits.audio_s)
+            piece = new_samples(samples, asked, session, self.options.limits.audio_s)
             session.forget(asked.seen)
             if not session.has_result:
                 yield from session.hear(piece)
                 self.heard_s += len(piece) / session.live.rate_hz
             if asked.end and not session.has_result:
                 yield from session.end()
-                found = result_of(session, self.models, self.options, lambda _stage: nullcontext())
+                with released(self.lock):
+                    found = result_of(session, self.models, self.options, lambda _: nullcontext())
                 session.add_result(found)
             self.sessions.save(asked.session)
         answer = {"received": session.n_received, "events": session.events}
         return np.array([[json.dumps(answer).encode()]], np.object_)
+
+
+@contextmanager
+def released(lock: Lock) -> Iterator[None]:
+    """Release a lock inside the block."""
+    lock.release()
+    try:
+        yield
+    finally:
+        lock.acquire()
 
 
 def sent_samples(request: Any) -> NDArray[Any]:  # noqa: ANN401 - the server's types exist only inside it

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from threading import Event
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from integration.planted_models import (
 )
 
 A, B, C = (letter * 16 for letter in "abc")
+WITHIN_S = 20
 LONG_S = 72  # more than the stretch of a minute that has one level
 INVALID, UNKNOWN = TritonError.INVALID_ARG, TritonError.NOT_FOUND
 
@@ -300,6 +302,28 @@ def test_the_end_asked_for_twice_gives_the_same_result(stream, server):
     assert result["type"] == "result"
     assert stream.answer(A, end=True, seen=len(before))["events"] == [result]
     assert server.calls == []
+
+
+def test_others_are_answered_while_the_result_of_one_is_computed(stream, monkeypatch):
+    begun, may_go_on = Event(), Event()
+    names = stream.model.execute.__globals__
+    result_of = names["result_of"]
+
+    def waiting(*arguments):
+        begun.set()
+        assert may_go_on.wait(WITHIN_S)
+        return result_of(*arguments)
+
+    monkeypatch.setitem(names, "result_of", waiting)
+    requests = [stream.request(A, TALK, start=True, end=True), stream.request(A, end=True)]
+    assert stream.model.execute(requests[:1]) == [None]
+    assert begun.wait(WITHIN_S)
+    assert stream.answer(B, ONE_S, start=True)["received"] == len(ONE_S)
+    assert stream.model.execute(requests[1:]) == [None]  # it stays in order
+    may_go_on.set()
+    first, second = (each.sent.get(timeout=WITHIN_S).output_tensors() for each in requests)
+    assert first[0].as_numpy() == second[0].as_numpy()
+    assert json.loads(first[0].as_numpy().item())["events"][-1]["type"] == "result"
 
 
 @pytest.mark.parametrize("audio", [None, np.empty(0, np.int16), TALK[:1], TALK[:300]])
