@@ -24,7 +24,7 @@ from diarization.live.records import Journal
 from diarization.live.session import LiveOptions, Session
 from diarization.options import Options
 
-STATE = "state"
+STATE, FRESH = "state", "state.new"  # the state is whole in the first, or else in the second
 PORT_VARIABLE = "DIARIZATION_PORT"  # set by serve.sh: servers of one user share no sessions
 ABANDONED_S = 86_400.0  # from when another server's sessions are removed; it may not start again
 RECORDS = ("audio", "probs", "posteriors", "embeddings")
@@ -163,10 +163,10 @@ class Sessions:
         session = self._sessions[name]
         journal = [getattr(session.journal, each) for each in RECORDS]
         shapes = [(records.n_rows, records.row) for records in journal]
-        path = self._folder / name / STATE
-        fresh = path.with_suffix(".new")
+        path, fresh = (self._folder / name / each for each in (STATE, FRESH))
         fresh.write_bytes(pickle.dumps((session, shapes), pickle.HIGHEST_PROTOCOL))
-        fresh.replace(path)
+        path.unlink(missing_ok=True)  # ext4 writes a file that replaces another to the disk at once
+        fresh.rename(path)
         self._used_s[name] = self._clock()
 
     def purge(self) -> int:
@@ -217,9 +217,10 @@ class Sessions:
 
     def _read(self, name: str) -> tuple[Session, list[Any]]:
         """Read the state of a session, without journal, and the shapes of its records."""
+        path, fresh = (self._folder / name / each for each in (STATE, FRESH))
         try:
             state: tuple[Session, list[Any]] = pickle.loads(
-                (self._folder / name / STATE).read_bytes()
+                (path if path.exists() else fresh).read_bytes()
             )
         except (OSError, EOFError, pickle.PickleError, AttributeError, ImportError):
             raise UnknownSessionError(

@@ -185,6 +185,14 @@ def test_another_process_goes_on_where_the_state_was_saved(open_table):
     assert resumed.journal.audio.read(10, 90).tolist() == PCM[10:90].tolist()
 
 
+def test_another_process_goes_on_where_one_ended_while_it_saved(open_table, folder):
+    before = open_table()
+    before.start("one", LIVE).journal.audio.append(PCM)
+    before.save("one")
+    (folder / "one" / "state").rename(folder / "one" / "state.new")
+    assert open_table().get("one").n_received == len(PCM)
+
+
 @pytest.mark.parametrize(
     ("record", "shape"),
     [("audio", ()), ("probs", ()), ("posteriors", (589, 7)), ("embeddings", (192,))],
