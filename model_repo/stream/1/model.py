@@ -77,6 +77,7 @@ class TritonPythonModel:
     def finalize(self) -> None:
         """End the thread that removes idle sessions and reports metrics."""
         self.ending.set()
+        self.sessions.close()
 
     def _tidy_until_the_end(self) -> None:
         while not self.ending.wait(TIDY_EVERY_S):

@@ -123,6 +123,11 @@ class Sessions:
         """Return the number of sessions."""
         return len(self._used_s)
 
+    def close(self) -> None:
+        """Remove the folder if there are no sessions."""
+        with suppress(OSError):
+            self._folder.rmdir()
+
     def start(self, name: str, live: LiveOptions) -> Session:
         """Start a session; one that was started alike goes on.
 

@@ -231,6 +231,16 @@ def test_a_session_without_its_state_is_unknown_and_can_be_started(open_table, f
     assert table.start("one", LIVE).n_received == 0
 
 
+def test_a_folder_without_sessions_is_removed_at_the_end(open_table, folder):
+    table = open_table()
+    table.start("one", LIVE)
+    table.close()
+    assert names_in(folder) == {"one"}
+    table.remove("one")
+    table.close()
+    assert not folder.exists()
+
+
 def test_only_the_user_can_read_the_files(open_table, folder):
     folder.mkdir(mode=0o755)
     open_table().start("one", LIVE)
