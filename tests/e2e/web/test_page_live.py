@@ -33,6 +33,7 @@ def shown_px(page):
 
 
 def test_a_live_recording_becomes_a_named_result(opened, gateway, speech):
+    """docs/live.png is a copy of its picture."""
     with Relay(gateway.url.removeprefix("http://")) as relay:
         seen = opened(f"http://{relay.url}", *fake_microphone(speech))
         page = seen.page
@@ -53,6 +54,7 @@ def test_a_live_recording_becomes_a_named_result(opened, gateway, speech):
         expect(page.get_by_role("timer")).to_have_text(re.compile(r"0:(0[89]|1\d)"))
         assert shown_px(page) > before_px
         assert page.get_by_role("meter").evaluate("each => each.value") > 0
+        seen.screenshot("web_live")
         page.get_by_role("button", name="Stop").click()
         ready(page)
 
