@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import queue
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from types import ModuleType
@@ -91,7 +92,8 @@ def execute(model: Any, requests: list[Request]) -> list[Arrays | TritonError]:
 
 def _outcome(request: Request, response: object) -> Arrays | TritonError:
     if response is None:
-        response = request.sent.get(timeout=SENT_WITHIN_S)
+        with suppress(queue.Empty):
+            response = request.sent.get(timeout=SENT_WITHIN_S)
     if not isinstance(response, InferenceResponse):
         raise TypeError(f"execute returned {response!r}")
     error = response.error()

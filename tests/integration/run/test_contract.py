@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tritonclient.grpc import model_config_pb2 as pb
 
+from integration import model_loading
 from integration.fake_pb_utils import FakeServer, ModelConfig, Request, stub_module
 from integration.model_contract import ContractViolationError, config_dict
 from integration.model_loading import STUB, execute, import_file
@@ -76,7 +77,8 @@ def test_a_contract_violation_by_a_model_is_detected(pb_utils, name, values, rea
         execute(model, [Request(CONFIG, {"x": PAIRS})])
 
 
-def test_a_missing_response_is_detected(pb_utils):
+def test_a_missing_response_is_detected(pb_utils, monkeypatch):
+    monkeypatch.setattr(model_loading, "SENT_WITHIN_S", 0.01)
     model = Careless(pb_utils, "y", np.zeros(3, np.float32))
     model.respond = lambda _request: None
     with pytest.raises(TypeError):
