@@ -72,11 +72,14 @@ class TritonPythonModel:
         self.worker = ThreadPoolExecutor(1)
         self.deferred: Counter[str] = Counter()  # requests that the worker has, by session
         self.ending = Event()
-        Thread(target=self._tidy_until_the_end, daemon=True).start()
+        self.tidying = Thread(target=self._tidy_until_the_end, daemon=True)
+        self.tidying.start()
 
     def finalize(self) -> None:
-        """End the thread that removes idle sessions and reports metrics."""
+        """End the threads; the process crashes if one still has metrics when it ends."""
         self.ending.set()
+        self.tidying.join(TIDY_EVERY_S)
+        self.worker.shutdown(wait=False)
         self.sessions.close()
 
     def _tidy_until_the_end(self) -> None:
