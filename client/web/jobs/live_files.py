@@ -1,8 +1,8 @@
 """The audio of live sessions that are kept: WAV files that grow until their jobs take them over."""
 
 import contextlib
-import struct
 import threading
+import wave
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +11,6 @@ from web.jobs.work_folder import AUDIO, RECORD, WorkFolder
 
 HEADER_BYTES = 44
 MAX_BYTES = 2**32 - 1  # of a WAV file: its header counts in 32 bits
-_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 _RIFF_SIZE_AT, _DATA_SIZE_AT = 4, 40
 
 
@@ -39,11 +38,8 @@ class LiveFiles:
     def create(self, session: str, rate_hz: int, record: bytes) -> None:
         """Begin the file of a session, with the record of its job."""
         self._path(session).mkdir()
-        self._path(session, AUDIO).write_bytes(
-            _HEADER.pack(
-                b"RIFF", 0, b"WAVE", b"fmt ", 16, 1, 1, rate_hz, 2 * rate_hz, 2, 16, b"data", 0
-            )
-        )
+        with wave.open(str(self._path(session, AUDIO)), "wb") as file:
+            file.setparams((1, 2, rate_hz, 0, "NONE", ""))
         write_atomically(self._path(session, RECORD), record)
         with self._lock:
             self._sizes[session] = HEADER_BYTES
