@@ -209,9 +209,7 @@ class JobStore:
             files = {ANSWER: encode_answer(answer), RECORD: record}
             self.live.hand_over(session, n_samples, files)
             self._jobs[session] = job
-            self.on_end(job)
-            if not job.ended.done():
-                job.ended.set_result(None)
+            self._announce_end(job)
 
     def end(self, job: Job, state: State, problem: ProblemError | None = None) -> None:
         """End a job and wake up its request, even if the disk is full."""
@@ -222,6 +220,9 @@ class JobStore:
                 self._save(job)
             except OSError:  # the next gateway runs it again
                 log.exception("cannot store how job %s ended", job.recording_id)
+        self._announce_end(job)
+
+    def _announce_end(self, job: Job) -> None:
         self.on_end(job)
         if not job.ended.done():
             job.ended.set_result(None)
