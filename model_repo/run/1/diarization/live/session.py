@@ -157,22 +157,17 @@ class Session:
             "audio_s": seconds(self._tail.end),
             "speaker_network": self._network,
         }
-        voices = {
-            "labels": [turn.label for turn in found.turns],
-            "embeddings": rounded(found.embeddings, 7),
+        result: Event = {
+            "type": "result",
+            "rttm": format_rttm(found.turns, self.live.asked.recording_id),
+            "confidences": [round(turn.confidence, 4) for turn in found.turns],
+            "info": info,
         }
+        if self.live.voices:
+            result["labels"] = [turn.label for turn in found.turns]
+            result["embeddings"] = rounded(found.embeddings, 7)
         self.has_result = True
-        self._report(
-            [
-                {
-                    "type": "result",
-                    "rttm": format_rttm(found.turns, self.live.asked.recording_id),
-                    "confidences": [round(turn.confidence, 4) for turn in found.turns],
-                    "info": info,
-                    **(voices if self.live.voices else {}),
-                }
-            ]
-        )
+        self._report([result])
 
     def known_windows(self) -> Mapping[int, int]:
         """Row of the embedding of each window, by its first sample."""
