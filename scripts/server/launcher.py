@@ -23,9 +23,12 @@ PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 BACKENDS = Path(sys.prefix) / "share" / "triton" / "backends"
 ONNXRUNTIME_BACKEND = Path(__file__).resolve().parent / "backends" / "onnxruntime" / "model.py"
 
+PROC_CPUINFO = Path("/proc/cpuinfo")
 PROC_CGROUP = Path("/proc/self/cgroup")
 CGROUPS = Path("/sys/fs/cgroup")
 THREADS = "DIARIZATION_THREADS"  # of each net; overrides the number of cores
+PRECISION = "DIARIZATION_PRECISION"  # of the nets; overrides what the processor is made for
+BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16"}  # of processors that multiply bfloat16
 # glibc keeps freed memory: an arena per thread, and ever larger blocks. With one arena, and large
 # blocks returned at once, the processes of the server hold half as much between requests.
 MALLOC = {
@@ -106,6 +109,7 @@ def environment(packages: Path) -> dict[str, str]:
         **MALLOC,
         **os.environ,
         THREADS: str(thread_count()),
+        PRECISION: precision(),
         "PATH": os.pathsep.join(paths),
         "LD_LIBRARY_PATH": os.pathsep.join(str(path) for path in libraries if path),
     }
@@ -119,6 +123,17 @@ def thread_count() -> int:
     if not setting.isdecimal() or int(setting) < 1:
         raise LaunchError(f"{THREADS}: got {setting!r}, expected a whole number from 1 on")
     return int(setting)
+
+
+def precision(proc_cpuinfo: Path = PROC_CPUINFO) -> str:
+    """Precision of the nets: DIARIZATION_PRECISION, else bf16 where the processor has it."""
+    setting = os.environ.get(PRECISION, "").strip()
+    if setting in ("fp32", "bf16"):
+        return setting
+    if setting not in ("", "auto"):
+        raise LaunchError(f"{PRECISION}: got {setting!r}, expected auto, fp32 or bf16")
+    flags = set(proc_cpuinfo.read_text().split()) if proc_cpuinfo.is_file() else set()
+    return "bf16" if flags & BFLOAT16_FLAGS else "fp32"
 
 
 def available_cores(proc_cgroup: Path = PROC_CGROUP, cgroups: Path = CGROUPS) -> int:

@@ -1,6 +1,7 @@
 """Triton model `run`: requests -> `diarization.pipeline` -> responses."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,7 @@ class TritonPythonModel:
             **request_info(found, asked, measurements),
             "n_channels": recording.n_channels,
             "speaker_network": self.speaker_network,
+            "precision": os.environ.get("DIARIZATION_PRECISION"),
         }
         arrays = output_arrays(found, asked.recording_id, info)
         outputs = [pb_utils.Tensor(name, arrays[name]) for name in request.requested_output_names()]

@@ -79,6 +79,16 @@ def network_config(max_batch_size=4, inputs=True, outputs=True, **parameters):
     return config
 
 
+@pytest.fixture(autouse=True)
+def single_precision(monkeypatch):
+    monkeypatch.delenv("DIARIZATION_PRECISION", raising=False)
+
+
+@pytest.fixture
+def bfloat16(monkeypatch):
+    monkeypatch.setenv("DIARIZATION_PRECISION", "bf16")
+
+
 def started(backend, config, folder, kind="CPU"):
     model = backend.TritonPythonModel()
     model.initialize(initialize_args(config, folder, kind))
@@ -284,6 +294,45 @@ def test_on_a_gpu_a_request_is_one_run(backend, folder, monkeypatch):
     model.session = CountedSession(model.session)
     (outputs,) = execute(model, [Request(config, {"feats": feats(20)})])
     assert (model.session.rows, len(outputs["embs"])) == ([20], 20)
+
+
+@pytest.mark.usefixtures("bfloat16")
+def test_in_bfloat16_outputs_match_the_network_roughly(backend, server, folder):
+    config = network_config(64, intra_op_thread_count="2")
+    model = started(backend, config, folder)
+    requests = [Request(config, {"feats": feats(n, n_frames=n)}) for n in (20, 3)]
+    for outputs, n in zip(execute(model, requests), (20, 3), strict=True):
+        expected = feats(n, n_frames=n).mean(axis=1) @ WEIGHTS
+        assert np.allclose(outputs["embs"], expected, rtol=0.02, atol=0.02)
+    assert server.logger.infos == ["model 'net' runs in bfloat16 by OpenVINO"]
+
+
+@pytest.mark.usefixtures("bfloat16")
+def test_in_bfloat16_a_row_does_not_depend_on_those_beside_it(backend, folder):
+    config = network_config(64, intra_op_thread_count="2")
+    model = started(backend, config, folder)
+    (together,) = execute(model, [Request(config, {"feats": feats(20)})])
+    rows = execute(model, [Request(config, {"feats": row[None]}) for row in feats(20)])
+    for name, values in together.items():
+        assert np.array_equal(values, np.concatenate([row[name] for row in rows]))
+
+
+@pytest.mark.usefixtures("bfloat16")
+def test_in_bfloat16_a_bad_request_fails_alone(backend, folder):
+    config = network_config()
+    bad = Request(config, {"feats": np.zeros((1, 5, N_BINS + 1), np.float32)}, dims_checked=False)
+    good = Request(config, {"feats": feats(2)})
+    error, outputs = execute(started(backend, config, folder), [bad, good])
+    assert error.code() is TritonError.INVALID_ARG
+    assert error.message().startswith("model 'net' failed: ")
+    assert outputs["embs"].shape == (2, DIM)
+
+
+@pytest.mark.usefixtures("bfloat16")
+def test_without_batches_there_is_no_bfloat16(backend, folder):
+    config = network_config(max_batch_size=0)
+    (outputs,) = execute(started(backend, config, folder), [Request(config, {"feats": feats(3)})])
+    assert np.allclose(outputs["embs"], feats(3).mean(axis=1) @ WEIGHTS, atol=1e-6)
 
 
 def test_an_invalid_number_of_threads_prevents_loading(backend, folder):

@@ -1,10 +1,10 @@
-"""How many cores the launcher counts: affinity and limits of control groups, written as files."""
+"""What the launcher makes of the machine: cores by affinity and control groups; the precision."""
 
 import os
 
 import pytest
 
-from server.launcher import available_cores
+from server.launcher import LaunchError, available_cores, precision
 
 
 @pytest.fixture(autouse=True)
@@ -71,3 +71,37 @@ def test_a_group_mounted_at_the_root_of_a_container_is_found(cores):
 
 def test_a_group_whose_name_is_not_utf8_is_found(cores):
     assert cores("0::/a\udcff\n", {"a\udcff/cpu.max": "200000 100000"}) == 2
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [("avx2 avx512f", "fp32"), ("avx2 avx512_bf16", "bf16"), ("amx_tile amx_bf16", "bf16")],
+)
+def test_the_nets_run_in_bfloat16_where_the_processor_has_it(
+    tmp_path, monkeypatch, flags, expected
+):
+    monkeypatch.delenv("DIARIZATION_PRECISION", raising=False)
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"processor : 0\nflags\t\t: fpu {flags} sse2\nbugs : none\n")
+
+    assert precision(cpuinfo) == expected
+
+
+def test_without_a_list_of_flags_the_nets_run_in_single_precision(tmp_path, monkeypatch):
+    monkeypatch.delenv("DIARIZATION_PRECISION", raising=False)
+
+    assert precision(tmp_path / "missing") == "fp32"
+
+
+@pytest.mark.parametrize("asked", ["fp32", "bf16"])
+def test_the_precision_can_be_chosen(monkeypatch, asked):
+    monkeypatch.setenv("DIARIZATION_PRECISION", asked)
+
+    assert precision() == asked
+
+
+def test_another_precision_is_refused(monkeypatch):
+    monkeypatch.setenv("DIARIZATION_PRECISION", "int4")
+
+    with pytest.raises(LaunchError, match="got 'int4', expected auto, fp32 or bf16"):
+        precision()
