@@ -12,10 +12,11 @@ from typing import Any
 import psutil
 
 from measure.kit import ROOT
+from server.launcher import precision
 
 PACKAGES = (
     "nvidia-pytriton", "tritonclient", "numpy", "scipy",
-    "onnxruntime", "torch", "soundfile", "soxr",
+    "onnxruntime", "openvino", "torch", "soundfile", "soxr",
 )  # fmt: skip
 GIGA = 1e9
 
@@ -33,6 +34,7 @@ def provenance(md_eval: Path | None = None) -> dict[str, Any]:
         "machine": {
             "cpu": cpu_model(),
             "n_cores": len(os.sched_getaffinity(0)),
+            "precision": precision(),
             "load_before": round(os.getloadavg()[0], 2),
             "system": platform.platform(),
             "memory_gb": round(psutil.virtual_memory().total / GIGA, 1),

@@ -40,7 +40,7 @@ def origin_text(report: Mapping[str, Any]) -> str:
     return (
         f"- {report['date']}, commit {git['commit'] or 'unknown'}{state}\n"
         f"- {machine['cpu'] or 'unknown processor'}, {machine['n_cores']} cores, "
-        f"load {machine['load_before']} before\n- {options}\n"
+        f"nets in {machine['precision']}, load {machine['load_before']} before\n- {options}\n"
     )
 
 

@@ -13,7 +13,7 @@ from unit.evaluation_cases import ALIKE, LONG, result, set_of
 ORIGIN = {
     "date": "2026-01-02T03:04:05+00:00",
     "git": {"commit": "abc", "changed_files": 2},
-    "machine": {"cpu": "EPYC", "n_cores": 2, "load_before": 0.1},
+    "machine": {"cpu": "EPYC", "n_cores": 2, "precision": "fp32", "load_before": 0.1},
 }
 
 

@@ -15,7 +15,7 @@ from unit.measure.soaking.test_load import WHOLE, FakeClient
 
 ORIGIN = {
     "date": "2026-01-01", "git": {"commit": "abc", "changed_files": 0},
-    "machine": {"cpu": "a CPU", "n_cores": 2, "load_before": 0.1},
+    "machine": {"cpu": "a CPU", "n_cores": 2, "precision": "fp32", "load_before": 0.1},
 }  # fmt: skip
 GOOD_CASE = CaseResult("coding", "mp3", "nearly", "OK", "2 speaker(s)", [], 0.1)
 BAD_CASE = CaseResult("bomb", "a | b", "refused", "OK", "<1>", ["got an answer"], 0.1)
