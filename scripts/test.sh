@@ -22,6 +22,8 @@ for program in scripts/server/proxy.py model_repo/*/1/model.py; do .venv/bin/myp
 export GRPC_ENABLE_FORK_SUPPORT=0
 # As in the server: threads that wait for each other take the cores from the other test process.
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+# The same nets on every machine; bfloat16 has tests of its own.
+export DIARIZATION_PRECISION=fp32
 # A test process per core. A file is tested as a whole on one of them, or its servers would start on each; in the order of the
 # tree, so that the short units at the end even out who has more to do.
 .venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder "${selection[@]}" "$@"

@@ -10,7 +10,7 @@ import soundfile
 import tritonclient.grpc as grpcclient
 
 from e2e.calls import der_percent, diarize, diarize_all, run_client, wav_bytes
-from server.triton_server import ROOT
+from server.triton_server import ROOT, TritonServer
 
 MD_EVAL = ROOT / "external_tools" / "SCTK-2.4.12" / "src" / "md-eval" / "md-eval.pl"
 SAME_TIME_S = 0.02
@@ -201,3 +201,15 @@ def test_every_model_is_ready_and_metrics_are_served(server):
         assert all(client.is_model_ready(name) for name in models)
     with urllib.request.urlopen(server.metrics_url, timeout=10) as response:
         assert b'nv_inference_request_success{model="run"' in response.read()
+
+
+def test_in_bfloat16_the_answer_is_nearly_the_same(server, sample, tmp_path, monkeypatch):
+    monkeypatch.setenv("DIARIZATION_PRECISION", "bf16")
+    with TritonServer(tmp_path / "tritonserver.log") as other:
+        found = diarize(other, sample.read_bytes())
+    expected = diarize(server, sample.read_bytes())
+    assert (expected.info["precision"], found.info["precision"]) == ("fp32", "bf16")
+    assert [turn[2] for turn in found.turns] == [turn[2] for turn in expected.turns]
+    assert np.allclose(
+        [turn[:2] for turn in found.turns], [turn[:2] for turn in expected.turns], atol=0.2
+    )
