@@ -1,6 +1,10 @@
 """The stand-in for Triton's onnxruntime backend, on small random networks."""
 
+import os
+import subprocess
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnx
@@ -21,6 +25,12 @@ from integration.model_loading import execute, initialize_args, loaded
 
 BACKEND = REPOSITORY.parent / "scripts" / "server" / "backends" / "onnxruntime" / "model.py"
 N_BINS, DIM = 3, 2
+FIRST_RUN_WITHIN_S = 60
+N_RUNS = 16
+USE_AT_ONCE = """import sys; from pathlib import Path
+from integration.server.test_model_onnxruntime import use_at_once
+use_at_once(Path(sys.argv[1]))"""
+SOON_S = 1e-7  # of switches between Python's threads
 WEIGHTS = np.random.default_rng(0).standard_normal((N_BINS, DIM)).astype(np.float32)
 
 
@@ -315,6 +325,27 @@ def test_in_bfloat16_a_row_does_not_depend_on_those_beside_it(backend, folder):
     rows = execute(model, [Request(config, {"feats": row[None]}) for row in feats(20)])
     for name, values in together.items():
         assert np.array_equal(values, np.concatenate([row[name] for row in rows]))
+
+
+def use_at_once(folder):
+    together = threading.Barrier(N_RUNS)
+
+    def run(_):
+        together.wait()
+        return session.run(["embs"], {"feats": feats(4)})
+
+    sys.setswitchinterval(SOON_S)
+    with loaded(BACKEND, FakeServer(), folder) as module, ThreadPoolExecutor(N_RUNS) as pool:
+        session = module.BFloat16Session(folder / "model.onnx", N_RUNS)
+        list(pool.map(run, range(N_RUNS)))
+
+
+def test_in_bfloat16_the_first_runs_may_be_at_once(folder):
+    """Without care they never end in most processes."""
+    command = [sys.executable, "-c", USE_AT_ONCE, str(folder)]
+    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    for _ in range(3):
+        subprocess.run(command, env=paths, check=True, timeout=FIRST_RUN_WITHIN_S)
 
 
 @pytest.mark.usefixtures("bfloat16")

@@ -67,6 +67,8 @@ class BFloat16Session:
                 "ENABLE_CPU_PINNING": False,  # the nets of one server would be pinned to one core
             },
         )
+        # Two threads that use this for the first time at once wait for each other for ever.
+        _ = openvino.Tensor(np.empty(1, np.float32)).data
         self._free: SimpleQueue[openvino.InferRequest] = SimpleQueue()
         for _ in range(n_runs):
             self._free.put(model.create_infer_request())
