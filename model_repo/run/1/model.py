@@ -65,6 +65,7 @@ class TritonPythonModel:
         found = diarize_recording(recording, models, self.options, asked, measurements.stage)
         info = {
             **request_info(found, asked, measurements),
+            "n_chunks": models.n_chunks,
             "n_channels": recording.n_channels,
             "speaker_network": self.speaker_network,
             "precision": os.environ.get("DIARIZATION_PRECISION"),

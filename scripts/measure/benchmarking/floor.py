@@ -23,8 +23,7 @@ FRAME_SAMPLES, FRAME_SHIFT_SAMPLES = 400, 160
 LOG_ERRORS_ONLY = 3
 # The options of the service that decide what its nets are given, with their defaults.
 OPTIONS: Mapping[str, float] = {
-    "frames.window_s": 1.0, "window.length_s": 1.5, "frames.chunk_hop_s": 1.25,
-    "calls.windows": 64, "calls.chunks": 8,
+    "frames.window_s": 1.0, "window.length_s": 1.5, "calls.windows": 64, "calls.chunks": 8,
 }  # fmt: skip
 
 RunBatch = Callable[[int], object]  # runs this many items through a net
@@ -62,12 +61,10 @@ class NetsAlone:
         self._speaker = _session(repository / "speaker_model" / "1" / "model.onnx")
         self._segmentation = _session(repository / "segmentation" / "1" / "model.onnx")
 
-    def floor(self, mode: str, n_windows: int, audio_s: float) -> Floor:
-        """Measure for a recording with this number of windows and this length."""
+    def floor(self, mode: str, n_windows: int, n_chunks: int) -> Floor:
+        """Measure for a recording with these numbers of windows and chunks."""
         options = self._options
-        is_full = mode == FULL
-        n_frames = frame_count(options["frames.window_s" if is_full else "window.length_s"])
-        n_chunks = chunk_count(audio_s, options["frames.chunk_hop_s"]) if is_full else 0
+        n_frames = frame_count(options["frames.window_s" if mode == FULL else "window.length_s"])
         run_windows = _runner(self._speaker, (n_frames, N_MELS))
         run_chunks = _runner(self._segmentation, (1, CHUNK_S * SAMPLE_RATE_HZ))
         speaker_s = estimated_s(run_windows, n_windows, int(options["calls.windows"]))
@@ -78,13 +75,6 @@ class NetsAlone:
 def frame_count(window_s: float) -> int:
     """Whole frames of features in a window."""
     return 1 + (round(window_s * SAMPLE_RATE_HZ) - FRAME_SAMPLES) // FRAME_SHIFT_SAMPLES
-
-
-def chunk_count(audio_s: float, hop_s: float) -> int:
-    """Chunks of a recording: one every `hop_s`, the last one ending with the audio."""
-    n_samples, hop = round(audio_s * SAMPLE_RATE_HZ), round(hop_s * SAMPLE_RATE_HZ)
-    last = max(0, n_samples - CHUNK_S * SAMPLE_RATE_HZ)
-    return len(range(0, last, hop)) + 1 if n_samples else 0
 
 
 def estimated_s(

@@ -115,8 +115,8 @@ class ModeOfService:
             return Run(wall_s, memory.peak_bytes, failure=outcome.reason)
         stages = outcome.info.get("stage_s")
         stage_s = {k: float(v) for k, v in stages.items()} if isinstance(stages, dict) else {}
-        n_windows = int(outcome.info.get("n_windows", 0))
-        floor = self._nets.floor(self.name, n_windows, outcome.audio_s or 0.0)
+        n_windows, n_chunks = (int(outcome.info.get(each, 0)) for each in ("n_windows", "n_chunks"))
+        floor = self._nets.floor(self.name, n_windows, n_chunks)
         return Run(wall_s, memory.peak_bytes, stage_s, floor)
 
 

@@ -34,14 +34,19 @@ class OwnServer(FakeTriton):
 class PlantedNets:
     def __init__(self, repository, options):
         assert repository == MODEL_REPOSITORY
-        PlantedNets.hop_s = options["frames.chunk_hop_s"]
+        PlantedNets.window_s = options["frames.window_s"]
 
-    def floor(self, mode, n_windows, audio_s):
-        return Floor(n_windows, 5 if mode == "full" else 0, 0.001, 0.002)
+    def floor(self, mode, n_windows, n_chunks):
+        return Floor(n_windows, n_chunks, 0.001, 0.002)
 
 
 def reply(call):
-    info = {"audio_s": 1.0, "n_windows": 7, "stage_s": {"sad": 0.001, "total": 0.002}}
+    info = {
+        "audio_s": 1.0,
+        "n_windows": 7,
+        "n_chunks": 5,
+        "stage_s": {"sad": 0.001, "total": 0.002},
+    }
     return {"RTTM": "", "INFO": json.dumps(info)}
 
 
@@ -147,9 +152,9 @@ def test_the_page_of_the_project_names_its_pictures(tmp_path, monkeypatch):
 
 
 def test_options_reach_server_and_floor(tmp_path, own_server):
-    assert run(tmp_path, "--option", "frames.chunk_hop_s=2.5") == 0
+    assert run(tmp_path, "--option", "frames.window_s=1.25") == 0
     assert own_server.server.flags != [f"--model-repository={MODEL_REPOSITORY}"]
-    assert PlantedNets.hop_s == 2.5
+    assert PlantedNets.window_s == 1.25
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,9 @@ def mode(request):
     return request.param
 
 
+ALL_CHUNKS = {"frames__sparse_hop_s": "1.25"}
+
+
 def n_windows_in(seconds, mode):
     """Windows in one stretch of speech; the last ends with it."""
     length_s, hop_s = WINDOW_AND_HOP_S[mode]
@@ -102,7 +105,7 @@ def test_no_call_has_more_windows_than_configured(server, windows, mode):
     [(0.5, 1), (9.9, 1), (10, 1), (10.1, 2), (11.25, 2), (11.3, 3), (20, 9), (61, 42)],
 )
 def test_a_block_is_segmented_in_chunks_that_reach_its_end(server, seconds, n_chunks):
-    with running(server) as run:
+    with running(server, **ALL_CHUNKS) as run:
         run.outputs(run.request(voice(seconds, SLOW_HZ)))
     assert n_chunks_in(seconds) == n_chunks
     calls = sizes(server.calls_of("segmentation"), "wav")
@@ -113,7 +116,7 @@ def test_a_block_is_segmented_in_chunks_that_reach_its_end(server, seconds, n_ch
 
 @pytest.mark.parametrize("chunks", [1, 3, 8])
 def test_no_call_has_more_chunks_than_configured(server, chunks):
-    with running(server, calls__chunks=str(chunks)) as run:
+    with running(server, calls__chunks=str(chunks), **ALL_CHUNKS) as run:
         run.outputs(run.request(voice(20, SLOW_HZ)))
     calls = sizes(server.calls_of("segmentation"), "wav")
     assert max(calls) <= chunks
@@ -126,7 +129,8 @@ def test_chunks_continue_across_blocks_and_windows_do_not(server):
     borders = [0, *(at + shift for at in silences_at for shift in (0, 1)), 50]
     pairs = zip(borders[::2], borders[1::2], strict=True)
     wave = mixed(50, *[(begin, end, SLOW_HZ) for begin, end in pairs])
-    with running(server, sad__block_s="16", sad__cut_search_s="4", calls__chunks="5") as run:
+    blocks = {"sad__block_s": "16", "sad__cut_search_s": "4"}
+    with running(server, calls__chunks="5", **blocks, **ALL_CHUNKS) as run:
         run.outputs(run.request(wave))
     assert len(server.calls_of("sad")) == 1
     # Blocks end at 13.5, 27.5, 41.5 and 50 s, where 3, 12, 11 and 7 further chunks are known.
@@ -144,7 +148,7 @@ def test_the_chunks_are_the_recordings_samples_and_zeros_after_its_end(server):
 
     planted, server.models["segmentation"] = server.models["segmentation"], segmentation
     long, short = voice(12, SLOW_HZ), voice(2, SLOW_HZ)
-    with running(server, calls__in_flight="1") as run:
+    with running(server, calls__in_flight="1", **ALL_CHUNKS) as run:
         run.outputs(run.request(long))
         run.outputs(run.request(short))
     starts = (0, 20_000, 32_000)
@@ -225,7 +229,7 @@ class CountedModel:
 def test_the_configured_number_of_calls_is_in_flight(server, model, mode, seconds, in_flight):
     counted = server.models[model] = CountedModel(server.models[model], in_flight)
     single = {"segmentation": "calls__chunks", "speaker_model": "calls__windows"}[model]
-    with running(server, calls__in_flight=str(in_flight), **{single: "1"}) as run:
+    with running(server, calls__in_flight=str(in_flight), **{single: "1"}, **ALL_CHUNKS) as run:
         run.outputs(run.request(voice(seconds, SLOW_HZ), {"mode": mode}))
     assert len(server.calls_of(model)) == 6
     assert counted.n_most == in_flight

@@ -134,17 +134,19 @@ FULL_STAGES = CLASSIC_STAGES | {"segment", "assign"}
 
 
 @pytest.mark.parametrize(
-    ("asked", "mode", "models", "stages", "n_windows"),
+    ("asked", "mode", "models", "stages", "n_windows", "n_chunks"),
     [
         # 1.0 s every 0.5 s starts 17 times in 9 s; one of the windows is in the second of silence
-        ({}, "full", FULL_MODELS, FULL_STAGES, 16),
-        ({"mode": "full"}, "full", FULL_MODELS, FULL_STAGES, 16),
+        ({}, "full", FULL_MODELS, FULL_STAGES, 16, 1),
+        ({"mode": "full"}, "full", FULL_MODELS, FULL_STAGES, 16, 1),
         # 1.5 s every 0.75 s: 5 in each stretch of about 4 s, the last one shifted back to its end
-        ({"mode": "classic"}, "classic", CLASSIC_MODELS, CLASSIC_STAGES, 10),
+        ({"mode": "classic"}, "classic", CLASSIC_MODELS, CLASSIC_STAGES, 10, 0),
     ],
     ids=["default", "full", "classic"],
 )
-def test_info_describes_how_the_answer_was_computed(asked, mode, models, stages, n_windows):
+def test_info_describes_how_the_answer_was_computed(
+    asked, mode, models, stages, n_windows, n_chunks
+):
     with running(server_of_planted_models()) as run:
         info = json.loads(run.outputs(run.request(conversation(), asked))["INFO"].item())
     assert info["models"] == models
@@ -152,7 +154,7 @@ def test_info_describes_how_the_answer_was_computed(asked, mode, models, stages,
     assert info["exclusive"] is False
     assert (info["channels"], info["n_channels"]) == ("mix", 1)
     assert info["n_speakers"] == 2
-    assert info["n_windows"] == n_windows
+    assert (info["n_windows"], info["n_chunks"]) == (n_windows, n_chunks)
     assert (info["unlike_share"], info["more_speakers_likely"]) == (0.0, False)
     assert info["audio_s"] == 9.0
     assert set(info["stage_s"]) == stages

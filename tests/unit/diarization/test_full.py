@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarization.options import CallOptions, Options, SpeakerBounds
+from diarization.options import CallOptions, FrameOptions, Options, SpeakerBounds
 from diarization.pipeline import diarize
 from diarization.request import RequestOptions
 from unit.planted_recordings import (
@@ -155,12 +155,12 @@ def test_batches_of_chunks_and_windows_are_within_the_limits(n_per_call, options
     assert furthest_s(turn_rows(found), TALK) <= TWO_FRAMES_S
 
 
-def test_a_block_of_24_s_is_thirteen_chunks():
+def test_a_block_of_24_s_is_up_to_thirteen_chunks():
     models = FakeNetworks()
-    full(recording(TALK, 24), Options(), models=models)
+    full(recording(TALK, 24), Options(frames=FrameOptions(overlap_share=0)), models=models)
 
-    # starts 0, 1.25, ..., 13.75 s and the last at 14 s
-    assert [len(batch) for batch in models.chunk_batches] == [7, 6]
+    # starts 0, 5, 10 s and the last at 14 s; then 1.25, 2.5, 3.75, 6.25, ..., 13.75 s
+    assert [len(batch) for batch in models.chunk_batches] == [4, 5, 4]
 
 
 def test_audio_is_read_only_as_far_as_the_next_batch_needs():

@@ -51,6 +51,11 @@ class ServerModels:
         Seconds waited for each model are added here.
     is_cancelled
         Asked before every call; once it says yes, `CancelledError` is raised.
+
+    Attributes
+    ----------
+    n_chunks
+        Chunks given to the model `segmentation`.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class ServerModels:
         self._options = options
         self._measurements = measurements
         self._is_cancelled = is_cancelled
+        self.n_chunks = 0
 
     def speech_probs(self, samples: Samples, state: SadState) -> tuple[SpeechProbs, SadState]:
         """Probabilities of speech from the model `sad`, and its state."""
@@ -77,11 +83,16 @@ class ServerModels:
 
     def segment(self, batches: Iterable[Chunks]) -> Iterator[Posteriors]:
         """Probabilities from the model `segmentation`."""
-        return self._ahead("segment", self._segment_one, batches)
+        return self._ahead("segment", self._segment_one, self._counted(batches))
 
     def embed(self, batches: Iterable[Features]) -> Iterator[Embeddings]:
         """Embeddings from the model `speaker_model`."""
         return self._ahead("embed", self._embed_one, batches)
+
+    def _counted(self, batches: Iterable[Chunks]) -> Iterator[Chunks]:
+        for batch in batches:
+            self.n_chunks += len(batch)
+            yield batch
 
     def _segment_one(self, chunks: Chunks) -> Posteriors:
         return np.exp(self._call(SEGMENTATION_MODEL, {"wav": chunks}, ["logp"])["logp"])

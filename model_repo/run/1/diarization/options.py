@@ -197,7 +197,11 @@ class FrameOptions:
     Attributes
     ----------
     chunk_hop_s
-        Distance of two chunks of the segmentation net, of 10 s each.
+        Distance of two chunks of the segmentation net, of 10 s each, where people overlap.
+    sparse_hop_s
+        Most that they are apart elsewhere, where it is a multiple of `chunk_hop_s`.
+    overlap_share
+        Share of overlapped speech from which chunks are `chunk_hop_s` apart.
     speech
         Probability from which a frame is speech.
     fill_s, drop_s
@@ -224,6 +228,8 @@ class FrameOptions:
     """
 
     chunk_hop_s: float = 1.25
+    sparse_hop_s: float = 5.0
+    overlap_share: float = 0.05
     speech: float = 0.4
     fill_s: float = 0.2
     drop_s: float = 0.2
@@ -240,11 +246,13 @@ class FrameOptions:
     turn_fill_s: float = 0.5
 
     def __post_init__(self) -> None:
-        require(
-            SHORTEST_CHUNK_HOP_S <= self.chunk_hop_s <= LONGEST_CHUNK_HOP_S,
-            f"frames: {SHORTEST_CHUNK_HOP_S} <= chunk_hop_s <= {LONGEST_CHUNK_HOP_S}, "
-            f"got {self.chunk_hop_s}",
-        )
+        for name in ("chunk_hop_s", "sparse_hop_s"):
+            require(
+                SHORTEST_CHUNK_HOP_S <= getattr(self, name) <= LONGEST_CHUNK_HOP_S,
+                f"frames: {SHORTEST_CHUNK_HOP_S} <= {name} <= {LONGEST_CHUNK_HOP_S}, "
+                f"got {getattr(self, name)}",
+            )
+        require(0 <= self.overlap_share <= 1, "frames.overlap_share: 0 <= x <= 1")
         require(0 < self.speech < 1, f"frames.speech: 0 < x < 1, got {self.speech}")
         shares = 0 < self.evidence_share <= self.cluster_share <= 1
         require(shares, "frames: 0 < evidence_share <= cluster_share <= 1")
@@ -263,6 +271,11 @@ class FrameOptions:
             f"frames: {SHORTEST_HOP_S} <= window_hop_s <= window_s, "
             f"got {self.window_hop_s}, {self.window_s}",
         )
+
+    @property
+    def chunk_stride(self) -> int:
+        """Every so many chunks one is segmented in any case."""
+        return max(1, int(self.sparse_hop_s / self.chunk_hop_s))
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from .clustering import centroids_of, closeness, cluster, unit_length, unlike_sh
 from .fbank import FRAME_LENGTH, FRAME_SHIFT, fbank
 from .full.assignment import assign_turns
 from .full.blocks import FrameBlock, frame_block
-from .full.segmentation import segmented_blocks
+from .full.segmentation import ChunkGrid, segmented_blocks
 from .full.speakers import heard_in, speaker_centroids
 from .measurements import Stopwatch
 from .options import Options
@@ -191,10 +191,12 @@ def embedded_blocks(
     options: Options,
     stopwatch: Stopwatch = lambda _stage: nullcontext(),
     wanted: Callable[[Windows], NDArray[np.bool_]] = lambda windows: np.ones(len(windows), bool),
+    known: Callable[[int], Posteriors | None] = lambda _start: None,
 ) -> tuple[list[FrameBlock], list[Embeddings]]:
     """Segment the recording; return its blocks, and the embeddings of their windows in batches.
 
-    `wanted` says which windows, in samples of the recording, are to be embedded.
+    `wanted` says which windows, in samples of the recording, are to be embedded; `known` is that of
+    `segmented_blocks`.
     """
     blocks: list[FrameBlock] = []
     frames = options.frames
@@ -202,9 +204,9 @@ def embedded_blocks(
 
     def features() -> Iterator[Features]:
         with_speech = speech_ahead(audio, models, options)
-        hop = samples_of(frames.chunk_hop_s)
+        grid = ChunkGrid(samples_of(frames.chunk_hop_s), frames.chunk_stride, frames.overlap_share)
         for block, segmentation in segmented_blocks(
-            with_speech, models.segment, hop, options.calls.chunks
+            with_speech, models.segment, grid, options.calls.chunks, known
         ):
             with stopwatch("segment"):
                 blocks.append(frame_block(block, segmentation, frames))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from diarization.full.blocks import frame_block, speech_windows
-from diarization.full.segmentation import segmented_blocks
+from diarization.full.segmentation import ChunkGrid, segmented_blocks
 from diarization.options import FrameOptions
 from diarization.sad import SpeechBlock
 from unit.planted_blocks import N_FRAMES, N_SAMPLES, WINDOWS
@@ -88,7 +88,8 @@ def sad_block(offset=1_000_000, length_s=24):
 def found_in(block, frames=FRAMES):
     """The frame block of a block whose segmentation is that of a recording of its own."""
     alone = replace(block, offset=0)
-    ((_, segmentation),) = segmented_blocks([alone], FakeNetworks().segment, 20_000, 8)
+    all_chunks = ChunkGrid(20_000, 1, 0)
+    ((_, segmentation),) = segmented_blocks([alone], FakeNetworks().segment, all_chunks, 8)
     return frame_block(block, segmentation, frames)
 
 

@@ -9,6 +9,7 @@ from diarization.full.segmentation import (
     CHUNK_FRAMES,
     CHUNK_SAMPLES,
     POWERSET,
+    ChunkGrid,
     Segmentation,
     Tail,
     chunk_starts,
@@ -24,6 +25,8 @@ from diarization.sad import SpeechBlock
 from unit.seeded import seeded
 
 HOP = 20_000
+ALL = ChunkGrid(HOP, 1, 0)
+SPARSE = ChunkGrid(HOP, 4, 0.05)
 LONGEST_HOP = 158_400  # 9.9 s, as far as `frames.chunk_hop_s` may go: 589 frames are 9.94 s
 SILENCE, A, B, C, AB, AC, BC = range(7)
 
@@ -277,11 +280,15 @@ def test_durations_in_frames_of_270_samples(seconds, n_frames):
 
 
 class CountingNet:
-    """A network whose posteriors encode in which 1000 samples of the recording a chunk begins."""
+    """A network whose posteriors encode in which 1000 samples of the recording a chunk begins.
 
-    def __init__(self):
+    In `overlap`, first and last sample of a stretch, two people talk.
+    """
+
+    def __init__(self, overlap=(0, 0)):
         self.starts = []
         self.batch_sizes = []
+        self.overlap = np.array(overlap)
 
     def segment(self, batches):
         for batch in batches:
@@ -289,7 +296,13 @@ class CountingNet:
             starts = batch[:, 0, 0].astype(int)
             self.starts += starts.tolist()
             self.batch_sizes.append(len(batch))
-            yield np.broadcast_to(starts[:, None, None] / 1000, (len(batch), CHUNK_FRAMES, 7))
+            posteriors = np.zeros((len(batch), CHUNK_FRAMES, 7))
+            posteriors[...] = starts[:, None, None] / 1000
+            posteriors[:, :, AB:] = 0
+            for chunk, start in zip(posteriors, starts.tolist(), strict=True):
+                first, last = np.searchsorted(frame_centres(CHUNK_FRAMES), self.overlap - start)
+                chunk[first:last, AB] = 1
+            yield posteriors
 
 
 def blocks_of(*lengths):
@@ -307,9 +320,9 @@ def blocks_of(*lengths):
     ]
 
 
-def segmented(*lengths, hop=HOP, at_once=8):
-    net = CountingNet()
-    found = list(segmented_blocks(blocks_of(*lengths), net.segment, hop, at_once))
+def segmented(*lengths, grid=ALL, at_once=8, overlap=(0, 0), **known):
+    net = CountingNet(overlap)
+    found = list(segmented_blocks(blocks_of(*lengths), net.segment, grid, at_once, **known))
     return found, net
 
 
@@ -363,7 +376,7 @@ def test_a_block_comes_as_soon_as_all_its_chunks_are_known():
 
     came = [
         (block.offset, len(pulled))
-        for block, _ in segmented_blocks(arriving(), CountingNet().segment, HOP, 8)
+        for block, _ in segmented_blocks(arriving(), CountingNet().segment, ALL, 8)
     ]
     assert came == [(0, 2), (320_000, 3), (640_000, 4), (960_000, 4)]
 
@@ -386,7 +399,7 @@ def test_a_short_recording_is_one_chunk_with_zeros_after_it():
     hop=st.integers(6_000, 158_400),
 )
 def test_blocks_come_in_order_and_every_frame_of_each_is_covered(lengths, hop):
-    found, net = segmented(*lengths, hop=hop)
+    found, net = segmented(*lengths, grid=ChunkGrid(hop, 1, 0))
 
     assert net.starts == chunk_starts(sum(lengths), hop).tolist()
     assert [block.offset for block, _ in found] == [0, *np.cumsum(lengths)[:-1].tolist()]
@@ -394,6 +407,64 @@ def test_blocks_come_in_order_and_every_frame_of_each_is_covered(lengths, hop):
         assert (segmentation.covering() >= 1).all()
         wanted = [s for s in net.starts if s < block.end and s + CHUNK_SAMPLES > block.offset]
         assert np.array(starts_in(segmentation)) == pytest.approx(wanted, abs=501), "float16"
+
+
+def test_chunks_are_sparse_where_nobody_overlaps():
+    ((_, segmentation),), net = segmented(480_000, grid=SPARSE)
+
+    assert net.starts == [*range(0, 320_000, 80_000), 320_000]
+    assert starts_in(segmentation) == net.starts
+
+
+def test_chunks_are_dense_where_people_overlap():
+    # 1 s of 10 s overlaps in the chunks from 260 000 - 160 000 on, up to 240 000.
+    ((_, segmentation),), net = segmented(800_000, grid=SPARSE, overlap=(244_000, 260_000))
+
+    sparse = [*range(0, 640_000, 80_000), 640_000]
+    dense = [start for start in range(100_000, 260_000, HOP) if start not in sparse]
+    assert net.starts == [*sparse, *dense]
+    assert starts_in(segmentation) == sorted(net.starts)
+
+
+@pytest.mark.parametrize(("share", "n_dense"), [(0.05, 6), (0.2, 0)])
+def test_a_share_of_overlap_makes_chunks_dense(share, n_dense):
+    _, net = segmented(800_000, grid=ChunkGrid(HOP, 4, share), overlap=(244_000, 260_000))
+
+    assert len(net.starts) == 9 + n_dense
+
+
+def test_a_share_of_zero_segments_all_chunks_of_the_grid():
+    found, net = segmented(200_000, 200_000, 100_000, grid=ChunkGrid(HOP, 4, 0))
+
+    assert sorted(net.starts) == chunk_starts(500_000, HOP).tolist()
+    assert starts_in(found[1][1]) == [*range(60_000, 340_000, HOP), 340_000]
+
+
+@seeded(60)
+@given(
+    lengths=st.lists(st.integers(1, 400_000), min_size=1, max_size=6),
+    overlap=st.tuples(st.integers(0, 1_000_000), st.integers(0, 1_000_000)).map(sorted),
+)
+def test_where_blocks_end_does_not_change_which_chunks_there_are(lengths, overlap):
+    found, net = segmented(*lengths, grid=SPARSE, overlap=overlap)
+    ((_, whole),), whole_net = segmented(sum(lengths), grid=SPARSE, overlap=overlap)
+
+    assert sorted(net.starts) == sorted(whole_net.starts)
+    for block, segmentation in found:
+        assert (segmentation.covering() >= 1).all()
+        wanted = [s for s in sorted(net.starts) if block.offset - CHUNK_SAMPLES < s < block.end]
+        assert np.array(starts_in(segmentation)) == pytest.approx(wanted, abs=501), "float16"
+    assert len(whole.posteriors) == len(net.starts)
+
+
+def test_a_chunk_that_is_known_is_not_segmented_again():
+    _, net = segmented(480_000, grid=SPARSE)
+    known = dict.fromkeys([80_000, 320_000], np.zeros((CHUNK_FRAMES, 7), np.float16))
+    ((_, segmentation),), again = segmented(480_000, grid=SPARSE, known=known.get)
+
+    assert again.starts == [start for start in net.starts if start not in known]
+    asked = [bool(chunk.any()) for chunk in segmentation.posteriors]
+    assert asked == [False, False, True, True, False]
 
 
 def test_the_tail_keeps_no_more_than_needed():

@@ -6,11 +6,11 @@ import pytest
 
 from diarization.arrays import samples_of
 from diarization.fbank import N_MELS, n_frames_of
-from diarization.full.segmentation import CHUNK_SAMPLES, chunk_starts
+from diarization.full.segmentation import CHUNK_SAMPLES
 from diarization.options import Options
 from measure.benchmarking import floor
 from measure.benchmarking.audio import SAMPLE_RATE_HZ, InputError
-from measure.benchmarking.floor import CHUNK_S, chunk_count, estimated_s, frame_count, options_with
+from measure.benchmarking.floor import CHUNK_S, estimated_s, frame_count, options_with
 
 
 def test_options_and_shapes_are_those_of_the_service():
@@ -19,23 +19,12 @@ def test_options_and_shapes_are_those_of_the_service():
     assert {
         "frames.window_s": options.frames.window_s,
         "window.length_s": options.window.length_s,
-        "frames.chunk_hop_s": options.frames.chunk_hop_s,
         "calls.windows": options.calls.windows,
         "calls.chunks": options.calls.chunks,
     } == floor.OPTIONS
     assert (CHUNK_S * SAMPLE_RATE_HZ, floor.N_MELS) == (CHUNK_SAMPLES, N_MELS)
     for window_s in (0.5, 1.0, 1.5, 1.51):
         assert frame_count(window_s) == n_frames_of(samples_of(window_s))
-
-
-@pytest.mark.parametrize("hop_s", [1.25, 5.0])
-@pytest.mark.parametrize("audio_s", [0.5, 10.0, 11.25, 12.0, 30.0, 1200.0])
-def test_chunks_are_counted_as_the_service_cuts_them(audio_s, hop_s):
-    assert chunk_count(audio_s, hop_s) == len(chunk_starts(samples_of(audio_s), samples_of(hop_s)))
-
-
-def test_no_audio_has_no_chunks():
-    assert chunk_count(0.0, 1.25) == 0
 
 
 def test_assigned_options_replace_defaults():

@@ -2,8 +2,9 @@
 
 For each frame of a chunk the network says which of up to three speakers talk, at most two at a
 time: seven classes. Speakers are numbered per chunk; `assignment` joins them. The chunks lie on one
-grid over the whole recording, and a chunk at the border of two blocks counts for both, so the cuts
-between blocks do not change the result near them.
+grid over the whole recording, dense where people talk over each other and sparse elsewhere. A chunk
+at the border of two blocks counts for both, so the cuts between blocks do not change the result
+near them.
 
 Source: Plaquet & Bredin, "Powerset multi-class cross entropy loss for neural speaker diarization"
 (2023); frame geometry of pyannote's segmentation-3.0.
@@ -13,7 +14,8 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +34,7 @@ POWERSET = np.array(
     [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]], np.float32
 )
 """shape=(7 classes, 3 speakers), 1 where the speaker talks in the class."""
+OVERLAPPED = (POWERSET.sum(axis=1) > 1).astype(np.float32)
 KEPT_AS = np.float16  # posteriors are kept until the speakers are known
 
 Segmenter = Callable[[Iterable[Chunks]], Iterator[Posteriors]]
@@ -217,10 +220,57 @@ class Tail:
             yield self.cut(batch)
 
 
+class ChunkGrid(NamedTuple):
+    """Which chunks of a recording are segmented.
+
+    Attributes
+    ----------
+    hop
+        Distance of two chunks in samples.
+    stride
+        Every so many chunks one is segmented at first, and the one that ends with the recording;
+        `hop * stride` is less than a chunk.
+    overlap_share
+        Mean probability of overlapped speech from which those between are segmented, too.
+    """
+
+    hop: int
+    stride: int
+    overlap_share: float
+
+    def between(self, before: Chunk, after: Chunk) -> list[int]:
+        """Starts of the chunks between two neighbours of the first pass that are to be segmented.
+
+        It depends on what the two heard of the same ten seconds: more chunks help where people
+        talk over each other, and hardly anywhere else.
+        """
+        heard = [_overlapped(each) for each in (before, after)]
+        starts = []
+        for start in range(before.start + self.hop, after.start, self.hop):
+            first, last = (
+                round((border - chunk.start) / FRAME_SHIFT)
+                for border, chunk in ((start, before), (start + CHUNK_SAMPLES, after))
+            )
+            share = np.concatenate([heard[0][first:], heard[1][:last]]).mean()
+            if share >= self.overlap_share:
+                starts.append(start)
+        return starts
+
+
+def _overlapped(chunk: Chunk) -> NDArray[np.float32]:
+    """Probability of overlapped speech, shape=(589,)."""
+    overlapped: NDArray[np.float32] = chunk.posteriors.astype(np.float32) @ OVERLAPPED
+    return overlapped
+
+
 def segmented_blocks(
-    blocks: Iterable[SpeechBlock], segment: Segmenter, hop: int, at_once: int
+    blocks: Iterable[SpeechBlock],
+    segment: Segmenter,
+    grid: ChunkGrid,
+    at_once: int,
+    known: Callable[[int], Posteriors | None] = lambda _start: None,
 ) -> Iterator[tuple[SpeechBlock, Segmentation]]:
-    """Every block with the posteriors of all chunks that touch it.
+    """Every block with the posteriors of all segmented chunks that touch it.
 
     A block is held until the chunks that reach into the next one are known.
 
@@ -230,33 +280,41 @@ def segmented_blocks(
         The recording without gaps.
     segment
         Answers batches of chunks in order, with posteriors for each.
-    hop
-        Distance of two chunks in samples, less than a chunk.
     at_once
         Chunks per batch.
+    known
+        Posteriors of the chunk that starts at a sample, if they are known already.
     """
-    tail, n_cut = Tail(), 0
+    tail, n_first = Tail(), 0
     waiting: deque[SpeechBlock] = deque()
     chunks: list[Chunk] = []
+    newest: list[Chunk] = []  # the last one of the first pass
+
+    def segmented(starts: list[int]) -> list[Chunk]:
+        found = {start: kept for start in starts if (kept := known(start)) is not None}
+        asked = [start for start in starts if start not in found]
+        if asked:
+            batches = tail.chunks(np.array(asked, np.int64), at_once)
+            found.update(zip(asked, chain.from_iterable(segment(batches)), strict=True))
+        return [Chunk(start, found[start].astype(KEPT_AS)) for start in starts]
+
     for block in blocks:
         waiting.append(block)
         tail.add(block.samples)
         # The last start is that of the chunk which ends with the audio, if the audio ends here.
-        starts = chunk_starts(tail.end, hop)[n_cut : None if block.is_last else -1]
-        if len(starts):
-            answers = chain.from_iterable(segment(tail.chunks(starts, at_once)))
-            chunks += [_kept(*each) for each in zip(starts.tolist(), answers, strict=True)]
-        n_cut += len(starts)
-        tail.forget((n_cut - 1) * hop)
-        known = tail.end if block.is_last else tail.end - CHUNK_SAMPLES
-        while waiting and waiting[0].end <= known:
+        starts = chunk_starts(tail.end, grid.hop * grid.stride)
+        first = segmented(starts[n_first : None if block.is_last else -1].tolist())
+        pairs = pairwise([*newest, *first])
+        more = segmented([start for pair in pairs for start in grid.between(*pair)])
+        chunks = sorted([*chunks, *first, *more], key=attrgetter("start"))
+        n_first += len(first)
+        newest = [*newest, *first][-1:]
+        done = newest[0].start if newest else 0
+        tail.forget(done)
+        while waiting and (block.is_last or waiting[0].end <= done):
             ready = waiting.popleft()
             yield ready, _segmentation(ready, chunks)
             chunks = [chunk for chunk in chunks if chunk.start + CHUNK_SAMPLES > ready.end]
-
-
-def _kept(start: int, posteriors: Posteriors) -> Chunk:
-    return Chunk(start, posteriors.astype(KEPT_AS))
 
 
 def _segmentation(block: SpeechBlock, chunks: list[Chunk]) -> Segmentation:

@@ -5,13 +5,10 @@ nearly all of it while it was live. What is left is the chunk that ends with the
 at the borders of blocks, and those that were not taken for speech.
 """
 
-from collections.abc import Iterable, Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import (
-    Chunks,
     Embeddings,
     Posteriors,
     SadState,
@@ -30,16 +27,16 @@ from .session import Session
 
 
 class RememberedModels:
-    """`pipeline.Models` that answers from a journal as far as possible; for one recording.
+    """`pipeline.Models` that knows speech from a journal as far as possible; for one recording.
 
-    The pipeline asks for speech and for chunks in order, so counting says what it asks for.
+    The pipeline asks for speech in order, so counting says what it asks for.
     """
 
     def __init__(self, models: Models, journal: Journal) -> None:
         self._models = models
         self._journal = journal
         self._n_frames = 0
-        self._n_chunks = 0
+        self.segment = models.segment
         self.embed = models.embed
 
     def speech_probs(self, samples: Samples, state: SadState) -> tuple[SpeechProbs, SadState]:
@@ -50,35 +47,30 @@ class RememberedModels:
             return self._journal.probs.read(first, self._n_frames), state
         return self._models.speech_probs(samples, state)
 
-    def segment(self, batches: Iterable[Chunks]) -> Iterator[Posteriors]:
-        """Probabilities of the powerset classes for every chunk."""
-        for batch in batches:
-            first = self._n_chunks
-            self._n_chunks += len(batch)
-            n_known = min(max(len(self._journal.posteriors) - first, 0), len(batch))
-            if n_known:
-                yield self._journal.posteriors.read(first, first + n_known)
-            if n_known < len(batch):
-                yield from self._models.segment([batch[n_known:]])
-
 
 def result_of(
     session: Session, models: Models, options: Options, stopwatch: Stopwatch
 ) -> Diarization:
     """Diarize the finished recording of a session."""
-    journal, known = session.journal, session.known_windows()
-    length = samples_of(options.frames.window_s)
+    journal, windows_known = session.journal, session.known_windows()
+    length, hop = samples_of(options.frames.window_s), samples_of(options.frames.chunk_hop_s)
 
     def row_of(window: NDArray[np.int64]) -> int | None:
         begin, end = window.tolist()
-        return known.get(begin) if end - begin == length else None
+        return windows_known.get(begin) if end - begin == length else None
+
+    def chunk(start: int) -> Posteriors | None:
+        number, off_grid = divmod(start, hop)
+        if off_grid or number >= len(journal.posteriors):
+            return None
+        return journal.posteriors.read(number, number + 1)[0]
 
     def wanted(windows: Windows) -> NDArray[np.bool_]:
         return np.array([row_of(window) is None for window in windows], bool)
 
     audio = recorded_audio(journal.audio, session.live.rate_hz)
     blocks, fresh = embedded_blocks(
-        audio, RememberedModels(models, journal), options, stopwatch, wanted
+        audio, RememberedModels(models, journal), options, stopwatch, wanted, chunk
     )
     windows = [window + block.offset for block in blocks for window in block.windows]
     if not windows:
