@@ -242,7 +242,7 @@ def test_a_recording_that_run_refuses_ends_the_run(run, triton, root, capsys):
     triton.reply = lambda _: {"INFO": "{}"}
 
     assert run("--root", root) == 1
-    assert "a: the recording has no result of `run`" in capsys.readouterr().err
+    assert ": the recording has no result of `run`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

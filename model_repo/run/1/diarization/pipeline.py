@@ -30,7 +30,7 @@ from .clustering import centroids_of, closeness, cluster, unit_length, unlike_sh
 from .fbank import FRAME_LENGTH, FRAME_SHIFT, fbank
 from .full.assignment import assign_turns
 from .full.blocks import FrameBlock, frame_block
-from .full.segmentation import ChunkGrid, segmented_blocks
+from .full.segmentation import ChunkGrid, Known, segmented_blocks
 from .full.speakers import heard_in, speaker_centroids
 from .measurements import Stopwatch
 from .options import Options
@@ -191,7 +191,7 @@ def embedded_blocks(
     options: Options,
     stopwatch: Stopwatch = lambda _stage: nullcontext(),
     wanted: Callable[[Windows], NDArray[np.bool_]] = lambda windows: np.ones(len(windows), bool),
-    known: Callable[[int], Posteriors | None] = lambda _start: None,
+    known: Known = lambda _start: None,
 ) -> tuple[list[FrameBlock], list[Embeddings]]:
     """Segment the recording; return its blocks, and the embeddings of their windows in batches.
 

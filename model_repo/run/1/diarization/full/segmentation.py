@@ -14,6 +14,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, pairwise
 from operator import attrgetter
 from typing import NamedTuple
@@ -38,6 +39,7 @@ OVERLAPPED = (POWERSET.sum(axis=1) > 1).astype(np.float32)
 KEPT_AS = np.float16  # posteriors are kept until the speakers are known
 
 Segmenter = Callable[[Iterable[Chunks]], Iterator[Posteriors]]
+Known = Callable[[int], Posteriors | None]  # of the chunk that starts at a sample
 
 
 @dataclass(frozen=True)
@@ -268,7 +270,7 @@ def segmented_blocks(
     segment: Segmenter,
     grid: ChunkGrid,
     at_once: int,
-    known: Callable[[int], Posteriors | None] = lambda _start: None,
+    known: Known = lambda _start: None,
 ) -> Iterator[tuple[SpeechBlock, Segmentation]]:
     """Every block with the posteriors of all segmented chunks that touch it.
 
@@ -285,27 +287,20 @@ def segmented_blocks(
     known
         Posteriors of the chunk that starts at a sample, if they are known already.
     """
+    segmented = partial(_segmented, segment, at_once, known)
     tail, n_first = Tail(), 0
     waiting: deque[SpeechBlock] = deque()
     chunks: list[Chunk] = []
     newest: list[Chunk] = []  # the last one of the first pass
-
-    def segmented(starts: list[int]) -> list[Chunk]:
-        found = {start: kept for start in starts if (kept := known(start)) is not None}
-        asked = [start for start in starts if start not in found]
-        if asked:
-            batches = tail.chunks(np.array(asked, np.int64), at_once)
-            found.update(zip(asked, chain.from_iterable(segment(batches)), strict=True))
-        return [Chunk(start, found[start].astype(KEPT_AS)) for start in starts]
 
     for block in blocks:
         waiting.append(block)
         tail.add(block.samples)
         # The last start is that of the chunk which ends with the audio, if the audio ends here.
         starts = chunk_starts(tail.end, grid.hop * grid.stride)
-        first = segmented(starts[n_first : None if block.is_last else -1].tolist())
+        first = segmented(starts[n_first : None if block.is_last else -1].tolist(), tail)
         pairs = pairwise([*newest, *first])
-        more = segmented([start for pair in pairs for start in grid.between(*pair)])
+        more = segmented([start for pair in pairs for start in grid.between(*pair)], tail)
         chunks = sorted([*chunks, *first, *more], key=attrgetter("start"))
         n_first += len(first)
         newest = [*newest, *first][-1:]
@@ -315,6 +310,18 @@ def segmented_blocks(
             ready = waiting.popleft()
             yield ready, _segmentation(ready, chunks)
             chunks = [chunk for chunk in chunks if chunk.start + CHUNK_SAMPLES > ready.end]
+
+
+def _segmented(
+    segment: Segmenter, at_once: int, known: Known, starts: list[int], tail: Tail
+) -> list[Chunk]:
+    """Chunks that start there; those that are known already are not segmented again."""
+    found = {start: kept for start in starts if (kept := known(start)) is not None}
+    asked = [start for start in starts if start not in found]
+    if asked:
+        batches = tail.chunks(np.array(asked, np.int64), at_once)
+        found.update(zip(asked, chain.from_iterable(segment(batches)), strict=True))
+    return [Chunk(start, found[start].astype(KEPT_AS)) for start in starts]
 
 
 def _segmentation(block: SpeechBlock, chunks: list[Chunk]) -> Segmentation:
