@@ -203,6 +203,7 @@ def test_every_model_is_ready_and_metrics_are_served(server):
         assert b'nv_inference_request_success{model="run"' in response.read()
 
 
+@pytest.mark.slow  # it starts a server of its own
 def test_in_bfloat16_the_answer_is_nearly_the_same(server, sample, tmp_path, monkeypatch):
     monkeypatch.setenv("DIARIZATION_PRECISION", "bf16")
     with TritonServer(tmp_path / "tritonserver.log") as other:

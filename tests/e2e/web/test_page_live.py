@@ -52,7 +52,7 @@ def test_a_live_recording_becomes_a_named_result(opened, gateway, speech):
         expect(away).to_be_hidden()
         name_of(page, "SPEAKER_01").wait_for()
         expect(page.get_by_role("timer")).to_have_text(re.compile(r"0:(0[89]|1\d)"))
-        assert shown_px(page) > before_px
+        wait_until(lambda: shown_px(page) > before_px)
         assert page.get_by_role("meter").evaluate("each => each.value") > 0
         seen.screenshot("web_live")
         page.get_by_role("button", name="Stop").click()
