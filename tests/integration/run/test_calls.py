@@ -23,6 +23,7 @@ WAIT_S = 20  # how long a call waits for another before the test is given up
 MODES = ("full", "classic")
 WINDOW_AND_HOP_S = {"full": (1.0, 0.5), "classic": (1.5, 0.75)}
 N_FEATURE_FRAMES = {"full": 98, "classic": 148}
+ALL_CHUNKS = {"frames__sparse_hop_s": "1.25"}
 
 
 @pytest.fixture
@@ -33,9 +34,6 @@ def server():
 @pytest.fixture(params=MODES)
 def mode(request):
     return request.param
-
-
-ALL_CHUNKS = {"frames__sparse_hop_s": "1.25"}
 
 
 def n_windows_in(seconds, mode):

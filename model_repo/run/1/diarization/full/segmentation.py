@@ -282,6 +282,8 @@ def segmented_blocks(
         The recording without gaps.
     segment
         Answers batches of chunks in order, with posteriors for each.
+    grid
+        Which chunks there are.
     at_once
         Chunks per batch.
     known
