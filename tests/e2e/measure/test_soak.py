@@ -30,10 +30,8 @@ def sent_and_answered(load):
 
 
 def test_a_short_load_finds_no_problem(tmp_path):
-    phases = ["--phases", "repeats", "load"]
-    found = soak(tmp_path, "--quick", "--minutes=0.2", *phases, timeout_s=280)
+    found = soak(tmp_path, "--quick", "--minutes=0.1", "--phases", "load", timeout_s=280)
     assert found["problems"] == []
-    assert [each["n_different"] for each in found["repeats"]] == [1, 1]
     assert found["load"]["n_clients"] == 16
     assert {"good", "bad"} <= set(found["load"]["counts"])
     n_sent, n_outcomes = sent_and_answered(found["load"])
@@ -45,6 +43,7 @@ def test_a_short_load_finds_no_problem(tmp_path):
 def test_all_phases_find_no_problem(tmp_path):
     found = soak(tmp_path, timeout_s=4400)
     assert found["attacks"]["n_answered"] > 8
+    assert [each["n_different"] for each in found["repeats"]] == [1, 1]
     assert found["problems"] == []
     assert found["load"]["wall_s"] >= 900
     n_sent, n_outcomes = sent_and_answered(found["load"])

@@ -26,7 +26,7 @@ from server.triton_server import MODEL_REPOSITORY
 
 N_CLIENTS = 4
 N_BEFORE = 8  # pieces of a live session
-IDS = [f"r{number}" for number in range(8)]
+IDS = [f"r{number}" for number in range(4)]
 TRANSIENT = re.compile(r"StatusCode.UNAVAILABLE ")  # what clients retry
 REST_S = 0.2  # between two requests while the server is away
 

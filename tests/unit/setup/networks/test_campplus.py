@@ -168,7 +168,7 @@ def test_code_in_a_checkpoint_is_never_run(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("n_windows", "n_frames"), [(1, 50), (64, 148), (7, 199), (2, 201), (3, 250), (1, 1500)]
+    ("n_windows", "n_frames"), [(1, 50), (8, 148), (7, 199), (2, 201), (3, 250), (1, 1500)]
 )
 def test_onnx_agrees_with_torch_for_every_length_and_batch(weights, exported, n_windows, n_frames):
     session = onnxruntime.InferenceSession(str(exported), providers=["CPUExecutionProvider"])
