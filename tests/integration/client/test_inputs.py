@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import soundfile
 
 import client
+from gateways import wait_until
 from inputs import audio_files
 from integration.client_fake_server import names_in, run
 
@@ -148,6 +150,8 @@ def test_ctrl_c_while_standard_input_is_read_leaves_no_file(triton, tmp_path):
     with process:
         while not list((tmp_path / "tmp").glob("*/*")):
             assert process.poll() is None
+        # A signal just before it waits for the pipe would be handled only after that.
+        wait_until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_SLEEPING)
         process.send_signal(signal.SIGINT)
         err = process.stderr.read()
 
