@@ -20,7 +20,7 @@ from measure.benchmarking.audio import InputError, Samples, load, source_files, 
 from measure.benchmarking.clients import ClientsResult, run_clients
 from measure.benchmarking.floor import NetsAlone, options_with
 from measure.benchmarking.memory import pss_bytes
-from measure.benchmarking.report import NAME, Benchmark, markdown_page, report_of
+from measure.benchmarking.report import Benchmark, markdown_page, report_of
 from measure.benchmarking.runs import HOUR_S, LengthResult, ModeOfService, Peer, run_in_turn
 from measure.kit.own_server import own_server
 from measure.kit.program import (
@@ -50,8 +50,8 @@ EPILOG = f"""\
 The program starts its own server and takes modes and peers in turn, since a machine is never
 equally quiet twice. Recordings of an hour and more are sent once each.
 
---output gets benchmark.json, benchmark.md, *.png, and the log of the server. --docs also writes
-docs/benchmark.md and docs/benchmark/*.png, the pages of the project.
+--output gets benchmark.json, NAME.md, *.png, and the log of the server. --docs also writes
+docs/NAME.md and docs/NAME/*.png, the pages of the project.
 
 --peer 'NAME=COMMAND' is run by the shell; {{audio}} in it stands for a wav file (16 kHz, mono), and
 {{output}} for a file it may write:
@@ -123,8 +123,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add_service_options(parser)
     add("--timeout", metavar="SECONDS", type=positive_seconds, default=TIMEOUT_S,
         help="maximum time for one recording (default: %(default)g)")
+    add("--page", metavar="NAME", default="benchmark",
+        help="name of the page and of the folder of its pictures (default: %(default)s)")
     # fmt: on
-    add_output(parser, "benchmark", "docs/benchmark.md and its pictures")
+    add_output(parser, "benchmark", "docs/NAME.md and its pictures")
 
 
 def _listed(numbers: Sequence[float]) -> str:
@@ -169,7 +171,7 @@ def _measure_and_report(
     from measure.benchmarking.plots import draw_all  # only this needs matplotlib
 
     publish(
-        NAME, options, lambda pictures: markdown_page(benchmark, report, pictures),
+        options.page, options, lambda pictures: markdown_page(benchmark, report, pictures),
         lambda folder: draw_all(benchmark, folder),
     )  # fmt: skip
     return exit_code(options.output, benchmark.failures)

@@ -2,16 +2,17 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from inputs.recordings import Recording
 from measure.benchmarking.memory import PeakMemory
+from measure.benchmarking.processors import GpuUse, Meter, host_s
 from measure.kit.sending import Connection
 from sending.in_flight import Diarizer, defer_interrupt, diarize_all
 from sending.outcome import Failure
@@ -28,6 +29,8 @@ class ClientsResult:
     latencies_s: Sequence[Sequence[float]]  # of the answers, by client
     failures: Sequence[str]  # reasons of those that were not
     peak_bytes: int = 0  # highest PSS of the server
+    cpu_s: Mapping[str, float] = field(default_factory=dict)  # by model, of all requests
+    gpu: GpuUse | None = None
 
     @property
     def n_clients(self) -> int:
@@ -43,6 +46,12 @@ class ClientsResult:
     def throughput(self) -> float:
         """Seconds of audio answered per second."""
         return len(self.all_latencies_s) * self.audio_s / self.wall_s
+
+    @property
+    def host_s(self) -> float | None:
+        """CPU seconds beside the nets for one answer; None where it is not known."""
+        spent_s, n_answers = host_s(self.cpu_s), len(self.all_latencies_s)
+        return spent_s / n_answers if spent_s is not None and n_answers else None
 
     def latency_s(self, percent: float) -> float | None:
         """Percentile of all latencies; None where nothing was answered."""
@@ -67,11 +76,14 @@ def run_clients(
         server = children(os.getpid())
         memory = stack.enter_context(PeakMemory(lambda: server))
         interrupted = stack.enter_context(defer_interrupt())
-        started_s = time.monotonic()
-        latencies_s, failures = closed_loop(services, audio, n_requests, interrupted)
-        wall_s = time.monotonic() - started_s
+        with Meter() as meter:
+            started_s = time.monotonic()
+            latencies_s, failures = closed_loop(services, audio, n_requests, interrupted)
+            wall_s = time.monotonic() - started_s
     mode = str(connection.parameters["mode"])
-    return ClientsResult(mode, audio_s, wall_s, latencies_s, failures, memory.peak_bytes)
+    return ClientsResult(
+        mode, audio_s, wall_s, latencies_s, failures, memory.peak_bytes, meter.cpu_s, meter.gpu
+    )
 
 
 def closed_loop(

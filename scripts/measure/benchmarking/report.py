@@ -7,12 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from measure.benchmarking.clients import ClientsResult
+from measure.benchmarking.processors import NETS, SERVER, GpuUse, host_s
 from measure.benchmarking.runs import OTHER, TOTAL, TRANSPORT, LengthResult
 from measure.kit.program import reported_options
 from measure.kit.report import ABSENT, MEGA, markdown_table, megabytes, origin_text, rounded
 
 FORMAT = "diarization-benchmark-1"
-NAME = "benchmark"
+PARTS = (*NETS, "sad", "run", SERVER)
 WHOLE_FROM = 100  # seconds: from here on without decimals
 UNITS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
@@ -29,6 +30,11 @@ PSS summed over all processes of the server: pages that processes share count on
 before and after a run and, from half a second on, whenever the resident size is higher than
 before. The server is not restarted in between, so what a process keeps from an earlier recording
 counts in the later ones. One MB is 10^6 bytes.
+"""
+_PROCESSORS = """\
+CPU seconds of the server's processes in the median run: of both nets, of `sad`, of all instances
+of `run`, and of Triton with the proxy (`server`). `host` is all but the two nets. By nvidia-smi:
+mean utilization and power of the GPUs, and the most memory that all programs on them held.
 """
 _STAGES = """\
 Seconds that each stage took in the median run: of a net, those in which the request waited for it.
@@ -50,8 +56,9 @@ memory is the PSS of all their processes. `time / full` above 1 means slower tha
 _CLIENTS = """\
 Every client has a connection and a recording of its own, of {length}, and sends again as soon as it
 has its answer, {requests} times. `of one client` is the throughput over that of one client alone;
-`slowest / fastest` compares the clients' mean latencies.
+`slowest / fastest` compares the clients' mean latencies; `host s` is per answer.
 """
+_GPU = ("GPU %", "GPU W", "GPU MB")
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,7 @@ def report_of(
     benchmark: Benchmark, options: argparse.Namespace, provenance: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Make the JSON document."""
-    shown = reported_options(options, ("output", "docs", "audio_dir"))
+    shown = reported_options(options, ("output", "docs", "page", "audio_dir"))
     shown["audio_dir"] = options.audio_dir and options.audio_dir.name
     return {"format": FORMAT, **provenance, "options": shown, **rounded(asdict(benchmark))}
 
@@ -97,8 +104,9 @@ def report_of(
 def markdown_page(benchmark: Benchmark, report: Mapping[str, Any], pictures: str) -> str:
     """Write the page; `pictures` precedes the file names of the pictures."""
     ours, options = benchmark.ours, report["options"]
-    versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+    versions = ", ".join(f"{name} {each}" for name, each in report["versions"].items() if each)
     machine = f"- {report['machine']['memory_gb']:g} GB of memory, {report['machine']['system']}\n"
+    machine += "".join(f"- {card}\n" for card in report["machine"]["gpus"])
     clients = _CLIENTS.format(
         length=length_text(float(options["client_audio_s"])), requests=options["requests"]
     )
@@ -109,6 +117,7 @@ def markdown_page(benchmark: Benchmark, report: Mapping[str, Any], pictures: str
         "## Time against length\n", _TIME, time_table(ours), f"![time]({pictures}time.png)\n",
         "## Memory against length\n", _MEMORY, memory_table(ours, benchmark.idle_bytes),
         f"![memory]({pictures}memory.png)\n",
+        "## Processor time\n", _PROCESSORS, processor_table(ours),
         "## Stages\n", _STAGES, stages_table(ours), f"![stages]({pictures}stages.png)\n",
         "## The floor\n", _FLOOR, floor_table(ours),
     ]  # fmt: skip
@@ -144,6 +153,17 @@ def memory_table(results: Sequence[LengthResult], idle_bytes: int) -> str:
         upload = f"{each.upload_bytes / MEGA:.1f}"
         rows.append([*_names(each), upload, megabytes(peak), megabytes(above)])
     return markdown_table(["audio", "mode", "FLAC MB", "peak MB", "above idle MB"], rows)
+
+
+def processor_table(results: Sequence[LengthResult]) -> str:
+    """CPU seconds by part, and the use of GPUs, of the median run."""
+    rows = []
+    for each in results:
+        if run := each.middle:
+            parts = [run.cpu_s.get(part) for part in PARTS] if run.cpu_s else [None] * len(PARTS)
+            spent = map(seconds, [host_s(run.cpu_s), *parts])
+            rows.append([*_names(each), *spent, *_gpu(run.gpu)])
+    return markdown_table(["audio", "mode", "host", *PARTS, *_GPU], rows)
 
 
 def stage_names(results: Sequence[LengthResult]) -> list[str]:
@@ -197,7 +217,7 @@ def peers_table(ours: Sequence[LengthResult], peers: Sequence[LengthResult]) -> 
 def clients_table(results: Sequence[ClientsResult]) -> str:
     """Throughput, latency and fairness."""
     header = ["clients", "mode", "requests", "failed", "audio s per s", "of one client", "p50 s",
-              "p95 s", "slowest / fastest", "peak MB"]  # fmt: skip
+              "p95 s", "slowest / fastest", "peak MB", "host s", *_GPU]  # fmt: skip
     alone = {each.mode: each.throughput for each in results if each.n_clients == 1}
     rows = []
     for each in results:
@@ -207,6 +227,7 @@ def clients_table(results: Sequence[ClientsResult]) -> str:
             str(each.n_clients), each.mode, str(n_sent), str(n_failed), f"{each.throughput:.1f}",
             _times(ratio(each.throughput, alone.get(each.mode))), seconds(each.latency_s(50)),
             seconds(each.latency_s(95)), _times(each.unfairness), megabytes(each.peak_bytes),
+            seconds(each.host_s), *_gpu(each.gpu),
         ])  # fmt: skip
     return markdown_table(header, rows)
 
@@ -227,6 +248,13 @@ def seconds(value: float | None) -> str:
     if value is None:
         return ABSENT
     return f"{value:.2f}" if abs(value) < WHOLE_FROM else f"{value:.0f}"
+
+
+def _gpu(use: GpuUse | None) -> list[str]:
+    if use is None:
+        return [ABSENT] * len(_GPU)
+    watts = ABSENT if use.watts is None else f"{use.watts:.0f}"
+    return [f"{use.percent:.0f}", watts, megabytes(use.peak_bytes)]
 
 
 def _times(value: float | None) -> str:

@@ -17,6 +17,7 @@ from console.run_report import log
 from inputs.recordings import Recording
 from measure.benchmarking.floor import Floor, NetsAlone
 from measure.benchmarking.memory import PeakMemory
+from measure.benchmarking.processors import GpuUse, Meter
 from sending.in_flight import defer_interrupt, diarize_all
 from sending.outcome import Failure
 from sending.service import Service
@@ -39,6 +40,8 @@ class Run:
     stage_s: Mapping[str, float] = field(default_factory=dict)  # with `total`; empty for a peer
     floor: Floor | None = None  # none for a peer
     failure: str | None = None  # why there is no answer; the rest means nothing then
+    cpu_s: Mapping[str, float] = field(default_factory=dict)  # by model; empty for a peer
+    gpu: GpuUse | None = None
 
     def all_stages(self) -> dict[str, float]:
         """Seconds by stage: the server's, `other` and `transport`.
@@ -107,7 +110,11 @@ class ModeOfService:
         """Send a recording and wait for the answer; KeyboardInterrupt soon after Ctrl-C."""
         audio, recording = flac.read_bytes(), Recording(flac.stem, flac)
         server = children(os.getpid())
-        with PeakMemory(lambda: server) as memory, defer_interrupt() as interrupted:
+        with (
+            PeakMemory(lambda: server) as memory,
+            defer_interrupt() as interrupted,
+            Meter() as meter,
+        ):
             started_s = time.monotonic()
             (outcome,) = diarize_all(self._service, [recording], lambda _: audio, 1, interrupted)
             wall_s = time.monotonic() - started_s
@@ -117,7 +124,7 @@ class ModeOfService:
         stage_s = {k: float(v) for k, v in stages.items()} if isinstance(stages, dict) else {}
         n_windows, n_chunks = (int(outcome.info.get(each, 0)) for each in ("n_windows", "n_chunks"))
         floor = self._nets.floor(self.name, n_windows, n_chunks)
-        return Run(wall_s, memory.peak_bytes, stage_s, floor)
+        return Run(wall_s, memory.peak_bytes, stage_s, floor, cpu_s=meter.cpu_s, gpu=meter.gpu)
 
 
 @dataclass(frozen=True)

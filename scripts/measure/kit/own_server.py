@@ -10,30 +10,37 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from console.run_report import log
-from server.triton_server import MODEL_REPOSITORY, TritonServer
+from server.triton_server import CLIENT_MODELS, MODEL_REPOSITORY, TritonServer
 
 TERMINATED = 143
 
 
 @contextlib.contextmanager
 def server_at(
-    url: str | None, assignments: Sequence[str] = (), log_folder: Path | None = None
+    url: str | None,
+    assignments: Sequence[str] = (),
+    log_folder: Path | None = None,
+    client_models: str = CLIENT_MODELS,
 ) -> Iterator[str]:
     """Yield `url`, or the address of a server that is started where there is none."""
     if url:
         yield url
         return
     log.info("starting a server ...")
-    with own_server(assignments, log_folder) as own_url:
+    with own_server(assignments, log_folder, client_models) as own_url:
         yield own_url
 
 
 @contextlib.contextmanager
-def own_server(assignments: Sequence[str], log_folder: Path | None = None) -> Iterator[str]:
+def own_server(
+    assignments: Sequence[str],
+    log_folder: Path | None = None,
+    client_models: str = CLIENT_MODELS,
+) -> Iterator[str]:
     """Start a server, yield its gRPC address, and stop it at the end, also on SIGTERM.
 
     `assignments` are options of `run`, see `repository_with`. The log is deleted unless it has a
-    folder. ServerError if the server does not start.
+    folder. `client_models` are those that may be called. ServerError if the server does not start.
     """
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
@@ -43,7 +50,8 @@ def own_server(assignments: Sequence[str], log_folder: Path | None = None) -> It
             if assignments:
                 repository = repository_with(assignments, temporary)
             server_log = (log_folder or temporary) / "tritonserver.log"
-            with TritonServer(server_log, flags=[f"--model-repository={repository}"]) as server:
+            flags = [f"--model-repository={repository}"]
+            with TritonServer(server_log, flags=flags, client_models=client_models) as server:
                 yield server.url
     finally:
         signal.signal(signal.SIGTERM, before)

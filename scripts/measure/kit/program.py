@@ -85,10 +85,19 @@ def add_root(parser: argparse.ArgumentParser, environment: Mapping[str, str]) ->
     )
 
 
+def add_url(parser: argparse.ArgumentParser) -> None:
+    """Add --url."""
+    parser.add_argument(
+        "--url",
+        metavar="HOST:PORT",
+        help="gRPC address (default: start a server, stop it after)",
+    )
+
+
 def add_connection(parser: argparse.ArgumentParser) -> None:
     """Add --url, --jobs and --timeout."""
+    add_url(parser)
     add = parser.add_argument
-    add("--url", metavar="HOST:PORT", help="gRPC address (default: start a server, stop it after)")
     add("--jobs", metavar="N", type=count, default=DEFAULT_JOBS,
         help="recordings in flight (default: %(default)s)")  # fmt: skip
     add("--timeout", metavar="SECONDS", type=positive_seconds, default=DEFAULT_TIMEOUT_S,

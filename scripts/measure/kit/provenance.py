@@ -16,7 +16,7 @@ from server.launcher import precision
 
 PACKAGES = (
     "nvidia-pytriton", "tritonclient", "numpy", "scipy",
-    "onnxruntime", "openvino", "torch", "soundfile", "soxr",
+    "onnxruntime", "onnxruntime-gpu", "openvino", "torch", "torchaudio", "soundfile", "soxr",
 )  # fmt: skip
 GIGA = 1e9
 
@@ -38,6 +38,7 @@ def provenance(md_eval: Path | None = None) -> dict[str, Any]:
             "load_before": round(os.getloadavg()[0], 2),
             "system": platform.platform(),
             "memory_gb": round(psutil.virtual_memory().total / GIGA, 1),
+            "gpus": gpus(),
         },
         "versions": {
             "python": platform.python_version(),
@@ -50,6 +51,16 @@ def provenance(md_eval: Path | None = None) -> dict[str, Any]:
 def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
     """Return the name of the processor; Python's `platform` does not know it on Linux."""
     return _found(r"^model name\s*:\s*(.+)$", cpuinfo)
+
+
+def gpus() -> list[str]:
+    """Name, memory and driver of each NVIDIA GPU; none without a driver."""
+    query = "--query-gpu=name,memory.total,driver_version"
+    lines = _output("nvidia-smi", query, "--format=csv,noheader") or ""
+    return [
+        f"{name}, {memory}, driver {driver}"
+        for name, memory, driver in (line.split(", ") for line in lines.splitlines())
+    ]
 
 
 def md_eval_version(md_eval: Path) -> str | None:
@@ -66,10 +77,12 @@ def _found(pattern: str, path: Path) -> str | None:
 
 
 def _git(*arguments: str) -> str | None:
+    return _output("git", "-C", str(ROOT), *arguments)
+
+
+def _output(*command: str) -> str | None:
     try:
-        done = subprocess.run(
-            ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:
         return None
     return done.stdout.strip() if done.returncode == 0 else None

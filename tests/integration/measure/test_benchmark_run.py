@@ -21,7 +21,7 @@ class OwnServer(FakeTriton):
 
     seen = SimpleNamespace()
 
-    def __init__(self, log, flags):
+    def __init__(self, log, flags, client_models):
         super().__init__(reply)
         self.flags = flags
         OwnServer.seen.server, OwnServer.seen.stopped = self, False
@@ -178,7 +178,7 @@ def test_wrong_usage_is_reported_and_nothing_is_started(
 
 
 def test_server_that_does_not_start_is_reported(tmp_path, monkeypatch, capfd):
-    def unstartable(log, flags):
+    def unstartable(log, flags, client_models):
         raise ServerError("no server today")
 
     monkeypatch.setattr("measure.kit.own_server.TritonServer", unstartable)

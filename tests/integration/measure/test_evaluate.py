@@ -247,7 +247,7 @@ def test_a_server_is_started_and_stopped(root, monkeypatch, capfd):
     seen = []
 
     class OwnServer(FakeTriton):
-        def __init__(self, log, flags):
+        def __init__(self, log, flags, client_models):
             super().__init__(answer)
             assert flags == [f"--model-repository={MODEL_REPOSITORY}"]
             seen.append(self)
@@ -269,7 +269,7 @@ def test_options_of_the_service_are_set_in_a_copy_of_its_models(root, monkeypatc
     seen = {}
 
     class Unstartable:
-        def __init__(self, log, flags):
+        def __init__(self, log, flags, client_models):
             (repository,) = (flag.partition("=")[2] for flag in flags)
             seen["config"] = read_config(Path(repository, "run", "config.pbtxt"))
             seen["models"] = {path.name for path in Path(repository).iterdir()}

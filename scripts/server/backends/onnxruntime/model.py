@@ -240,7 +240,8 @@ class TritonPythonModel:
             named = zip(self.output_names, outputs, strict=True)
             return pb_utils.InferenceResponse([pb_utils.Tensor(*each) for each in named])
         except Exception as error:
-            text = f"model '{self.config['name']}' failed: {error}"
+            text = f"model '{self.config['name']}' failed"
+            pb_utils.Logger.log_error(f"{text}: {error}")  # may name files, so not for clients
             return pb_utils.InferenceResponse(
                 [], pb_utils.TritonError(text, pb_utils.TritonError.INVALID_ARG)
             )

@@ -5,12 +5,14 @@ import pytest
 from measure.benchmark import parse_options
 from measure.benchmarking.clients import ClientsResult
 from measure.benchmarking.floor import Floor
+from measure.benchmarking.processors import GpuUse
 from measure.benchmarking.report import (
     clients_table,
     floor_table,
     length_text,
     memory_table,
     peers_table,
+    processor_table,
     stages_table,
     time_table,
 )
@@ -64,6 +66,19 @@ def test_stages_table():
     ]
 
 
+CPU_S = {"speaker_model": 2.0, "segmentation": 3.0, "sad": 0.5, "run": 1.0, "server": 0.25}
+CARD = GpuUse(41.6, 250.4, 3_000_000_000)
+
+
+def test_processor_table():
+    on_gpu = LengthResult("full", False, 600.0, 1, [Run(2.0, 1, cpu_s=CPU_S, gpu=CARD)])
+
+    assert rows(processor_table([on_gpu, FULL, FAILED])) == [
+        ["10 min", "full", "1.75", "3.00", "2.00", "0.50", "1.00", "0.25", "42", "250", "3000"],
+        ["10 min", "full", *9 * "–"],
+    ]
+
+
 def test_floor_table():
     assert rows(floor_table([FULL, FAILED])) == [
         ["10 min", "full", "900", "473", "3.00", "1.00", "4.00", "8.00", "2.00 x"]
@@ -77,13 +92,15 @@ def test_peers_are_compared_with_each_mode():
 
 
 def test_clients_are_compared_with_one_alone():
-    alone = ClientsResult("full", 30.0, 3.0, [[1.0, 2.0]], [], 600_000_000)
+    alone = ClientsResult("full", 30.0, 3.0, [[1.0, 2.0]], [], 600_000_000, CPU_S, CARD)
     two = ClientsResult("full", 30.0, 2.0, [[1.0], [2.0]], ["refused"])
 
     assert rows(clients_table([alone, two])) == [
-        ["1", "full", "2", "0", "20.0", "1.00 x", "1.50", "1.95", "1.00 x", "600"],
-        ["2", "full", "3", "1", "30.0", "1.50 x", "1.50", "1.95", "2.00 x", "0"],
-    ]
+        ["1", "full", "2", "0", "20.0", "1.00 x", "1.50", "1.95", "1.00 x", "600",
+         "0.88", "42", "250", "3000"],
+        ["2", "full", "3", "1", "30.0", "1.50 x", "1.50", "1.95", "2.00 x", "0",
+         *4 * "–"],
+    ]  # fmt: skip
 
 
 def test_quick_and_long_change_the_defaults():

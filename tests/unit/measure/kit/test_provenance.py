@@ -1,4 +1,6 @@
-from measure.kit.provenance import cpu_model, md_eval_version, provenance
+import os
+
+from measure.kit.provenance import cpu_model, gpus, md_eval_version, provenance
 from scoring.scores import find_md_eval
 
 
@@ -21,3 +23,11 @@ def test_the_processor_is_named(tmp_path):
     (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: Fast One\nflags\t: x\n")
 
     assert cpu_model(tmp_path / "cpuinfo") == "Fast One"
+
+
+def test_gpus_are_named_with_their_driver(tmp_path, monkeypatch):
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 'Fast One, 1000 MiB, 560.1'\n")
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert gpus() == ["Fast One, 1000 MiB, driver 560.1"]
