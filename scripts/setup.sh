@@ -109,7 +109,7 @@ install_launcher() {
 }
 
 fetch_files() {
-    run "$venv/bin/python" "$root/scripts/setup/prepare_models.py" || exit 1
+    run "$venv/bin/python" "$root/scripts/setup/prepare_models.py" --int8 || exit 1
     run "$venv/bin/python" "$root/scripts/setup/fetch.py" md-eval sample || exit 1
 }
 

@@ -28,7 +28,9 @@ PROC_CGROUP = Path("/proc/self/cgroup")
 CGROUPS = Path("/sys/fs/cgroup")
 THREADS = "DIARIZATION_THREADS"  # of each net; overrides the number of cores
 PRECISION = "DIARIZATION_PRECISION"  # of the nets; overrides what the processor is made for
-BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16"}  # of processors that multiply bfloat16
+PRECISIONS = ("fp32", "bf16", "int8", "int8+bf16")
+# Flags of processors that multiply bfloat16, and 8-bit integers. With AMX bfloat16 is fast enough.
+AMX_FLAG, BFLOAT16_FLAG, INT8_FLAGS = "amx_bf16", "avx512_bf16", {"avx512_vnni", "avx_vnni"}
 # glibc keeps freed memory: an arena per thread, and ever larger blocks. With one arena, and large
 # blocks returned at once, the processes of the server hold half as much between requests.
 MALLOC = {
@@ -126,14 +128,19 @@ def thread_count() -> int:
 
 
 def precision(proc_cpuinfo: Path = PROC_CPUINFO) -> str:
-    """Precision of the nets: DIARIZATION_PRECISION, else bf16 where the processor has it."""
+    """What the nets may compute in: DIARIZATION_PRECISION, else what the processor is made for."""
     setting = os.environ.get(PRECISION, "").strip()
-    if setting in ("fp32", "bf16"):
+    if setting in PRECISIONS:
         return setting
     if setting not in ("", "auto"):
-        raise LaunchError(f"{PRECISION}: got {setting!r}, expected auto, fp32 or bf16")
+        raise LaunchError(
+            f"{PRECISION}: got {setting!r}, expected auto or one of {', '.join(PRECISIONS)}"
+        )
     flags = set(proc_cpuinfo.read_text().split()) if proc_cpuinfo.is_file() else set()
-    return "bf16" if flags & BFLOAT16_FLAGS else "fp32"
+    if AMX_FLAG in flags:
+        return "bf16"
+    found = {"int8": flags & INT8_FLAGS, "bf16": BFLOAT16_FLAG in flags}
+    return "+".join(name for name, there in found.items() if there) or "fp32"
 
 
 def available_cores(proc_cgroup: Path = PROC_CGROUP, cgroups: Path = CGROUPS) -> int:

@@ -32,6 +32,7 @@ from setup.networks.installing import (
     Stamp,
     install_exported,
     install_onnx,
+    install_quantized,
     install_unpinned,
     read_stamp,
 )
@@ -39,6 +40,7 @@ from setup.networks.interfaces import CAMPPLUS, POWERSET
 
 SAD_MODEL = "silero"
 SEGMENTATION_MODEL = "segmentation-3.0"
+SAMPLE = "sample"
 SPEAKER_MODELS = ("campplus", "resnet34_LM")
 MODELS = (SAD_MODEL, SEGMENTATION_MODEL, *SPEAKER_MODELS)
 SAD_PLACE = Path("sad", "1", "silero_vad.jit")
@@ -85,7 +87,11 @@ def prepare(options: argparse.Namespace) -> None:
     install_sad(model_repo / SAD_PLACE)
     segmentation = artifact_named(SEGMENTATION_MODEL)
     install_exported(POWERSET, segmentation.name, segmentation, model_repo / SEGMENTATION_PLACE)
-    stamp = install_speaker(options, model_repo / SPEAKER_PLACE)
+    speaker = model_repo / SPEAKER_PLACE
+    stamp = install_speaker(options, speaker)
+    if options.int8 and stamp.exporter_sha256:
+        speech, _reference = artifacts_named(SAMPLE, load_artifacts())
+        install_quantized(speaker, stamp, ensure(speech))
     print(f"speaker model: {stamp.name}, embedding size {stamp.output_dims[0]}", flush=True)
 
 
@@ -115,6 +121,11 @@ def command_line() -> argparse.ArgumentParser:
         default=PROJECT / "model_repo",
         metavar="DIR",
         help="model repository to install into (default: the project's)",
+    )
+    parser.add_argument(
+        "--int8",
+        action="store_true",
+        help="add speaker_model/1/model.int8.onnx, campplus in 8 bit, for processors with VNNI",
     )
     parser.add_argument(
         "--list", action="store_true", help="print the source, size and licence of each model"

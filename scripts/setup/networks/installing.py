@@ -105,6 +105,32 @@ def install_exported(
     return install(onnx_path, write, network.interface, draft, weights.name)
 
 
+def install_quantized(onnx_path: Path, stamp: Stamp, speech: Path) -> None:
+    """Install the 8-bit copy of an exported speaker network as `model.int8.onnx` beside it.
+
+    Parameters
+    ----------
+    onnx_path, stamp
+        The installed network, and its stamp.
+    speech
+        A recording whose windows give the ranges, see `quantizing`.
+    """
+    quantized = onnx_path.with_suffix(".int8.onnx")
+    code = exporter_fingerprint("quantizing")
+    made = read_stamp(quantized)
+    if made and (made.source_sha256, made.exporter_sha256) == (stamp.onnx_sha256, code):
+        report(quantized, "in place")
+        return
+    print(f"quantizing {stamp.name} to 8 bit by the sample recording", flush=True)
+    from setup.networks.quantizing import write_quantized
+
+    def write(part: Path) -> None:
+        write_quantized(onnx_path, speech, part)
+
+    draft = Stamp(stamp.name, [], onnx_path.name, stamp.onnx_sha256, code, "")
+    install(quantized, write, SPEAKER, draft, quantized.name)
+
+
 def install_onnx(source_file: Path, origin: str, onnx_path: Path) -> Stamp:
     """Install the ONNX file of a speaker model as it is, after checking its interface.
 

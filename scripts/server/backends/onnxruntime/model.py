@@ -7,10 +7,12 @@ the C++ backend it completes the inputs and outputs of the configuration, and re
 
 On a CPU the rows of a batch are split between threads, and each thread computes a few rows at a
 time. The threads never wait for each other, so the nets of one server do not compete for cores, and
-the few rows under way need little memory. ONNX Runtime computes them in single precision; in
-bfloat16, for which it has no CPU kernels, OpenVINO does.
+the few rows under way need little memory. ONNX Runtime computes them in single precision, or in 8
+bit where `model.int8.onnx` is beside the model; in bfloat16, for which it has no CPU kernels,
+OpenVINO does.
 """
 
+import hashlib
 import json
 import os
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -27,9 +29,10 @@ from numpy.typing import NDArray
 
 DEFAULT_MODEL_FILENAME = "model.onnx"
 REMEDY = "run ./scripts/setup.sh or scripts/setup/prepare_models.py"
-ROWS_AT_ONCE = 4  # per thread; more are no faster on a CPU and take more memory
+# Per thread; in single precision more are no faster and take more memory.
+ROWS_AT_ONCE, ROWS_AT_ONCE_REDUCED = 4, 8
 THREADS, PRECISION = "DIARIZATION_THREADS", "DIARIZATION_PRECISION"  # set by the launcher
-BFLOAT16 = "bf16"
+BFLOAT16, INT8 = "bf16", "int8"
 CPU = "CPUExecutionProvider"
 TRITON_TYPES = {
     "tensor(float)": "TYPE_FP32",
@@ -84,14 +87,16 @@ class BFloat16Session:
 
 
 def create_session(
-    config: dict[str, Any], providers: list[Any], n_threads: int = 1
+    config: dict[str, Any], path: Path, providers: list[Any], n_threads: int = 1
 ) -> ort.InferenceSession:
-    """Load the model's ONNX file.
+    """Load an ONNX file.
 
     Parameters
     ----------
     config
         The model's configuration as Triton gives it.
+    path
+        The file.
     providers
         ONNX Runtime execution providers, in order of preference.
     n_threads
@@ -102,7 +107,6 @@ def create_session(
     pb_utils.TritonModelException
         If the file is missing, or ONNX Runtime rejects it; the model then does not load.
     """
-    path = model_path(config)
     if not path.is_file():
         raise pb_utils.TritonModelException(
             f"model '{config['name']}': {path.name} is missing; {REMEDY}"
@@ -124,6 +128,17 @@ def model_path(config: dict[str, Any]) -> Path:
     """Path of the model's ONNX file."""
     name = config.get("default_model_filename") or DEFAULT_MODEL_FILENAME
     return Path(pb_utils.get_model_dir()) / name
+
+
+def int8_path(path: Path) -> Path | None:
+    """The same network in 8 bit, None if set-up made none of this very file."""
+    quantized = path.with_suffix(".int8.onnx")
+    try:
+        stamp = json.loads(quantized.with_name(f"{quantized.name}.json").read_text())
+    except OSError:
+        return None
+    made_from = hashlib.sha256(path.read_bytes()).hexdigest()
+    return quantized if stamp["source_sha256"] == made_from else None
 
 
 def thread_count(config: dict[str, Any]) -> int:
@@ -166,10 +181,10 @@ def missing_tensors(
     ]
 
 
-def row_slices(feed: Arrays, n_threads: int) -> list[Arrays]:
-    """Cut a batch into slices of at most four rows, equally many for every thread."""
+def row_slices(feed: Arrays, n_threads: int, at_once: int) -> list[Arrays]:
+    """Cut a batch into slices of at most `at_once` rows, equally many for every thread."""
     n_rows = len(next(iter(feed.values())))
-    n_rounds = -(-n_rows // (ROWS_AT_ONCE * n_threads))
+    n_rounds = -(-n_rows // (at_once * n_threads))
     edges = np.linspace(0, n_rows, 1 + min(n_rows, n_rounds * n_threads)).astype(int)
     return [
         {name: values[first:last] for name, values in feed.items()}
@@ -186,7 +201,7 @@ class TritonPythonModel:
         config = auto_complete_model_config.as_dict()
         if config["input"] and config["output"]:
             return auto_complete_model_config
-        session = create_session(config, [CPU])
+        session = create_session(config, model_path(config), [CPU])
         batched = config["max_batch_size"] > 0
         for tensor in missing_tensors(session.get_inputs(), config["input"], batched):
             auto_complete_model_config.add_input(tensor)
@@ -199,14 +214,23 @@ class TritonPythonModel:
         self.config = json.loads(args["model_config"])
         providers, n_threads = device_providers(args), thread_count(self.config)
         self.by_rows = self.config["max_batch_size"] > 0 and providers == [CPU]
-        self.session = create_session(self.config, providers, 1 if self.by_rows else n_threads)
+        allowed = os.environ.get(PRECISION, "").split("+") if self.by_rows else []
+        path = model_path(self.config)
+        quantized = int8_path(path) if INT8 in allowed else None
+        self.session = create_session(
+            self.config, quantized or path, providers, 1 if self.by_rows else n_threads
+        )
         self.n_runs = n_threads if self.by_rows else 1  # in parallel
         self.threads = ThreadPoolExecutor(self.n_runs)
         self.input_names = [tensor.name for tensor in self.session.get_inputs()]
         self.output_names = [tensor.name for tensor in self.session.get_outputs()]
-        if self.by_rows and os.environ.get(PRECISION) == BFLOAT16:
-            self.session = BFloat16Session(model_path(self.config), self.n_runs)
-            pb_utils.Logger.log_info(f"model '{self.config['name']}' runs in bfloat16 by OpenVINO")
+        engine = "8 bit by ONNX Runtime" if quantized else None
+        if not quantized and BFLOAT16 in allowed:
+            self.session = BFloat16Session(path, self.n_runs)
+            engine = "bfloat16 by OpenVINO"
+        self.rows_at_once = ROWS_AT_ONCE_REDUCED if engine else ROWS_AT_ONCE
+        if engine:
+            pb_utils.Logger.log_info(f"model '{self.config['name']}' runs in {engine}")
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Work on all requests side by side; an error affects its own request only."""
@@ -225,7 +249,7 @@ class TritonPythonModel:
                 name: pb_utils.get_input_tensor_by_name(request, name).as_numpy()
                 for name in self.input_names
             }
-            slices = row_slices(feed, self.n_runs) if self.by_rows else [feed]
+            slices = row_slices(feed, self.n_runs, self.rows_at_once) if self.by_rows else [feed]
             run = partial(self.session.run, self.output_names)
             return [self.threads.submit(run, each) for each in slices]
         except Exception as error:
