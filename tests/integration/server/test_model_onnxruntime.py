@@ -293,11 +293,8 @@ def test_a_failed_slice_fails_its_whole_request_and_no_other(backend, folder):
 
 
 def test_on_a_gpu_a_request_is_one_run(backend, folder, monkeypatch):
-    cuda = ("CUDAExecutionProvider", {"device_id": 0})
-    monkeypatch.setattr(backend, "device_providers", lambda _: [cuda, "CPUExecutionProvider"])
-    made = backend.create_session
     monkeypatch.setattr(
-        backend, "create_session", lambda config, _, n: made(config, ["CPUExecutionProvider"], n)
+        backend, "gpu_session", lambda config, _: backend.create_session(config, [backend.CPU])
     )
     config = network_config(64, intra_op_thread_count="2")
     model = started(backend, config, folder, kind="GPU")
@@ -419,17 +416,56 @@ def test_without_the_launcher_all_available_cores_are_used(backend, folder, monk
     assert n_threads_of(started(backend, network_config(0), folder)) == 3
 
 
-def test_a_gpu_instance_without_a_cuda_provider_runs_on_the_cpu(backend, folder, monkeypatch):
-    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
+def test_a_gpu_instance_without_cuda_runs_on_the_cpu_and_says_so(
+    backend, server, folder, monkeypatch
+):
+    monkeypatch.setattr(ort, "get_available_providers", lambda: [backend.CPU])
     model = started(backend, network_config(), folder, kind="GPU")
-    assert model.session.get_providers() == ["CPUExecutionProvider"]
+    assert (model.session.get_providers(), model.by_rows) == ([backend.CPU], True)
+    assert server.logger.warnings == [
+        "model 'net' runs on the CPU: got onnxruntime without CUDA "
+        "(./scripts/setup.sh --gpu installs onnxruntime-gpu), expected CUDA on GPU 0"
+    ]
 
 
-def test_a_gpu_instance_prefers_its_own_device(backend, monkeypatch):
-    available = ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    monkeypatch.setattr(ort, "get_available_providers", lambda: available)
+class FakeSession:
+    """Remembers what it was made with; `works` are the providers that start."""
+
+    def __init__(self, works, providers):
+        self.works, self.providers = works, providers
+
+    def get_providers(self):
+        return self.works
+
+
+@pytest.fixture
+def cuda_sessions(backend, monkeypatch):
+    """A function that lets ONNX Runtime offer CUDA, of which these providers start."""
+
+    def offer(*works):
+        monkeypatch.setattr(ort, "get_available_providers", lambda: [backend.CUDA, backend.CPU])
+        monkeypatch.setattr(ort, "preload_dlls", lambda: None)
+        monkeypatch.setattr(
+            backend, "create_session", lambda _, providers: FakeSession([*works], providers)
+        )
+
+    return offer
+
+
+def test_a_gpu_instance_gets_its_own_device(backend, server, cuda_sessions):
+    cuda_sessions(backend.CUDA, backend.CPU)
     args = {"model_instance_kind": "GPU", "model_instance_device_id": "1"}
-    cuda = ("CUDAExecutionProvider", {"device_id": 1})
-    assert backend.device_providers(args) == [cuda, "CPUExecutionProvider"]
-    args["model_instance_kind"] = "CPU"
-    assert backend.device_providers(args) == ["CPUExecutionProvider"]
+    session = backend.gpu_session({"name": "net"}, args)
+    assert session.providers == [(backend.CUDA, {"device_id": 1}), backend.CPU]
+    assert backend.gpu_session({"name": "net"}, {**args, "model_instance_kind": "CPU"}) is None
+    assert server.logger.warnings == []
+
+
+def test_cuda_that_does_not_start_is_reported(backend, server, cuda_sessions):
+    cuda_sessions(backend.CPU)
+    args = {"model_instance_kind": "GPU", "model_instance_device_id": "0"}
+    assert backend.gpu_session({"name": "net"}, args) is None
+    assert server.logger.warnings == [
+        "model 'net' runs on the CPU: got CUDAExecutionProvider, which does not start, "
+        "expected CUDA on GPU 0"
+    ]
