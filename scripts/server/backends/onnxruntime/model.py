@@ -151,7 +151,8 @@ def gpu_session(config: dict[str, Any], args: dict[str, str]) -> ort.InferenceSe
         return None
     if CUDA in ort.get_available_providers():
         ort.preload_dlls()  # those of the nvidia-* wheels
-        cuda = (CUDA, {"device_id": int(args["model_instance_device_id"])})
+        device = {"device_id": int(args["model_instance_device_id"])}
+        cuda = (CUDA, {**device, "cudnn_conv_algo_search": "HEURISTIC"})  # else slow for new sizes
         session = create_session(config, [cuda, CPU])
         if CUDA in session.get_providers():
             return session
