@@ -14,6 +14,7 @@ from diarization.options import Options, parse_options
 from diarization.sad import FRAME_SAMPLES
 from integration.model_contract import REPOSITORY, read_config
 from integration.model_loading import import_file
+from server.launcher import GPU_MODELS
 from setup.networks.interfaces import SEGMENTATION
 
 MODELS = sorted(path for path in REPOSITORY.iterdir() if path.is_dir())
@@ -72,6 +73,14 @@ def test_every_configuration_is_valid_and_names_its_folder(path):
 def variants(model):
     """Configurations of a model beside `config.pbtxt`, by name."""
     return {path.stem: read_config(path) for path in VARIANTS if path.parent.parent.name == model}
+
+
+def test_the_repository_for_gpus_contains_only_models_for_any_device():
+    (folder,) = GPU_MODELS.iterdir()
+    config = read_config(folder / "config.pbtxt")
+    assert config.name == folder.name == "fbank"
+    assert [group.kind for group in config.instance_group] == [KIND_AUTO]
+    assert tensors(config.output) == {"features": (pb.TYPE_FP32, [-1, N_MELS])}
 
 
 def test_one_name_chooses_the_configurations_of_all_models():
