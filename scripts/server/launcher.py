@@ -212,7 +212,9 @@ def main() -> None:
         triton = packages / "pytriton" / "tritonserver"
         prepare_backends(triton)
         variables = environment(packages)
-        flags = [f"--backend-directory={BACKENDS}", *gpu_flags(), *sys.argv[1:]]
+        if gpu := gpu_flags():
+            variables[PRECISION] = "fp32"  # bfloat16 is for CPUs
+        flags = [f"--backend-directory={BACKENDS}", *gpu, *sys.argv[1:]]
     except (LaunchError, OSError) as error:
         sys.exit(f"tritonserver: {error}")
     binary = triton / "bin" / "tritonserver"

@@ -154,10 +154,13 @@ def gpu_packages(launcher, monkeypatch):
     return install
 
 
-def test_with_a_gpu_its_models_are_served_too(launcher, gpu_packages):
+def test_with_a_gpu_its_models_are_served_too(launcher, gpu_packages, monkeypatch):
     gpu_packages(0)
-    (added,) = started(launcher).arguments[2:-1]
+    monkeypatch.setenv("DIARIZATION_PRECISION", "bf16")
+    server = started(launcher)
+    (added,) = server.arguments[2:-1]
     assert added == f"--model-repository={SOURCE.parent / 'gpu_models'}"
+    assert server.variables["DIARIZATION_PRECISION"] == "fp32"
 
 
 def test_a_gpu_that_cannot_be_used_is_reported_and_the_server_starts(launcher, gpu_packages, capfd):

@@ -33,11 +33,12 @@ class TritonPythonModel:
             for name in ("samples", "window_type")
         )
         try:
-            features = fbank(torch.from_numpy(samples).to(self.device), window_type[0].decode())
+            on_device = torch.from_numpy(samples).to(self.device)
+            features = fbank(on_device, window_type[0].decode()).cpu().numpy()
         except Exception:
-            pb_utils.Logger.log_error("".join(traceback.format_exc()))
+            pb_utils.Logger.log_error(traceback.format_exc())
             return pb_utils.InferenceResponse([], pb_utils.TritonError("model 'fbank' failed"))
-        return pb_utils.InferenceResponse([pb_utils.Tensor("features", features.cpu().numpy())])
+        return pb_utils.InferenceResponse([pb_utils.Tensor("features", features)])
 
 
 def fbank(samples: torch.Tensor, window_type: str) -> torch.Tensor:
