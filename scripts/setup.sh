@@ -2,14 +2,14 @@
 # Set up everything the service needs on this machine, without root: .venv with pinned packages and Triton's binaries, the
 # models, md-eval.pl and a sample recording. Run it as often as you like; what is there already is kept.
 #
-#   scripts/setup.sh [--web | --dev] [--if-needed] [-- COMMAND ...]
+#   scripts/setup.sh [--web | --dev] [--gpu] [--if-needed] [-- COMMAND ...]
 #
-# --web adds what the web page and the REST endpoint need, --dev that and what the tests need. --if-needed does nothing where an earlier set-up finished. With a COMMAND this process
-# becomes that command at the end. PYTHON=/path/to/python chooses the interpreter (3.11 or 3.12).
+# --web adds what the web page and the REST endpoint need, --dev that and what the tests need. --gpu takes the builds for NVIDIA's
+# GPUs; .venv keeps them from then on, until it is removed. --if-needed does nothing where an earlier set-up finished. With a COMMAND
+# this process becomes that command at the end. PYTHON=/path/to/python chooses the interpreter (3.11 or 3.12).
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=$root/.venv
-requirements=("$root/requirements.txt")
 torch_index=https://download.pytorch.org/whl/cpu
 pytriton=nvidia-pytriton==0.7.0
 
@@ -83,14 +83,20 @@ install_torch() {
     pip_install "$torch"
 }
 
+# Its files lie where those of onnxruntime-gpu will.
+remove_onnxruntime() { run "$venv/bin/python" -m pip uninstall --quiet --yes onnxruntime >>"$venv/pip.log" 2>&1; }
+
 install_packages() {
-    local stamp=$venv/.packages wanted
-    wanted=$(cat "$root"/requirements*.txt "${BASH_SOURCE[0]}" | sha256sum | cut -d' ' -f1)$extra
+    local stamp=$venv/.packages wanted requirements=("$root/requirements$gpu.txt")
+    [ -z "$extra" ] || requirements+=("$root/requirements$extra.txt")
+    wanted=$(cat "$root"/requirements*.txt "${BASH_SOURCE[0]}" | sha256sum | cut -d' ' -f1)$gpu$extra
     case $(cat "$stamp" 2>/dev/null) in
     "$wanted" | "${wanted%-web}-dev" | "$wanted-web") say "packages: up to date"; return ;;
     esac
     : >"$venv/pip.log"
-    install_torch && { say "installing packages: $(basename -a "${requirements[@]}" | paste -sd' ')"; pip_install "${requirements[@]/#/-r}"; } &&
+    echo "unfinished$gpu" >"$stamp"
+    if [ -n "$gpu" ]; then say "taking the builds for CUDA, several GB"; remove_onnxruntime; else install_torch; fi &&
+        { say "installing packages: $(basename -a "${requirements[@]}" | paste -sd' ')"; pip_install "${requirements[@]/#/-r}"; } &&
         { say "installing $pytriton (Triton's binaries, without its dependencies)"; pip_install --no-deps "$pytriton"; } ||
         fail "pip failed, perhaps for want of a network; it said: $(grep '^ERROR' "$venv/pip.log" | tail -n 1)"
     echo "$wanted" >"$stamp"
@@ -113,24 +119,28 @@ fetch_files() {
     run "$venv/bin/python" "$root/scripts/setup/fetch.py" md-eval sample || exit 1
 }
 
-extra= if_needed=
+extra= gpu= if_needed=
 while [ $# -gt 0 ]; do
     case $1 in
-    --web) extra=-web requirements+=("$root/requirements-web.txt") ;;
-    --dev) extra=-dev requirements=("$root/requirements-dev.txt") ;;
+    --web) extra=-web ;;
+    --dev) extra=-dev ;;
+    --gpu) gpu=-gpu ;;
     --if-needed) if_needed=1 ;;
     --) shift; break ;;
-    *) fail "unknown option '$1'; usage: scripts/setup.sh [--web | --dev] [--if-needed] [-- COMMAND ...]" ;;
+    *) fail "unknown option '$1'; usage: scripts/setup.sh [--web | --dev] [--gpu] [--if-needed] [-- COMMAND ...]" ;;
     esac
     shift
 done
+
+installed=$(cat "$venv/.packages" 2>/dev/null) || true
 
 # Whether an earlier set-up finished and nothing that decides what is installed has changed since.
 is_ready() {
     local source
     [ -e "$venv/.ready" ] || return 1
+    case $installed in *"$gpu"*) ;; *) return 1 ;; esac
     if [ -n "$extra" ]; then
-        case $(cat "$venv/.packages" 2>/dev/null) in *"$extra" | *-dev) ;; *) return 1 ;; esac
+        case $installed in *"$extra" | *-dev) ;; *) return 1 ;; esac
     fi
     for source in "$root"/requirements*.txt "$root"/external_tools/artifacts.toml "$root"/scripts/{setup.sh,setup/networks/*.py}; do
         [ ! "$source" -nt "$venv/.ready" ] || return 1
@@ -139,6 +149,7 @@ is_ready() {
 
 if [ -z "$if_needed" ] || ! is_ready; then
     check_machine
+    case $installed in *-gpu*) gpu=-gpu ;; esac
     make_venv
     rm -f "$venv/.ready"
     install_packages

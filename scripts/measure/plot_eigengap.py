@@ -37,6 +37,7 @@ from diarization.arrays import (
 )
 from diarization.audio import decode_blocks
 from diarization.clustering import stretches_of, unit_length
+from diarization.fbank import fbank
 from diarization.options import Options
 from diarization.pipeline import embedded_blocks
 from diarization.spectral import affinity_graph, count_by_eigengap, smallest_eigenpairs
@@ -84,6 +85,10 @@ class LocalModels:
         """Probabilities of the powerset classes."""
         for batch in batches:
             yield np.exp(self._segmentation.run(None, {"wav": batch})[0])
+
+    def fbank(self, samples: Samples, window_type: str) -> Features:
+        """Features of a block."""
+        return fbank(samples, window_type)
 
     def embed(self, batches: Iterable[Features]) -> Iterator[Embeddings]:
         """Embeddings of windows."""

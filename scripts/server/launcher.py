@@ -14,14 +14,19 @@ import math
 import os
 import shutil
 import site
+import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 BACKENDS = Path(sys.prefix) / "share" / "triton" / "backends"
-ONNXRUNTIME_BACKEND = Path(__file__).resolve().parent / "backends" / "onnxruntime" / "model.py"
+HERE = Path(__file__).resolve().parent
+ONNXRUNTIME_BACKEND = HERE / "backends" / "onnxruntime" / "model.py"
+GPU_MODELS = HERE / "gpu_models"
+GPU_CHECK = "import torch, torchaudio; torch.ones(1, device='cuda').item()"
 
 PROC_CPUINFO = Path("/proc/cpuinfo")
 PROC_CGROUP = Path("/proc/self/cgroup")
@@ -117,6 +122,23 @@ def environment(packages: Path) -> dict[str, str]:
     }
 
 
+def gpu_flags() -> list[str]:
+    """Flag for the models that need a GPU, where set-up installed their packages for one.
+
+    If torch cannot use a GPU, the server's log says why.
+    """
+    if find_spec("torchaudio") is None:
+        return []
+    command = [sys.executable, "-c", GPU_CHECK]
+    check = subprocess.run(command, capture_output=True, text=True, check=False)
+    if check.returncode == 0:
+        return [f"--model-repository={GPU_MODELS}"]
+    reason = check.stderr.strip().rpartition("\n")[2]
+    text = f"got '{reason}', expected a GPU that torch can use; everything runs on the CPU"
+    print(f"tritonserver: GPU: {text}", file=sys.stderr, flush=True)
+    return []
+
+
 def thread_count() -> int:
     """Threads that each net may use: DIARIZATION_THREADS, else one per core."""
     setting = os.environ.get(THREADS, "").strip()
@@ -197,10 +219,13 @@ def main() -> None:
         triton = packages / "pytriton" / "tritonserver"
         prepare_backends(triton)
         variables = environment(packages)
+        if gpu := gpu_flags():
+            variables[PRECISION] = "fp32"  # bfloat16 is for CPUs
+        flags = [f"--backend-directory={BACKENDS}", *gpu, *sys.argv[1:]]
     except (LaunchError, OSError) as error:
         sys.exit(f"tritonserver: {error}")
     binary = triton / "bin" / "tritonserver"
-    os.execve(binary, [str(binary), f"--backend-directory={BACKENDS}", *sys.argv[1:]], variables)
+    os.execve(binary, [str(binary), *flags], variables)
 
 
 if __name__ == "__main__":

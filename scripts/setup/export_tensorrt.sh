@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Build a TensorRT engine of the speaker model for this machine's GPU: speaker_model/1/model.onnx becomes 1/model.plan, which
-# `tritonserver --model-config-name=tensorrt` serves. An engine works only with the kind of GPU and the version of TensorRT that built it.
+# Build TensorRT engines of the speaker and the segmentation model for this machine's GPU: 1/model.onnx of each becomes
+# 1/model.plan, which `tritonserver --model-config-name=tensorrt` serves. An engine works only with the kind of GPU and the version of
+# TensorRT that built it.
 #
 #   scripts/setup/export_tensorrt.sh [--fp16] [--dry-run] [--image IMAGE] [--model_repo DIR]
 #
-# --fp16 allows half precision. --dry-run only prints the command. trtexec runs in IMAGE, whose TensorRT is that of the server's
+# --fp16 allows half precision. --dry-run only prints the commands. trtexec runs in IMAGE, whose TensorRT is that of the server's
 # image; an installed trtexec, as within such a container, is preferred. GPUS (default device=0) goes to `docker run`.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -13,7 +14,9 @@ model_repo=$root/model_repo
 here=/usr/src/tensorrt/bin/trtexec
 # batch x frames x mel bins: windows of 0.5 to 3 s in batches of up to max_batch_size. Windows have 98 frames in mode full, 148 in
 # classic.
-shapes=(--minShapes=feats:1x50x80 --optShapes=feats:64x148x80 --maxShapes=feats:64x300x80)
+speaker_shapes=(--minShapes=feats:1x50x80 --optShapes=feats:256x98x80 --maxShapes=feats:256x300x80)
+# batch x channels x samples: chunks of 10 s.
+segmentation_shapes=(--minShapes=wav:1x1x160000 --optShapes=wav:32x1x160000 --maxShapes=wav:32x1x160000)
 options=()
 dry_run=
 
@@ -32,24 +35,30 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-folder=$model_repo/speaker_model/1
-[ -f "$folder/model.onnx" ] || fail "$folder/model.onnx is missing; run scripts/setup/prepare_models.py"
-folder=$(cd "$folder" && pwd)
-part=.part-model.plan
+# Build the engine of a model; the arguments after its name are its shapes.
+build() {
+    local folder=$model_repo/$1/1 part=.part-model.plan trtexec inside command
+    [ -f "$folder/model.onnx" ] || fail "$folder/model.onnx is missing; run scripts/setup/prepare_models.py"
+    folder=$(cd "$folder" && pwd)
+    if trtexec=$(command -v trtexec) || { [ -x "$here" ] && trtexec=$here; }; then
+        command=("$trtexec") inside=$folder
+    else
+        command=(docker run --rm --gpus "${GPUS:-device=0}" --user "$(id -u):$(id -g)" -v "$folder:/model" "$image" trtexec) inside=/model
+    fi
+    command+=("--onnx=$inside/model.onnx" "--saveEngine=$inside/$part" "${@:2}" "${options[@]}")
 
-if trtexec=$(command -v trtexec) || { [ -x "$here" ] && trtexec=$here; }; then
-    command=("$trtexec") inside=$folder
-else
-    command=(docker run --rm --gpus "${GPUS:-device=0}" --user "$(id -u):$(id -g)" -v "$folder:/model" "$image" trtexec) inside=/model
-fi
-command+=("--onnx=$inside/model.onnx" "--saveEngine=$inside/$part" "${shapes[@]}" "${options[@]}")
+    printf '%q ' "${command[@]}"
+    echo
+    [ -z "$dry_run" ] || return 0
+    command -v "${command[0]}" >/dev/null || fail "neither trtexec nor docker found; run it on the machine with the GPU"
+    unfinished=$folder/$part
+    "${command[@]}" || fail "no engine of $1 was built; an earlier one is unchanged"
+    [ -s "$folder/$part" ] || fail "trtexec wrote no engine of $1; an earlier one is unchanged"
+    mv "$folder/$part" "$folder/model.plan"
+    echo "$folder/model.plan: serve it with --model-config-name=tensorrt"
+}
 
-printf '%q ' "${command[@]}"
-echo
-[ -z "$dry_run" ] || exit 0
-command -v "${command[0]}" >/dev/null || fail "neither trtexec nor docker found; run it on the machine with the GPU"
-trap 'rm -f "$folder/$part"' EXIT
-"${command[@]}" || fail "no engine was built; an earlier one is unchanged"
-[ -s "$folder/$part" ] || fail "trtexec wrote no engine; an earlier one is unchanged"
-mv "$folder/$part" "$folder/model.plan"
-echo "$folder/model.plan: serve it with --model-config-name=tensorrt"
+unfinished=
+trap '[ -z "$unfinished" ] || rm -f "$unfinished"' EXIT
+build speaker_model "${speaker_shapes[@]}"
+build segmentation "${segmentation_shapes[@]}"

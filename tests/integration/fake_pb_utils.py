@@ -320,6 +320,7 @@ def stub_module(server: FakeServer, model_dir: Path) -> ModuleType:
         "get_input_tensor_by_name": get_input_tensor_by_name,
         "get_model_dir": lambda: str(model_dir),
         "get_output_tensor_by_name": get_output_tensor_by_name,
+        "is_model_ready": lambda model_name: model_name in server.models,
     }
     vars(module).update(contents)
     return module

@@ -35,7 +35,6 @@ def workspace(tmp_path_factory):
         place.parent.mkdir(exist_ok=True)
         shutil.copy(MODEL_REPOSITORY / network, place)
     run = workspace / "model_repo" / "run"
-    (run / "configs").mkdir()
     text = (run / "config.pbtxt").read_text()
     (run / "configs" / f"{VARIANT}.pbtxt").write_text(text + CLASSIC)
     return workspace

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from container_files import CLIENT, ROOT, SERVER, WEB, replay, stages
+from server.flags import flag_values
 from server.triton_server import DRAIN_S, STOP_TIMEOUT_S, Ports
 from web.settings import LOOPBACK_NAMES, Settings, parse_settings
 
@@ -86,7 +87,7 @@ def test_the_commands_in_the_comment_use_paths_of_the_client_image(services):
         assert place in {volume["target"] for volume in services["client"]["volumes"]}
 
 
-def test_the_gpu_file_only_adds_gpus(services):
+def test_the_gpu_file_only_adds_gpus_and_what_is_for_them(services, tmp_path):
     text = (ROOT / "Dockerfile" / "compose.gpu.yml").read_text()
     (more,) = yaml.safe_load(text)["services"].items()
     name, extra = more
@@ -94,6 +95,16 @@ def test_the_gpu_file_only_adds_gpus(services):
     (device,) = extra["deploy"]["resources"]["reservations"]["devices"]
     assert device == {"driver": "nvidia", "count": "all", "capabilities": ["gpu"]}
     assert not extra.keys() & services[name].keys()
+    workspace = replay(SERVING, tmp_path / "workspace")
+    folders = [
+        workspace / Path(folder).relative_to("/workspace")
+        for folder in flag_values(extra["command"], "--model-repository")
+    ]
+    models = [{path.name for path in folder.iterdir()} for folder in folders]
+    assert {"run"} < models[0]
+    assert models[1:] == [{"fbank"}]
+    (name,) = flag_values(extra["command"], "--model-config-name")
+    assert (folders[0] / "run" / "configs" / f"{name}.pbtxt").is_file()
 
 
 def test_the_gateway_waits_for_the_server_and_is_published_on_loopback(services):

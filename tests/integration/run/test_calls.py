@@ -6,6 +6,8 @@ import threading
 import numpy as np
 import pytest
 
+from diarization.fbank import fbank
+from integration.model_contract import read_config
 from integration.planted_models import (
     N_CHUNK_FRAMES,
     N_CLASSES,
@@ -18,6 +20,7 @@ from integration.planted_models import (
     server_of_planted_models,
     voice,
 )
+from server.launcher import GPU_MODELS
 
 WAIT_S = 20  # how long a call waits for another before the test is given up
 MODES = ("full", "classic")
@@ -68,6 +71,21 @@ def test_speech_detection_is_called_once_per_level_and_gets_its_state_back(serve
         (1, 2 * SAMPLE_RATE_HZ),
     ]
     assert states == [None, n_frames, 2 * n_frames, 3 * n_frames]
+
+
+def test_features_come_from_the_model_fbank_where_the_server_has_it(server, mode):
+    def planted_fbank(inputs):
+        return {"features": fbank(inputs["samples"], inputs["window_type"].item().decode())}
+
+    with running(server, window__analysis="povey") as run:
+        request = run.request(voice(20, SLOW_HZ), {"mode": mode})
+        alone = run.outputs(request)
+        server.add(read_config(GPU_MODELS / "fbank" / "config.pbtxt"), planted_fbank)
+        together = run.outputs(request)
+    (call,) = server.calls_of("fbank")
+    assert call.shapes == {"samples": (20 * SAMPLE_RATE_HZ,), "window_type": (1,)}
+    assert together["RTTM"] == alone["RTTM"]
+    assert np.array_equal(together["EMBEDDINGS"], alone["EMBEDDINGS"])
 
 
 def test_one_block_is_one_call_of_speech_detection(server, mode):

@@ -1,6 +1,7 @@
 """The model repository: folders, configurations, and that they agree."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from google.protobuf import text_format
@@ -13,11 +14,18 @@ from diarization.options import Options, parse_options
 from diarization.sad import FRAME_SAMPLES
 from integration.model_contract import REPOSITORY, read_config
 from integration.model_loading import import_file
+from server.launcher import GPU_MODELS
 from setup.networks.interfaces import SEGMENTATION
 
 MODELS = sorted(path for path in REPOSITORY.iterdir() if path.is_dir())
 VARIANTS = sorted(REPOSITORY.glob("*/configs/*.pbtxt"))
 CONFIG_FILES = sorted([*REPOSITORY.glob("*/config.pbtxt"), *VARIANTS])
+GPU_BACKENDS = {
+    "gpu": "onnxruntime",
+    "ort_tensorrt": "onnxruntime",
+    "tensorrt": "tensorrt",
+    "tensorrt_graphs": "tensorrt",
+}
 NETS = ("sad", "segmentation", "speaker_model")
 KIND_AUTO, KIND_CPU = pb.ModelInstanceGroup.KIND_AUTO, pb.ModelInstanceGroup.KIND_CPU
 
@@ -62,50 +70,140 @@ def test_every_configuration_is_valid_and_names_its_folder(path):
     assert config.backend
 
 
-def test_the_speaker_model_can_be_served_by_tensorrt_in_two_ways():
-    backends = {path.stem: read_config(path).backend for path in VARIANTS}
-    assert backends == {"tensorrt": "tensorrt", "ort_tensorrt": "onnxruntime"}
+def variants(model):
+    """Configurations of a model beside `config.pbtxt`, by name."""
+    return {path.stem: read_config(path) for path in VARIANTS if path.parent.parent.name == model}
 
 
-@pytest.mark.parametrize("path", VARIANTS, ids=lambda path: path.stem)
-def test_a_variant_differs_only_in_backend_and_optimization(path):
-    variant, default = read_config(path), config_of(path.parent.parent.name)
+def test_the_repository_for_gpus_contains_only_models_for_any_device():
+    (folder,) = GPU_MODELS.iterdir()
+    config = read_config(folder / "config.pbtxt")
+    assert config.name == folder.name == "fbank"
+    assert [group.kind for group in config.instance_group] == [KIND_AUTO]
+    assert tensors(config.output) == {"features": (pb.TYPE_FP32, [-1, N_MELS])}
+
+
+def test_one_name_chooses_the_configurations_of_all_models():
+    assert {net: set(variants(net)) for net in ("speaker_model", "segmentation", "run")} == {
+        "speaker_model": {*GPU_BACKENDS, "openvino"},
+        "segmentation": {*GPU_BACKENDS, "openvino"},
+        "run": set(GPU_BACKENDS),
+    }
+    assert {path.parent.parent.name for path in VARIANTS} == {
+        "speaker_model",
+        "segmentation",
+        "run",
+    }
+    for net in ("speaker_model", "segmentation"):
+        backends = {name: config.backend for name, config in variants(net).items()}
+        assert backends == {**GPU_BACKENDS, "openvino": "openvino"}
+
+
+@pytest.mark.parametrize("name", GPU_BACKENDS)
+@pytest.mark.parametrize("net", ["speaker_model", "segmentation"])
+def test_a_net_for_gpus_differs_in_batches_and_in_what_computes(net, name):
+    variant, default = variants(net)[name], config_of(net)
+    assert all(group.kind == KIND_AUTO for group in variant.instance_group)
+    assert {warmup.batch_size for warmup in variant.model_warmup} == {variant.max_batch_size}
     for config in (variant, default):
-        config.ClearField("backend")
-        config.ClearField("optimization")
+        for field in ("backend", "optimization", "max_batch_size", "instance_group"):
+            config.ClearField(field)
+        for warmup in config.model_warmup:
+            warmup.ClearField("batch_size")
     assert variant == default
 
 
-def test_onnx_runtime_builds_the_same_engine_as_the_export(export_shapes):
-    config = read_config(REPOSITORY / "speaker_model" / "configs" / "ort_tensorrt.pbtxt")
+@pytest.mark.parametrize("name", GPU_BACKENDS)
+def test_run_for_gpus_differs_in_calls_that_the_nets_take(name):
+    variant, default = variants("run")[name], config_of("run")
+    calls = parse_options(
+        {key: each.string_value for key, each in variant.parameters.items()}
+    ).calls
+    assert calls.windows == variants("speaker_model")[name].max_batch_size
+    assert calls.chunks == variants("segmentation")[name].max_batch_size
+    assert calls == replace(run_options().calls, windows=calls.windows, chunks=calls.chunks)
+    assert {group.kind for group in variant.instance_group} == {KIND_CPU}
+    for config in (variant, default):
+        config.ClearField("instance_group")
+        config.parameters.clear()
+    assert variant == default
+
+
+@pytest.mark.parametrize(
+    ("net", "outputs"),
+    [
+        ("speaker_model", {"embs": (pb.TYPE_FP32, [-1, 192])}),
+        ("segmentation", {"logp": (pb.TYPE_FP32, [-1, CHUNK_FRAMES, len(POWERSET)])}),
+    ],
+)
+def test_openvino_takes_calls_of_any_size(net, outputs):
+    config, default = variants(net)["openvino"], config_of(net)
+    (tensor,) = config.input
+    assert (config.max_batch_size, config.default_model_filename) == (0, "model.onnx")
+    assert {tensor.name: list(tensor.dims)} == {
+        each.name: [-1, *each.dims] for each in default.input
+    }
+    assert tensors(config.output) == outputs
+    assert not config.HasField("dynamic_batching")  # it would stack requests
+    assert [(group.kind, group.count) for group in config.instance_group] == [(KIND_CPU, 1)]
+    assert config.parameters["HINT_BF16"].string_value == "YES"
+
+
+@pytest.mark.parametrize(("net", "tensor"), [("speaker_model", "feats"), ("segmentation", "wav")])
+def test_onnx_runtime_builds_the_same_engine_as_the_export(net, tensor, export_shapes):
+    config = variants(net)["ort_tensorrt"]
     (accelerator,) = config.optimization.execution_accelerators.gpu_execution_accelerator
     assert accelerator.name == "tensorrt"
     assert accelerator.parameters["precision_mode"] == "FP32"
-    for which, shape in export_shapes.items():
+    for which, shape in export_shapes[tensor].items():
         dims = "x".join(map(str, shape))
-        assert accelerator.parameters[f"trt_profile_{which}_shapes"] == f"feats:{dims}"
+        assert accelerator.parameters[f"trt_profile_{which}_shapes"] == f"{tensor}:{dims}"
 
 
-def test_the_engine_takes_every_batch_of_windows_that_run_sends(export_shapes):
-    config, options = config_of("speaker_model"), run_options()
+@pytest.mark.parametrize("name", ["tensorrt", "ort_tensorrt"])
+def test_the_engine_takes_every_batch_of_windows_that_run_sends(name, export_shapes):
+    options = run_options()
     lengths_s = (options.frames.window_s, options.window.length_s)
     n_frames = [n_frames_of(samples_of(length_s)) for length_s in lengths_s]
     assert n_frames == [98, 148]
-    least, best, most = (export_shapes[which] for which in ("min", "opt", "max"))
+    least, best, most = (export_shapes["feats"][which] for which in ("min", "opt", "max"))
     assert least[0] == 1
-    assert best[0] == most[0] == config.max_batch_size
+    assert best[0] == most[0] == variants("speaker_model")[name].max_batch_size
     assert least[1] <= min(n_frames)
     assert best[1] in n_frames
     assert most[1] >= max(n_frames)
     assert {least[2], best[2], most[2]} == {N_MELS}
 
 
+@pytest.mark.parametrize("name", ["tensorrt", "ort_tensorrt"])
+def test_the_engine_takes_every_batch_of_chunks_that_run_sends(name, export_shapes):
+    largest = variants("segmentation")[name].max_batch_size
+    assert export_shapes["wav"] == {
+        which: (size, 1, CHUNK_SAMPLES)
+        for which, size in (("min", 1), ("opt", largest), ("max", largest))
+    }
+
+
+def test_graphs_are_of_batches_that_the_engine_takes(export_shapes):
+    config = variants("speaker_model")["tensorrt_graphs"]
+    assert config.optimization.cuda.graphs
+    assert not variants("segmentation")["tensorrt_graphs"].HasField("optimization")
+    for graph in config.optimization.cuda.graph_spec:
+        frames, mels = graph.input["feats"].dim
+        least = graph.graph_lower_bound
+        assert (frames in (98, 148), mels) == (True, N_MELS)
+        assert list(least.input["feats"].dim) == [frames, mels]
+        assert 1 <= least.batch_size < graph.batch_size <= export_shapes["feats"]["max"][0]
+
+
 @pytest.fixture
 def export_shapes():
-    """Shapes of `feats` in export_tensorrt.sh: min, opt and max -> batch, frames, mels."""
+    """Shapes in export_tensorrt.sh: tensor -> min, opt and max -> batch and the rest."""
     script = (REPOSITORY.parent / "scripts" / "setup" / "export_tensorrt.sh").read_text()
-    found = re.findall(r"--(min|opt|max)Shapes=feats:(\d+)x(\d+)x(\d+)", script)
-    return {which: tuple(map(int, sizes)) for which, *sizes in found}
+    shapes = {"feats": {}, "wav": {}}
+    for which, tensor, sizes in re.findall(r"--(min|opt|max)Shapes=(\w+):([\dx]+)", script):
+        shapes[tensor][which] = tuple(map(int, sizes.split("x")))
+    return shapes
 
 
 def test_run_has_the_inputs_and_outputs_that_clients_use():
@@ -220,11 +318,7 @@ def test_the_sad_model_and_run_agree_on_frame_and_state():
     }
 
 
-def test_no_configuration_contains_the_embedding_size():
-    assert "embs" not in tensors(config_of("speaker_model").output)
-    numbers = {
-        int(number)
-        for path in CONFIG_FILES
-        for number in re.findall(r"\b\d+\b", without_comments(path))
-    }
-    assert not numbers & {192, 256, 512}  # the sizes that speaker models have
+def test_no_configuration_but_openvinos_contains_the_embedding_size():
+    """It compares what it is given with the network; the others complete the output from it."""
+    named = [path.stem for path in CONFIG_FILES if "embs" in tensors(read_config(path).output)]
+    assert named == ["openvino"]

@@ -1,6 +1,7 @@
 """`tritonserver` of the virtual environment: the files it installs, and the server it becomes."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -139,6 +140,42 @@ def test_malloc_returns_memory_unless_the_user_sets_it(launcher, monkeypatch):
     variables = started(launcher).variables
     assert variables["MALLOC_ARENA_MAX"] == "1"
     assert variables["MALLOC_TRIM_THRESHOLD_"] == "7"
+
+
+@pytest.fixture
+def gpu_packages(launcher, monkeypatch):
+    """A function that installs torchaudio and lets the check of the GPU end so."""
+
+    def install(status, error=""):
+        done = subprocess.CompletedProcess([], status, "", error)
+        monkeypatch.setattr(launcher, "find_spec", lambda _name: "found")
+        monkeypatch.setattr(launcher.subprocess, "run", lambda *_arguments, **_options: done)
+
+    return install
+
+
+def test_with_a_gpu_its_models_are_served_too(launcher, gpu_packages, monkeypatch):
+    gpu_packages(0)
+    monkeypatch.setenv("DIARIZATION_PRECISION", "bf16")
+    server = started(launcher)
+    (added,) = server.arguments[2:-1]
+    assert added == f"--model-repository={SOURCE.parent / 'gpu_models'}"
+    assert server.variables["DIARIZATION_PRECISION"] == "fp32"
+
+
+def test_a_gpu_that_cannot_be_used_is_reported_and_the_server_starts(launcher, gpu_packages, capfd):
+    gpu_packages(1, "Traceback\n  File x\nRuntimeError: Found no NVIDIA driver on your system.\n")
+    assert started(launcher).arguments[2:] == ["--model-repository=models"]
+    assert capfd.readouterr().err == (
+        "tritonserver: GPU: got 'RuntimeError: Found no NVIDIA driver on your system.', "
+        "expected a GPU that torch can use; everything runs on the CPU\n"
+    )
+
+
+def test_without_the_packages_for_gpus_nothing_is_checked(launcher, monkeypatch, capfd):
+    monkeypatch.setattr(launcher, "find_spec", lambda _name: None)
+    assert started(launcher).arguments[2:] == ["--model-repository=models"]
+    assert capfd.readouterr().err == ""
 
 
 def test_missing_binaries_are_reported_with_a_remedy(launcher, packages):

@@ -296,11 +296,8 @@ def test_a_failed_slice_fails_its_whole_request_and_no_other(backend, folder):
 
 
 def test_on_a_gpu_a_request_is_one_run(backend, folder, monkeypatch):
-    cuda = ("CUDAExecutionProvider", {"device_id": 0})
-    monkeypatch.setattr(backend, "device_providers", lambda _: [cuda, "CPUExecutionProvider"])
-    made = backend.create_session
     monkeypatch.setattr(
-        backend, "create_session", lambda config, _, n: made(config, ["CPUExecutionProvider"], n)
+        backend, "gpu_session", lambda config, _: backend.create_session(config, [backend.CPU])
     )
     config = network_config(64, intra_op_thread_count="2")
     model = started(backend, config, folder, kind="GPU")
@@ -422,17 +419,13 @@ def test_without_the_launcher_all_available_cores_are_used(backend, folder, monk
     assert n_threads_of(started(backend, network_config(0), folder)) == 3
 
 
-def test_a_gpu_instance_without_a_cuda_provider_runs_on_the_cpu(backend, folder, monkeypatch):
-    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
+def test_a_gpu_instance_without_cuda_runs_on_the_cpu_and_says_so(
+    backend, server, folder, monkeypatch
+):
+    monkeypatch.setattr(ort, "get_available_providers", lambda: [backend.CPU])
     model = started(backend, network_config(), folder, kind="GPU")
-    assert model.session.get_providers() == ["CPUExecutionProvider"]
-
-
-def test_a_gpu_instance_prefers_its_own_device(backend, monkeypatch):
-    available = ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    monkeypatch.setattr(ort, "get_available_providers", lambda: available)
-    args = {"model_instance_kind": "GPU", "model_instance_device_id": "1"}
-    cuda = ("CUDAExecutionProvider", {"device_id": 1})
-    assert backend.device_providers(args) == [cuda, "CPUExecutionProvider"]
-    args["model_instance_kind"] = "CPU"
-    assert backend.device_providers(args) == ["CPUExecutionProvider"]
+    assert (model.session.get_providers(), model.by_rows) == ([backend.CPU], True)
+    assert server.logger.warnings == [
+        "model 'net' runs on the CPU: got onnxruntime without CUDA "
+        "(./scripts/setup.sh --gpu installs onnxruntime-gpu), expected CUDA on GPU 0"
+    ]

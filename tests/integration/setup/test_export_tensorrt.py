@@ -10,17 +10,17 @@ from server.triton_server import ROOT
 
 SCRIPT = ROOT / "scripts" / "setup" / "export_tensorrt.sh"
 TOOLS = "bash cat dirname id mkdir mv rm"
-SHAPES = [
-    "--minShapes=feats:1x50x80",
-    "--optShapes=feats:64x148x80",
-    "--maxShapes=feats:64x300x80",
-]
+SHAPES = {
+    "speaker_model": ["feats:1x50x80", "feats:256x98x80", "feats:256x300x80"],
+    "segmentation": ["wav:1x1x160000", "wav:32x1x160000", "wav:32x1x160000"],
+}
 # Records its arguments, one a line, and writes the engine.
 BUILD = r"""
-printf '%s\n' "$@" > "$ARGUMENTS"
+printf '%s\n' "$@" >> "$ARGUMENTS"
 for word in "$@"; do
     case $word in
-    --saveEngine=/model/*) printf engine > "$FOLDER/${word##*/}" ;;
+    *:/model) folder=${word%:/model} ;;
+    --saveEngine=/model/*) printf engine > "$folder/${word##*/}" ;;
     --saveEngine=*) printf engine > "${word#*=}" ;;
     esac
 done
@@ -39,11 +39,12 @@ def tools(tmp_path):
 
 @pytest.fixture
 def repository(tmp_path):
-    """A model repository with a speaker model, in a folder with a space in its name."""
-    folder = tmp_path / "my models" / "speaker_model" / "1"
-    folder.mkdir(parents=True)
-    (folder / "model.onnx").touch()
-    return folder.parent.parent
+    """A model repository with both models, in a folder with a space in its name."""
+    for name in SHAPES:
+        folder = tmp_path / "my models" / name / "1"
+        folder.mkdir(parents=True)
+        (folder / "model.onnx").touch()
+    return tmp_path / "my models"
 
 
 def program(path, text):
@@ -53,14 +54,13 @@ def program(path, text):
 
 @pytest.fixture
 def export(tools, repository, tmp_path):
-    """A function that runs the script and returns the process and the arguments of the build."""
+    """A function that runs the script and returns the process and the arguments of the builds."""
     arguments = tmp_path / "arguments"
-    folder = repository / "speaker_model" / "1"
 
     def run(*options):
         done = subprocess.run(
             [shutil.which("bash"), SCRIPT, f"--model_repo={repository}", *options],
-            env={"PATH": str(tools), "ARGUMENTS": str(arguments), "FOLDER": str(folder)},
+            env={"PATH": str(tools), "ARGUMENTS": str(arguments)},
             capture_output=True,
             text=True,
             check=False,
@@ -70,25 +70,35 @@ def export(tools, repository, tmp_path):
     return run
 
 
+def shapes_of(model):
+    names = ("--minShapes", "--optShapes", "--maxShapes")
+    return [f"{name}={shape}" for name, shape in zip(names, SHAPES[model], strict=True)]
+
+
 def built_files(repository):
-    """Files beside the model: name -> content."""
-    folder = repository / "speaker_model" / "1"
-    return {p.name: p.read_text() for p in folder.iterdir() if p.name != "model.onnx"}
+    """Files beside the models: path -> content."""
+    files = (path for path in repository.rglob("*") if path.is_file() and path.name != "model.onnx")
+    return {str(path.relative_to(repository)): path.read_text() for path in files}
+
+
+ENGINES = {"speaker_model/1/model.plan": "engine", "segmentation/1/model.plan": "engine"}
 
 
 def test_docker_runs_trtexec_of_the_servers_release_on_one_gpu(export, tools, repository):
     program(tools / "docker", BUILD)
     done, built = export()
-    folder = repository / "speaker_model" / "1"
     assert (done.returncode, done.stderr) == (0, "")
     user = f"{os.getuid()}:{os.getgid()}"
-    image = ["nvcr.io/nvidia/tensorrt:24.10-py3", "trtexec"]
+    docker = ["run", "--rm", "--gpus", "device=0", "--user", user, "-v"]
+    trtexec = ["nvcr.io/nvidia/tensorrt:24.10-py3", "trtexec", "--onnx=/model/model.onnx"]
+    trtexec.append("--saveEngine=/model/.part-model.plan")
     assert built == [
-        *("run", "--rm", "--gpus", "device=0", "--user", user, "-v", f"{folder}:/model", *image),
-        *("--onnx=/model/model.onnx", "--saveEngine=/model/.part-model.plan", *SHAPES),
+        word
+        for model in SHAPES
+        for word in (*docker, f"{repository / model}/1:/model", *trtexec, *shapes_of(model))
     ]
     assert done.stdout.startswith("docker run --rm --gpus device=0 ")
-    assert built_files(repository) == {"model.plan": "engine"}
+    assert built_files(repository) == ENGINES
 
 
 def test_the_image_is_that_of_the_servers_release():
@@ -100,19 +110,24 @@ def test_the_image_is_that_of_the_servers_release():
 def test_options_choose_half_precision_and_another_image(export, tools):
     program(tools / "docker", BUILD)
     _, built = export("--fp16", "--image", "mine:1")
-    assert built[-1] == "--fp16"
+    assert (built[-1], built.count("--fp16"), built.count("mine:1")) == ("--fp16", 2, 2)
     assert built[built.index("trtexec") - 1] == "mine:1"
 
 
 def test_installed_trtexec_is_preferred(export, tools, repository):
     program(tools / "trtexec", BUILD)
     done, built = export()
-    folder = repository / "speaker_model" / "1"
     assert done.returncode == 0
     assert built == [
-        *(f"--onnx={folder}/model.onnx", f"--saveEngine={folder}/.part-model.plan", *SHAPES)
+        word
+        for model in SHAPES
+        for word in (
+            f"--onnx={repository / model}/1/model.onnx",
+            f"--saveEngine={repository / model}/1/.part-model.plan",
+            *shapes_of(model),
+        )
     ]
-    assert built_files(repository) == {"model.plan": "engine"}
+    assert built_files(repository) == ENGINES
 
 
 def test_dry_run_prints_the_command_quoted_for_the_shell(export, tools, repository):
@@ -121,15 +136,16 @@ def test_dry_run_prints_the_command_quoted_for_the_shell(export, tools, reposito
     program(tools / "docker", BUILD)
     again = subprocess.run(
         [shutil.which("bash"), "-c", done.stdout],
-        env={"PATH": str(tools), "ARGUMENTS": str(tools / "arguments"), "FOLDER": str(tools)},
+        env={"PATH": str(tools), "ARGUMENTS": str(tools / "arguments")},
         check=True,
     )
     assert again.returncode == 0
-    assert f"{repository}/speaker_model/1:/model" in (tools / "arguments").read_text().splitlines()
+    words = (tools / "arguments").read_text().splitlines()
+    assert {f"{repository / model}/1:/model" for model in SHAPES} <= set(words)
 
 
 @pytest.mark.parametrize(
-    "failing", ["exit 1", ":", 'printf x > "$FOLDER/.part-model.plan"; exit 3']
+    "failing", ["exit 1", ":", 'printf x > "${8%:/model}/.part-model.plan"; exit 3']
 )
 def test_failed_build_keeps_the_earlier_engine(export, tools, repository, failing):
     plan = repository / "speaker_model" / "1" / "model.plan"
@@ -138,7 +154,7 @@ def test_failed_build_keeps_the_earlier_engine(export, tools, repository, failin
     done, _ = export()
     assert done.returncode == 1
     assert done.stderr.endswith("an earlier one is unchanged\n")
-    assert built_files(repository) == {"model.plan": "before"}
+    assert built_files(repository) == {"speaker_model/1/model.plan": "before"}
 
 
 def test_without_docker_the_message_says_where_to_run_it(export):

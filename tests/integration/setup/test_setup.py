@@ -127,7 +127,7 @@ def test_missing_network_is_reported(project, tools):
 
 
 def test_unknown_option_is_wrong_usage(project, tools):
-    assert_refused(set_up(project, tools, "--gpu"), "unknown option '--gpu'", "usage")
+    assert_refused(set_up(project, tools, "--tpu"), "unknown option '--tpu'", "usage")
 
 
 def test_complete_set_up_becomes_the_command_at_once(project, tools):
@@ -145,16 +145,20 @@ def test_complete_set_up_becomes_the_command_at_once(project, tools):
 
 
 @pytest.mark.parametrize(
-    ("flag", "installed", "done"),
+    ("flags", "installed", "done"),
     [
         ("--web", "0ff-web", True),
         ("--web", "0ff-dev", True),
         ("--web", "0ff", False),
         ("--dev", "0ff-web", False),
         ("--dev", "0ff-dev", True),
+        ("--gpu", "0ff-dev", False),
+        ("--gpu", "0ff-gpu-web", True),
+        ("--web", "0ff-gpu-web", True),
+        ("--gpu --dev", "0ff-gpu-web", False),
     ],
 )
-def test_missing_packages_make_set_up_run_again(project, tools, tmp_path, flag, installed, done):
+def test_missing_packages_make_set_up_run_again(project, tools, tmp_path, flags, installed, done):
     (project / ".venv").mkdir()
     (project / ".venv" / ".packages").write_text(f"{installed}\n")
     (project / ".venv" / ".ready").touch()
@@ -162,11 +166,69 @@ def test_missing_packages_make_set_up_run_again(project, tools, tmp_path, flag, 
     make_none = f'case "$*" in *"-m venv"*) exit 1 ;; esac\nexec {PYTHON} "$@"'
     python = write_script(tmp_path / "python", make_none)
 
-    ran = set_up(project, tools, flag, "--if-needed", "--", "greet", PYTHON=str(python))
+    ran = set_up(project, tools, *flags.split(), "--if-needed", "--", "greet", PYTHON=str(python))
 
     assert (ran.stdout == "welcome\n") == done
     if not done:
         assert_refused(ran, "could not make a virtual environment")
+
+
+@pytest.fixture
+def pip(project, tmp_path):
+    """A function that returns what .venv's Python, which does nothing, was given to install."""
+    folder = project / ".venv" / "bin"
+    folder.mkdir(parents=True)
+    calls = tmp_path / "calls"
+    write_script(
+        folder / "python",
+        f'case $1 in -c) echo {tmp_path} ;; *) echo "$*" >>{calls} ;; esac',
+    )
+
+    def installed():
+        lines = [line.removeprefix("-m pip ") for line in calls.read_text().splitlines()]
+        calls.unlink()
+        words = [line.split() for line in lines if line.startswith(("install", "uninstall"))]
+        options = ("--quiet", "--disable-pip-version-check", "--yes")
+        return [
+            " ".join(word.replace(f"{project}/", "") for word in line if word not in options)
+            for line in words
+        ]
+
+    return installed
+
+
+def test_packages_for_gpus_replace_the_others_and_stay(project, tools, pip):
+    triton = "install --no-deps nvidia-pytriton==0.7.0"
+    assert set_up(project, tools).returncode == 0
+    assert pip() == ["install torch==2.13.0+cpu", "install -rrequirements.txt", triton]
+
+    assert set_up(project, tools, "--gpu", "--web").returncode == 0
+    both = "install -rrequirements-gpu.txt -rrequirements-web.txt"
+    assert pip() == ["uninstall onnxruntime", both, triton]
+
+    assert set_up(project, tools, "--web").stdout.startswith("setup: packages: up to date\n")
+    assert set_up(project, tools, "--dev").returncode == 0
+    assert pip()[-2] == "install -rrequirements-gpu.txt -rrequirements-dev.txt"
+
+
+@pytest.mark.parametrize("failing", ["", "-gpu"])
+def test_unfinished_packages_are_installed_again(project, tools, pip, failing):
+    (project / ".venv" / ".packages").write_text(f"unfinished{failing}\n")
+    assert set_up(project, tools).returncode == 0
+    assert f"install -rrequirements{failing}.txt" in pip()
+
+
+def pins(name):
+    lines = (ROOT / name).read_text().splitlines()
+    found = (line.partition("#")[0].strip().partition("==") for line in lines)
+    return {package: version.lstrip("=") for package, equals, version in found if equals}
+
+
+def test_packages_for_gpus_are_the_same_but_for_what_computes():
+    cpu, gpu = pins("requirements.txt"), pins("requirements-gpu.txt")
+    assert gpu.pop("torchaudio")
+    gpu["onnxruntime"] = gpu.pop("onnxruntime-gpu")
+    assert gpu == cpu
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -118,7 +118,7 @@ def test_features_of_a_batch_are_those_of_its_windows():
     samples = noise(6)
     segments = np.array([[0, 3 * SECOND], [4 * SECOND, 4 * SECOND + 5000]])
     windows = subsegment(segments, WindowOptions(length_s=1.0, hop_s=0.5))
-    batches = list(window_batches(samples, windows, WindowPlan(1.0, "povey", 4), quiet))
+    batches = list(window_batches(samples, windows, WindowPlan(1.0, "povey", 4), fbank, quiet))
 
     wanted = window_features(fbank(samples, "povey"), windows, 98)
     assert [len(batch.windows) for batch in batches] == [4, 2]
@@ -135,7 +135,10 @@ def test_no_windows_give_no_batches_and_no_features_are_computed():
         return nullcontext()
 
     no_windows = np.empty((0, 2), np.int64)
-    assert list(window_batches(noise(1), no_windows, WindowPlan(1, "povey", 4), stopwatch)) == []
+    assert (
+        list(window_batches(noise(1), no_windows, WindowPlan(1, "povey", 4), fbank, stopwatch))
+        == []
+    )
     assert entered == []
 
 
@@ -144,7 +147,7 @@ def test_every_window_is_in_one_batch_in_order(at_once):
     samples = noise(4)
     windows = subsegment(np.array([[0, 4 * SECOND]]), WindowOptions(length_s=1.0, hop_s=0.5))
     plan = WindowPlan(1.0, "hamming", at_once)
-    batches = list(window_batches(samples, windows, plan, quiet))
+    batches = list(window_batches(samples, windows, plan, fbank, quiet))
 
     assert len(windows) == 7
     assert len(batches) == -(-7 // at_once)
@@ -155,7 +158,9 @@ def test_every_window_is_in_one_batch_in_order(at_once):
 @pytest.mark.parametrize("n_samples", [400, 1000, 15_999])
 def test_a_short_window_is_repeated_to_full_length(n_samples):
     window = np.array([[0, n_samples]])
-    (batch,) = window_batches(noise(1)[:n_samples], window, WindowPlan(1.0, "povey", 9), quiet)
+    (batch,) = window_batches(
+        noise(1)[:n_samples], window, WindowPlan(1.0, "povey", 9), fbank, quiet
+    )
 
     n_own = 1 + (n_samples - 400) // 160
     assert batch.features.shape == (1, 98, 80)
@@ -174,7 +179,7 @@ def test_only_the_computation_of_features_is_timed():
 
     windows = subsegment(np.array([[0, 2 * SECOND]]), WindowOptions(length_s=1.0, hop_s=0.5))
     n_batches = 0
-    for _ in window_batches(noise(2), windows, WindowPlan(1.0, "povey", 1), stopwatch):
+    for _ in window_batches(noise(2), windows, WindowPlan(1.0, "povey", 1), fbank, stopwatch):
         assert inside == []
         n_batches += 1
     assert n_batches == 3

@@ -25,19 +25,21 @@ from .errors import (
     StoppingError,
     UnknownSessionError,
 )
+from .fbank import fbank
 from .measurements import Measurements
 from .options import CallOptions
 
 SAD_MODEL = "sad"
 SEGMENTATION_MODEL = "segmentation"
 SPEAKER_MODEL = "speaker_model"
+FBANK_MODEL = "fbank"  # of servers with a GPU
 MODELS_OF_MODE = {
     "classic": {"sad": SAD_MODEL, "speaker": SPEAKER_MODEL},
     "full": {"sad": SAD_MODEL, "segmentation": SEGMENTATION_MODEL, "speaker": SPEAKER_MODEL},
 }
 
 Array = NDArray[np.float32]
-Arrays = dict[str, Array]
+Arrays = dict[str, NDArray[Any]]
 
 
 class ServerModels:
@@ -84,6 +86,15 @@ class ServerModels:
     def segment(self, batches: Iterable[Chunks]) -> Iterator[Posteriors]:
         """Probabilities from the model `segmentation`."""
         return self._ahead("segment", self._segment_one, self._counted(batches))
+
+    def fbank(self, samples: Samples, window_type: str) -> Features:
+        """Features from the model `fbank`; from this process where the server has none."""
+        if not pb_utils.is_model_ready(FBANK_MODEL):
+            return fbank(samples, window_type)
+        self._stop_if_cancelled()
+        name = np.array([window_type.encode()], np.object_)
+        inputs = {"samples": samples, "window_type": name}
+        return self._call(FBANK_MODEL, inputs, ["features"])["features"]
 
     def embed(self, batches: Iterable[Features]) -> Iterator[Embeddings]:
         """Embeddings from the model `speaker_model`."""

@@ -43,7 +43,7 @@ from .windows import WindowPlan, subsegment, window_batches
 
 
 class Models(Protocol):
-    """The neural networks, wherever they run.
+    """The neural networks and their features, wherever they are computed.
 
     `segment` and `embed` answer batch by batch, in order; they take further batches from the
     iterable while earlier answers are pending.
@@ -54,6 +54,9 @@ class Models(Protocol):
 
     def segment(self, batches: Iterable[Chunks]) -> Iterator[Posteriors]:
         """Probabilities of the powerset classes for every chunk."""
+
+    def fbank(self, samples: Samples, window_type: str) -> Features:
+        """Features of a block, as `fbank.fbank` computes them."""
 
     def embed(self, batches: Iterable[Features]) -> Iterator[Embeddings]:
         """Embedding of every window."""
@@ -118,7 +121,7 @@ def diarize_classic(
     def features() -> Iterator[Features]:
         for block in speech_ahead(audio, models, options):
             cut = subsegment(block.segments, options.window)
-            for batch in window_batches(block.samples, cut, plan, stopwatch):
+            for batch in window_batches(block.samples, cut, plan, models.fbank, stopwatch):
                 windows.append(batch.windows + block.offset)
                 yield batch.features
 
@@ -214,7 +217,8 @@ def embedded_blocks(
             windows = windows[wanted(windows + block.offset)]
             start = -block.offset % FRAME_SHIFT  # features of all blocks lie on one grid
             aligned = windows - np.minimum(windows[:, :1], start)
-            for batch in window_batches(block.samples[start:], aligned, plan, stopwatch):
+            samples = block.samples[start:]
+            for batch in window_batches(samples, aligned, plan, models.fbank, stopwatch):
                 yield batch.features
 
     return blocks, list(models.embed(features()))

@@ -3,13 +3,13 @@
 Each window gets one speaker embedding.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from .arrays import Features, Samples, Segments, Windows, samples_of
-from .fbank import fbank, n_frames_of, window_features
+from .fbank import n_frames_of, window_features
 from .measurements import Stopwatch
 from .options import WindowOptions
 
@@ -74,7 +74,11 @@ class WindowPlan:
 
 
 def window_batches(
-    samples: Samples, windows: Windows, plan: WindowPlan, stopwatch: Stopwatch
+    samples: Samples,
+    windows: Windows,
+    plan: WindowPlan,
+    fbank: Callable[[Samples, str], Features],
+    stopwatch: Stopwatch,
 ) -> Iterator[WindowBatch]:
     """Windows of a block with their features.
 
@@ -84,6 +88,8 @@ def window_batches(
         The block's audio.
     windows
         shape=(n, 2), each at least one frame (400 samples) long.
+    fbank
+        Computes the features of the block, as `fbank.fbank` does.
     """
     if len(windows) == 0:
         return

@@ -10,6 +10,8 @@ time. The threads never wait for each other, so the nets of one server do not co
 the few rows under way need little memory. ONNX Runtime computes them in single precision, or in 8
 bit where `model.int8.onnx` is beside the model; in bfloat16, for which it has no CPU kernels,
 OpenVINO does.
+
+On a GPU, which needs the package onnxruntime-gpu, a request is one run.
 """
 
 import hashlib
@@ -33,7 +35,7 @@ REMEDY = "run ./scripts/setup.sh or scripts/setup/prepare_models.py"
 ROWS_AT_ONCE, ROWS_AT_ONCE_REDUCED = 4, 8
 THREADS, PRECISION = "DIARIZATION_THREADS", "DIARIZATION_PRECISION"  # set by the launcher
 BFLOAT16, INT8 = "bf16", "int8"
-CPU = "CPUExecutionProvider"
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 TRITON_TYPES = {
     "tensor(float)": "TYPE_FP32",
     "tensor(float16)": "TYPE_FP16",
@@ -152,15 +154,31 @@ def thread_count(config: dict[str, Any]) -> int:
     return setting or len(os.sched_getaffinity(0))
 
 
-def device_providers(args: dict[str, str]) -> list[Any]:
-    """Execution providers for the instance's kind and device."""
-    if (
-        args["model_instance_kind"] == "GPU"
-        and "CUDAExecutionProvider" in ort.get_available_providers()
-    ):
-        cuda = ("CUDAExecutionProvider", {"device_id": int(args["model_instance_device_id"])})
-        return [cuda, CPU]
-    return [CPU]
+def gpu_session(config: dict[str, Any], args: dict[str, str]) -> ort.InferenceSession | None:
+    """Load the model's ONNX file on the instance's GPU.
+
+    Returns
+    -------
+    ort.InferenceSession | None
+        None for an instance on the CPU, and where CUDA does not work; the log then says so.
+    """
+    if args["model_instance_kind"] != "GPU":
+        return None
+    if CUDA in ort.get_available_providers():
+        ort.preload_dlls()  # those of the nvidia-* wheels
+        device = {"device_id": int(args["model_instance_device_id"])}
+        cuda = (CUDA, {**device, "cudnn_conv_algo_search": "HEURISTIC"})  # else slow for new sizes
+        session = create_session(config, model_path(config), [cuda, CPU])
+        if CUDA in session.get_providers():
+            return session
+        got = f"{CUDA}, which does not start"
+    else:
+        got = "onnxruntime without CUDA (./scripts/setup.sh --gpu installs onnxruntime-gpu)"
+    pb_utils.Logger.log_warn(
+        f"model '{config['name']}' runs on the CPU: got {got}, "
+        f"expected CUDA on GPU {args['model_instance_device_id']}"
+    )
+    return None
 
 
 def missing_tensors(
@@ -212,13 +230,13 @@ class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         """Load the session on the instance's device."""
         self.config = json.loads(args["model_config"])
-        providers, n_threads = device_providers(args), thread_count(self.config)
-        self.by_rows = self.config["max_batch_size"] > 0 and providers == [CPU]
+        n_threads, on_gpu = thread_count(self.config), gpu_session(self.config, args)
+        self.by_rows = self.config["max_batch_size"] > 0 and on_gpu is None
         allowed = os.environ.get(PRECISION, "").split("+") if self.by_rows else []
         path = model_path(self.config)
         quantized = int8_path(path) if INT8 in allowed else None
-        self.session = create_session(
-            self.config, quantized or path, providers, 1 if self.by_rows else n_threads
+        self.session = on_gpu or create_session(
+            self.config, quantized or path, [CPU], 1 if self.by_rows else n_threads
         )
         self.n_runs = n_threads if self.by_rows else 1  # in parallel
         self.threads = ThreadPoolExecutor(self.n_runs)

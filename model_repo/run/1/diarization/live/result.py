@@ -37,6 +37,7 @@ class RememberedModels:
         self._journal = journal
         self._n_frames = 0
         self.segment = models.segment
+        self.fbank = models.fbank
         self.embed = models.embed
 
     def speech_probs(self, samples: Samples, state: SadState) -> tuple[SpeechProbs, SadState]:
