@@ -1,5 +1,7 @@
 """The stand-in for Triton's onnxruntime backend, on small random networks."""
 
+import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -34,7 +36,7 @@ SOON_S = 1e-7  # of switches between Python's threads
 WEIGHTS = np.random.default_rng(0).standard_normal((N_BINS, DIM)).astype(np.float32)
 
 
-def write_network(path):
+def write_network(path, weights=WEIGHTS):
     """feats (batch, time, 3) -> embs (batch, 2), mean over time by random weights; peak (batch)."""
     nodes = [
         helper.make_node("ReduceMean", ["feats"], ["mean"], axes=[1], keepdims=0),
@@ -51,7 +53,7 @@ def write_network(path):
         "net",
         [tensors["feats"]],
         [tensors["embs"], tensors["peak"]],
-        [numpy_helper.from_array(WEIGHTS, "weights")],
+        [numpy_helper.from_array(weights, "weights")],
     )
     opset = [helper.make_opsetid("", 13)]
     onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
@@ -297,7 +299,9 @@ def test_a_failed_slice_fails_its_whole_request_and_no_other(backend, folder):
 
 def test_on_a_gpu_a_request_is_one_run(backend, folder, monkeypatch):
     monkeypatch.setattr(
-        backend, "gpu_session", lambda config, _: backend.create_session(config, [backend.CPU])
+        backend,
+        "gpu_session",
+        lambda config, _: backend.create_session(config, folder / "model.onnx", [backend.CPU]),
     )
     config = network_config(64, intra_op_thread_count="2")
     model = started(backend, config, folder, kind="GPU")
@@ -364,6 +368,22 @@ def test_without_batches_there_is_no_bfloat16(backend, folder):
     config = network_config(max_batch_size=0)
     (outputs,) = execute(started(backend, config, folder), [Request(config, {"feats": feats(3)})])
     assert np.allclose(outputs["embs"], feats(3).mean(axis=1) @ WEIGHTS, atol=1e-6)
+
+
+@pytest.mark.parametrize(("factor", "engine"), [(1, "bfloat16"), (2, "8 bit")])
+def test_the_copy_in_8_bit_of_this_model_is_used(
+    backend, server, folder, monkeypatch, factor, engine
+):
+    monkeypatch.setenv("DIARIZATION_PRECISION", "int8+bf16")
+    write_network(folder / "model.int8.onnx", 2 * WEIGHTS)
+    original = (folder / "model.onnx").read_bytes() if factor == 2 else b"another model"
+    stamp = {"source_sha256": hashlib.sha256(original).hexdigest()}
+    (folder / "model.int8.onnx.json").write_text(json.dumps(stamp))
+    model, config = started(backend, network_config(64), folder), network_config(64)
+    (outputs,) = execute(model, [Request(config, {"feats": feats(9)})])
+    expected = factor * feats(9).mean(axis=1) @ WEIGHTS
+    assert np.allclose(outputs["embs"], expected, rtol=0.02, atol=0.02)
+    assert f"model 'net' runs in {engine}" in server.logger.infos[0]
 
 
 def test_an_invalid_number_of_threads_prevents_loading(backend, folder):

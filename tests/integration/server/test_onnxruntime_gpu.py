@@ -16,8 +16,8 @@ def server():
 
 
 @pytest.fixture
-def backend(server):
-    with loaded(BACKEND, server) as module:
+def backend(server, tmp_path):
+    with loaded(BACKEND, server, tmp_path) as module:
         yield module
 
 
@@ -39,7 +39,7 @@ def cuda_sessions(backend, monkeypatch):
         monkeypatch.setattr(ort, "get_available_providers", lambda: [backend.CUDA, backend.CPU])
         monkeypatch.setattr(ort, "preload_dlls", lambda: None)
         monkeypatch.setattr(
-            backend, "create_session", lambda _, providers: FakeSession([*works], providers)
+            backend, "create_session", lambda _, _path, providers: FakeSession([*works], providers)
         )
 
     return offer

@@ -75,11 +75,15 @@ def test_a_group_whose_name_is_not_utf8_is_found(cores):
 
 @pytest.mark.parametrize(
     ("flags", "expected"),
-    [("avx2 avx512f", "fp32"), ("avx2 avx512_bf16", "bf16"), ("amx_tile amx_bf16", "bf16")],
+    [
+        ("avx2 avx512f", "fp32"),
+        ("avx2 avx_vnni", "int8"),
+        ("avx512f avx512_vnni", "int8"),
+        ("avx512_vnni avx512_bf16", "int8+bf16"),
+        ("avx512_vnni avx512_bf16 amx_bf16 amx_int8", "bf16"),
+    ],
 )
-def test_the_nets_run_in_bfloat16_where_the_processor_has_it(
-    tmp_path, monkeypatch, flags, expected
-):
+def test_the_nets_run_in_what_the_processor_is_made_for(tmp_path, monkeypatch, flags, expected):
     monkeypatch.delenv("DIARIZATION_PRECISION", raising=False)
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text(f"processor : 0\nflags\t\t: fpu {flags} sse2\nbugs : none\n")
@@ -93,7 +97,7 @@ def test_without_a_list_of_flags_the_nets_run_in_single_precision(tmp_path, monk
     assert precision(tmp_path / "missing") == "fp32"
 
 
-@pytest.mark.parametrize("asked", ["fp32", "bf16"])
+@pytest.mark.parametrize("asked", ["fp32", "bf16", "int8", "int8+bf16"])
 def test_the_precision_can_be_chosen(monkeypatch, asked):
     monkeypatch.setenv("DIARIZATION_PRECISION", asked)
 
@@ -103,5 +107,5 @@ def test_the_precision_can_be_chosen(monkeypatch, asked):
 def test_another_precision_is_refused(monkeypatch):
     monkeypatch.setenv("DIARIZATION_PRECISION", "int4")
 
-    with pytest.raises(LaunchError, match="got 'int4', expected auto, fp32 or bf16"):
+    with pytest.raises(LaunchError, match="got 'int4', expected auto or one of fp32, bf16, int8"):
         precision()

@@ -146,6 +146,12 @@ def test_export_is_installed_unchanged_with_its_own_embedding_size(models, capsy
     }
 
 
+def test_of_a_model_that_was_not_exported_here_there_is_no_copy_in_8_bit(models):
+    path = small_onnx(models.root / "my_model.onnx")
+    assert models.prepare("--speaker_onnx", str(path), "--int8") == 0
+    assert not models.onnx.with_name("model.int8.onnx").exists()
+
+
 def test_name_in_the_metadata_of_a_model_is_used(models, capsys):
     path = small_onnx(models.root / "m.onnx")
     model = onnx.load(path)
