@@ -6,6 +6,7 @@
 import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from tritonclient.utils import InferenceServerException
@@ -15,7 +16,7 @@ from console.run_report import log
 from inputs.recordings import single_recording
 from measure.benchmarking.audio import SAMPLE, InputError, Samples, load
 from measure.conforming.checks import CHECKS, Check, Server
-from measure.conforming.nets import Net, nets_of
+from measure.conforming.nets import SPEAKER_MODEL, Net, nets_of
 from measure.kit.own_server import server_at
 from measure.kit.program import FAILED, OK, add_url, run_program
 from measure.kit.report import markdown_table
@@ -26,7 +27,8 @@ from sending.outcome import Answer, Failure
 from server.triton_server import MODEL_REPOSITORY
 
 EVERY_MODEL = "*"
-SINGLE, HALF = "fp32", "half"
+SINGLE, HALF, INT8 = "fp32", "half", "int8"
+LEAST_COSINE_INT8 = 0.97  # of the speaker net's embeddings of noise
 TIMEOUT_S = 60.0
 MOST_DER = {"full": 2.0, "classic": 8.0}  # percent at collar 0.25 s
 CELL = 70  # characters
@@ -35,8 +37,8 @@ EPILOG = """\
 The expected outputs are computed here, in single precision on the CPU, from the networks in
 model_repo/: the server must serve the same. What is sent is seeded noise and the sample recording.
 
-Without --url a server is started and stopped, in the precision that DIARIZATION_PRECISION (fp32,
-bf16) chooses. At --url all models must be open to clients: serve.sh --client-models '*'.
+Without --url a server is started and stopped, in the precision that DIARIZATION_PRECISION
+chooses. At --url all models must be open to clients: serve.sh --client-models '*'.
 
 exit codes:
   0    every check passed
@@ -64,8 +66,8 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add_url(parser)
     add = parser.add_argument
-    add("--precision", choices=(SINGLE, HALF),
-        help="of the nets; half is anything less than single: bf16, fp16, tf32 "
+    add("--precision", choices=(SINGLE, HALF, INT8),
+        help="of the nets; half is bf16, fp16 or tf32, int8 a speaker net in 8 bit beside it "
         "(default: as `precision` of the server's INFO says)")  # fmt: skip
     add("--timeout", metavar="SECONDS", type=positive_seconds, default=TIMEOUT_S,
         help="maximum time for one answer (default: %(default)g)")  # fmt: skip
@@ -87,15 +89,24 @@ def check_server(options: argparse.Namespace, prepared: tuple[Sequence[Net], Sco
         precision = options.precision or precision
         if precision is None:
             raise InputError(
-                "precision: the server's INFO names none, expected --precision fp32 or half"
+                "precision: the server's INFO names none, expected --precision fp32, half or int8"
             )
         log.info("nets in %s", precision)
+        if precision.startswith(INT8):
+            nets = [in_8_bit(net) for net in nets]
         with Server(url, options.timeout) as server:
             checks += check_nets(nets, server, precision == SINGLE)
     print(table(checks), end="")
     failed = sum(not check.passed for check in checks)
     print(f"{len(checks)} checks, {failed} failed; nets in {precision}")
     return FAILED if failed else OK
+
+
+def in_8_bit(net: Net) -> Net:
+    """The net with the likeness expected in 8 bit, in which only the speaker net is."""
+    if net.model != SPEAKER_MODEL or net.likeness is None:
+        return net
+    return replace(net, likeness=replace(net.likeness, least=LEAST_COSINE_INT8))
 
 
 def check_nets(nets: Iterable[Net], server: Server, single: bool) -> Iterator[Check]:

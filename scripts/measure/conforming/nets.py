@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from measure.benchmarking.audio import SAMPLE_RATE_HZ, Samples
 
+SPEAKER_MODEL = "speaker_model"
 SEED = 0
 N_MELS, FEATURE_SCALE = 80, 3.0  # log-mel features less their mean have about this deviation
 CHUNK_SAMPLES = 160_000
@@ -83,8 +84,8 @@ def nets_of(repository: Path, speech: Samples) -> list[Net]:
 
     return [
         Net(
-            "speaker_model", "feats",
-            onnx_outputs(repository / "speaker_model" / "1" / "model.onnx"),
+            SPEAKER_MODEL, "feats",
+            onnx_outputs(repository / SPEAKER_MODEL / "1" / "model.onnx"),
             feats, (98, 148, 51, 211), Likeness("cosine", least_cosine, 0.999),
         ),
         Net(

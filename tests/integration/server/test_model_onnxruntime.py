@@ -298,11 +298,8 @@ def test_a_failed_slice_fails_its_whole_request_and_no_other(backend, folder):
 
 
 def test_on_a_gpu_a_request_is_one_run(backend, folder, monkeypatch):
-    monkeypatch.setattr(
-        backend,
-        "gpu_session",
-        lambda config, _: backend.create_session(config, folder / "model.onnx", [backend.CPU]),
-    )
+    session = backend.create_session({"name": "net"}, folder / "model.onnx", [backend.CPU])
+    monkeypatch.setattr(backend, "gpu_session", lambda *_: session)
     config = network_config(64, intra_op_thread_count="2")
     model = started(backend, config, folder, kind="GPU")
     model.session = CountedSession(model.session)
