@@ -15,7 +15,7 @@ def test_long_texts_are_cut_and_keep_the_table_whole():
 
 @pytest.mark.parametrize(
     ("given", "named", "status"),
-    [([], None, 1), ([], "bf16", 0), (["--precision", "half"], None, 0)],
+    [([], None, 1), ([], "bf16", 0), ([], "int8+bf16", 0), (["--precision", "half"], None, 0)],
 )
 def test_the_precision_comes_from_the_server_or_the_command_line(
     given, named, status, monkeypatch, capsys
@@ -24,5 +24,5 @@ def test_the_precision_comes_from_the_server_or_the_command_line(
     monkeypatch.setattr(conform, "check_run", lambda *_: ([], named))
 
     assert conform.main(["--url", "127.0.0.1:1", *given]) == status
-    said = "INFO names none, expected --precision fp32 or half"
+    said = "INFO names none, expected --precision fp32, half or int8"
     assert (said in capsys.readouterr().err) == (status == 1)
