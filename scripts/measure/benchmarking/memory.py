@@ -15,7 +15,7 @@ import psutil
 EVERY_S = 0.1
 FIRST_S = 0.5  # a shorter run is measured before and after only, and not disturbed
 GROWTH = 1.02
-MIN_PAUSE = 10  # times what a measurement costs: measuring takes at most a tenth of a core
+MIN_PAUSE = 50  # times what a measurement costs: measuring takes at most a fiftieth of a core
 
 Pids = Iterable[int]
 

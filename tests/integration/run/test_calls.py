@@ -126,7 +126,7 @@ def test_a_block_is_segmented_in_chunks_that_reach_its_end(server, seconds, n_ch
     assert n_chunks_in(seconds) == n_chunks
     calls = sizes(server.calls_of("segmentation"), "wav")
     assert sum(calls) == n_chunks
-    assert len(calls) == math.ceil(n_chunks / 8)
+    assert len(calls) == math.ceil(n_chunks / 16)
     assert max(calls) - min(calls) <= 1
 
 

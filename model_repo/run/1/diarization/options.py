@@ -331,7 +331,7 @@ class CallOptions:
     """
 
     windows: int = 64
-    chunks: int = 8
+    chunks: int = 16
     in_flight: int = 2
 
     def __post_init__(self) -> None:
