@@ -23,7 +23,7 @@ FRAME_SAMPLES, FRAME_SHIFT_SAMPLES = 400, 160
 LOG_ERRORS_ONLY = 3
 # The options of the service that decide what its nets are given, with their defaults.
 OPTIONS: Mapping[str, float] = {
-    "frames.window_s": 1.0, "window.length_s": 1.5, "calls.windows": 64, "calls.chunks": 8,
+    "frames.window_s": 1.0, "window.length_s": 1.5, "calls.windows": 64, "calls.chunks": 16,
 }  # fmt: skip
 
 RunBatch = Callable[[int], object]  # runs this many items through a net

@@ -204,12 +204,15 @@ def test_every_model_is_ready_and_metrics_are_served(server):
 
 
 @pytest.mark.slow  # it starts a server of its own
-def test_in_bfloat16_the_answer_is_nearly_the_same(server, sample, tmp_path, monkeypatch):
-    monkeypatch.setenv("DIARIZATION_PRECISION", "bf16")
+@pytest.mark.parametrize("precision", ["bf16", "int8", "int8+bf16"])
+def test_in_every_precision_the_answer_is_nearly_the_same(
+    precision, server, sample, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("DIARIZATION_PRECISION", precision)
     with TritonServer(tmp_path / "tritonserver.log") as other:
         found = diarize(other, sample.read_bytes())
     expected = diarize(server, sample.read_bytes())
-    assert (expected.info["precision"], found.info["precision"]) == ("fp32", "bf16")
+    assert (expected.info["precision"], found.info["precision"]) == ("fp32", precision)
     assert [turn[2] for turn in found.turns] == [turn[2] for turn in expected.turns]
     assert np.allclose(
         [turn[:2] for turn in found.turns], [turn[:2] for turn in expected.turns], atol=0.2
