@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
 
-WINDOW, HOP = 16_000, 8_000  # samples: 1 s, as in mode `full`, every 0.5 s
+WINDOW_SAMPLES, HOP_SAMPLES = 16_000, 8_000  # 1 s, as in mode `full`, every 0.5 s
 NOISE_DB = (10, 20, 30)  # below the speech
 WINDOWS_AT_ONCE = 8
 ANALYSIS = "povey"  # as CAM++ was trained
@@ -94,9 +94,12 @@ def windows_of(speech: Path) -> Array:
     samples, _ = soundfile.read(speech, dtype="float32")
     random = np.random.default_rng(0)
     noise = random.standard_normal(len(samples), dtype=np.float32) * samples.std()
-    starts = np.arange(0, len(samples) - WINDOW, HOP)
-    windows = np.stack([starts, starts + WINDOW], axis=1)
+    starts = np.arange(0, len(samples) - WINDOW_SAMPLES, HOP_SAMPLES)
+    windows = np.stack([starts, starts + WINDOW_SAMPLES], axis=1)
     heard = [samples, *(samples + noise * np.float32(10 ** (-db / 20)) for db in NOISE_DB)]
     return np.concatenate(
-        [window_features(fbank(each, ANALYSIS), windows, n_frames_of(WINDOW)) for each in heard]
+        [
+            window_features(fbank(each, ANALYSIS), windows, n_frames_of(WINDOW_SAMPLES))
+            for each in heard
+        ]
     )
