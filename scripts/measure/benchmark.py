@@ -24,6 +24,7 @@ from measure.benchmarking.report import Benchmark, markdown_page, report_of
 from measure.benchmarking.runs import HOUR_S, LengthResult, ModeOfService, Peer, run_in_turn
 from measure.kit.own_server import own_server
 from measure.kit.program import (
+    add_model_config,
     add_output,
     add_service_options,
     exit_code,
@@ -121,6 +122,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add("--peer_longest", metavar="S", type=positive_seconds, default=HOUR_S,
         help="longest recording that peers are given, seconds (default: %(default)g)")
     add_service_options(parser)
+    add_model_config(parser)
     add("--timeout", metavar="SECONDS", type=positive_seconds, default=TIMEOUT_S,
         help="maximum time for one recording (default: %(default)g)")
     add("--page", metavar="NAME", default="benchmark",
@@ -151,7 +153,7 @@ def _measure_and_report(
     origin: Mapping[str, object],
 ) -> int:
     started_s = time.monotonic()
-    with own_server(options.option, options.output) as url:
+    with own_server(options.option, options.output, flags=options.flags) as url:
         ready_s = time.monotonic() - started_s
         idle_bytes = pss_bytes(children(os.getpid()))
         log.info("the server is ready after %.1f s", ready_s)

@@ -36,10 +36,10 @@ esac
     "$python" -m pip install --quiet "$(grep -o '^matplotlib==[^ ]*' "$root/requirements-dev.txt")"
 mkdir -p "$output"
 status=0
-"$python" "$root/scripts/measure/conform.py" >"$output/conform.md" || status=$?
+"$python" "$root/scripts/measure/conform.py" --model_config gpu >"$output/conform.md" || status=$?
 cat "$output/conform.md"
 [ "$status" -le 1 ] || exit "$status"
-"$python" "$root/scripts/measure/benchmark.py" --page benchmark-gpu --output "$output" "${measured[@]}" || status=$?
+"$python" "$root/scripts/measure/benchmark.py" --model_config gpu --page benchmark-gpu --output "$output" "${measured[@]}" || status=$?
 [ "$status" -le 1 ] || exit "$status"
 { printf '\n## Conformance\n\nWritten by `python scripts/measure/conform.py`.\n\n'; cat "$output/conform.md"; } >>"$page"
 printf 'benchmark_gpu: written: %s\n' "$page"

@@ -18,7 +18,7 @@ from measure.benchmarking.audio import SAMPLE, InputError, Samples, load
 from measure.conforming.checks import CHECKS, Check, Server
 from measure.conforming.nets import SPEAKER_MODEL, Net, nets_of
 from measure.kit.own_server import server_at
-from measure.kit.program import FAILED, OK, add_url, run_program
+from measure.kit.program import FAILED, OK, add_model_config, add_url, run_program
 from measure.kit.report import markdown_table
 from measure.kit.sending import Connection
 from scoring.scores import Scorer, find_md_eval, read_reference
@@ -65,6 +65,7 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         allow_abbrev=False,
     )
     add_url(parser)
+    add_model_config(parser)
     add = parser.add_argument
     add("--precision", choices=(SINGLE, HALF, INT8),
         help="of the nets; half is bf16, fp16 or tf32, int8 a speaker net in 8 bit beside it "
@@ -84,7 +85,7 @@ def prepare() -> tuple[Sequence[Net], Scorer]:
 def check_server(options: argparse.Namespace, prepared: tuple[Sequence[Net], Scorer]) -> int:
     """Check everything and print the table; return the exit code."""
     nets, scorer = prepared
-    with server_at(options.url, client_models=EVERY_MODEL) as url:
+    with server_at(options.url, client_models=EVERY_MODEL, flags=options.flags) as url:
         checks, precision = check_run(url, options.timeout, scorer)
         precision = options.precision or precision
         if precision is None:

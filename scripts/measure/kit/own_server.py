@@ -21,13 +21,14 @@ def server_at(
     assignments: Sequence[str] = (),
     log_folder: Path | None = None,
     client_models: str = CLIENT_MODELS,
+    flags: Sequence[str] = (),
 ) -> Iterator[str]:
     """Yield `url`, or the address of a server that is started where there is none."""
     if url:
         yield url
         return
     log.info("starting a server ...")
-    with own_server(assignments, log_folder, client_models) as own_url:
+    with own_server(assignments, log_folder, client_models, flags) as own_url:
         yield own_url
 
 
@@ -36,11 +37,13 @@ def own_server(
     assignments: Sequence[str],
     log_folder: Path | None = None,
     client_models: str = CLIENT_MODELS,
+    flags: Sequence[str] = (),
 ) -> Iterator[str]:
     """Start a server, yield its gRPC address, and stop it at the end, also on SIGTERM.
 
     `assignments` are options of `run`, see `repository_with`. The log is deleted unless it has a
-    folder. `client_models` are those that may be called. ServerError if the server does not start.
+    folder. `client_models` are those that may be called; `flags` are Triton's. ServerError if the
+    server does not start.
     """
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
@@ -50,7 +53,7 @@ def own_server(
             if assignments:
                 repository = repository_with(assignments, temporary)
             server_log = (log_folder or temporary) / "tritonserver.log"
-            flags = [f"--model-repository={repository}"]
+            flags = [f"--model-repository={repository}", *flags]
             with TritonServer(server_log, flags=flags, client_models=client_models) as server:
                 yield server.url
     finally:

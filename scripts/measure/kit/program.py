@@ -94,6 +94,18 @@ def add_url(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_model_config(parser: argparse.ArgumentParser) -> None:
+    """Add --model_config, which becomes `flags` of the server that is started."""
+    parser.add_argument(
+        "--model_config",
+        dest="flags",
+        metavar="NAME",
+        type=lambda name: [f"--model-config-name={name}"],
+        default=[],
+        help="serve configs/NAME.pbtxt of the models that have one, e.g. gpu",
+    )
+
+
 def add_connection(parser: argparse.ArgumentParser) -> None:
     """Add --url, --jobs and --timeout."""
     add_url(parser)

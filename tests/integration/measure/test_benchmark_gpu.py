@@ -56,8 +56,9 @@ def test_all_steps_are_taken_and_the_page_ends_with_the_checks(project):
     assert done.returncode == 0
     assert steps[0] == "setup --gpu"
     assert [step.split()[0] for step in steps[-2:]] == ["conform.py", "benchmark.py"]
+    assert steps[-2].endswith("--model_config gpu")
     assert steps[-1].endswith(
-        f"--page benchmark-gpu --output {project}/output/benchmark-gpu "
+        f"--model_config gpu --page benchmark-gpu --output {project}/output/benchmark-gpu "
         "--lengths 30 600 3600 --clients 1 8 16 --docs"
     )
     text = page.read_text()

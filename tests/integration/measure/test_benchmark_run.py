@@ -152,8 +152,10 @@ def test_the_page_of_the_project_names_its_pictures(tmp_path, monkeypatch):
 
 
 def test_options_reach_server_and_floor(tmp_path, own_server):
-    assert run(tmp_path, "--option", "frames.window_s=1.25") == 0
-    assert own_server.server.flags != [f"--model-repository={MODEL_REPOSITORY}"]
+    assert run(tmp_path, "--option", "frames.window_s=1.25", "--model_config", "gpu") == 0
+    repository, config = own_server.server.flags
+    assert repository != f"--model-repository={MODEL_REPOSITORY}"
+    assert config == "--model-config-name=gpu"
     assert PlantedNets.window_s == 1.25
 
 
