@@ -29,6 +29,7 @@ def sent_and_answered(load):
     return load["n_sent"], sum(sum(counts.values()) for counts in load["counts"].values())
 
 
+@pytest.mark.slow
 def test_a_short_load_finds_no_problem(tmp_path):
     found = soak(tmp_path, "--quick", "--minutes=0.1", "--phases", "load", timeout_s=280)
     assert found["problems"] == []
