@@ -17,7 +17,9 @@ def windows():
 
 
 def embeddings(name, windows):
-    session = onnxruntime.InferenceSession(str(FOLDER / name), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # several wait for each other on a busy machine
+    session = onnxruntime.InferenceSession(str(FOLDER / name), options)
     return session.run(["embs"], {"feats": windows})[0]
 
 
