@@ -16,15 +16,16 @@ def windows():
     return windows_of(PROJECT / "data" / "sample" / "sample.wav")[::16]
 
 
-def embeddings(name, windows):
+def embedder(name):
+    """A function from windows to their embeddings by this network."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # several wait for each other on a busy machine
     session = onnxruntime.InferenceSession(str(FOLDER / name), options)
-    return session.run(["embs"], {"feats": windows})[0]
+    return lambda windows: session.run(["embs"], {"feats": windows})[0]
 
 
 def test_embeddings_are_close_to_those_of_the_network(windows):
-    pairs = [embeddings(name, windows) for name in ("model.onnx", "model.int8.onnx")]
+    pairs = [embedder(name)(windows) for name in ("model.onnx", "model.int8.onnx")]
     one, other = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in pairs)
 
     cosines = (one * other).sum(axis=1)
@@ -34,10 +35,10 @@ def test_embeddings_are_close_to_those_of_the_network(windows):
 
 
 def test_a_window_does_not_depend_on_those_beside_it(windows):
-    together = embeddings("model.int8.onnx", windows)
-    alone = [embeddings("model.int8.onnx", window[None]) for window in windows]
+    embed = embedder("model.int8.onnx")
+    alone = [embed(window[None]) for window in windows]
 
-    assert np.array_equal(together, np.concatenate(alone))
+    assert np.array_equal(embed(windows), np.concatenate(alone))
 
 
 def test_windows_are_of_the_recording_and_of_noisy_copies(windows):
