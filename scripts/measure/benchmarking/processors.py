@@ -49,16 +49,16 @@ class Meter(contextlib.AbstractContextManager["Meter"]):
 
     def __enter__(self) -> "Meter":
         self._samples = tempfile.TemporaryFile("w+")
-        self._watch = watch_gpus(self._samples.fileno())
         self._before = spent_s()
+        self._watch = watch_gpus(self._samples.fileno())  # not of the server, so not counted
         return self
 
     def __exit__(self, *_: object) -> None:
-        after = spent_s()
-        self.cpu_s = {part: after[part] - self._before.get(part, 0.0) for part in after}
         if self._watch is not None:
             self._watch.terminate()
             self._watch.wait()
+        after = spent_s()
+        self.cpu_s = {part: after[part] - self._before.get(part, 0.0) for part in after}
         self._samples.seek(0)
         self.gpu = gpu_use(self._samples.read())
         self._samples.close()

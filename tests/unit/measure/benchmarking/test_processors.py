@@ -6,6 +6,7 @@ import pytest
 
 from measure.benchmarking import processors
 from measure.benchmarking.processors import GpuUse, Meter, gpu_use, host_s
+from server.processes import children
 
 SPENT_S = {11: 1.0, 12: 2.0, 13: 4.0, 14: 8.0, 15: 16.0}
 MODELS = {11: "segmentation", 12: "speaker_model", 13: "run", 14: "run"}
@@ -57,6 +58,18 @@ def test_gpus_are_watched_while_the_block_runs(plant):
             pass
 
     assert meter.gpu == GpuUse(50.0, 110.5, 3000 * 2**20)
+
+
+def test_the_program_that_watches_gpus_is_not_counted(plant, monkeypatch):
+    plant("")
+    counted = []
+    monkeypatch.setattr(processors, "spent_s", lambda: counted.append(children(os.getpid())) or {})
+    before = children(os.getpid())
+
+    with Meter():
+        assert children(os.getpid()) > before
+
+    assert counted == [before, before]
 
 
 def test_without_a_driver_there_is_no_use(monkeypatch):
