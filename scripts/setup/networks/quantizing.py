@@ -55,7 +55,7 @@ def write_quantized(onnx_path: Path, speech: Path, quantized: Path) -> None:
         Where the copy is written.
     """
     convolutions = [node.name for node in onnx.load(onnx_path).graph.node if node.op_type == "Conv"]
-    level = logging.root.level
+    before = logging.root.manager.disable
     logging.disable(logging.WARNING)  # it advises to fold constants, which the export has done
     try:
         quantize_static(
@@ -70,7 +70,7 @@ def write_quantized(onnx_path: Path, speech: Path, quantized: Path) -> None:
             weight_type=QuantType.QInt8,
         )
     finally:
-        logging.disable(level)
+        logging.disable(before)
 
 
 class Batches(CalibrationDataReader):  # type: ignore[misc]

@@ -1,11 +1,14 @@
 """The speaker network in 8 bit, as set-up installed it."""
 
+import logging
+
 import numpy as np
 import onnxruntime
 import pytest
 
 from server.triton_server import MODEL_REPOSITORY
 from setup.fetching import PROJECT
+from setup.networks import quantizing
 from setup.networks.quantizing import windows_of
 
 FOLDER = MODEL_REPOSITORY / "speaker_model" / "1"
@@ -45,3 +48,12 @@ def test_windows_are_of_the_recording_and_of_noisy_copies(windows):
     assert windows.shape[1:] == (98, 80)
     assert np.abs(windows.mean(axis=1)).max() < 1e-3  # each without its mean
     assert len(np.unique(windows, axis=0)) == len(windows)
+
+
+def test_warnings_are_shown_again_afterwards(windows, monkeypatch, tmp_path):
+    monkeypatch.setattr(quantizing, "quantize_static", lambda *_, **__: None)
+    monkeypatch.setattr(quantizing, "windows_of", lambda _: windows)
+
+    quantizing.write_quantized(FOLDER / "model.onnx", tmp_path / "a.wav", tmp_path / "b.onnx")
+
+    assert logging.getLogger().isEnabledFor(logging.WARNING)
