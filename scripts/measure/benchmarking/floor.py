@@ -58,8 +58,8 @@ class NetsAlone:
 
     def __init__(self, repository: Path, options: Mapping[str, float]) -> None:
         self._options = options
-        self._speaker = _session(repository / "speaker_model" / "1" / "model.onnx")
-        self._segmentation = _session(repository / "segmentation" / "1" / "model.onnx")
+        self._speaker = net_session(repository / "speaker_model" / "1" / "model.onnx")
+        self._segmentation = net_session(repository / "segmentation" / "1" / "model.onnx")
 
     def floor(self, mode: str, n_windows: int, n_chunks: int) -> Floor:
         """Measure for a recording with these numbers of windows and chunks."""
@@ -99,7 +99,8 @@ def estimated_s(
     return elapsed_s * n_items / n_done
 
 
-def _session(path: Path) -> onnxruntime.InferenceSession:
+def net_session(path: Path) -> onnxruntime.InferenceSession:
+    """An ONNX file in ONNX Runtime, on all cores."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = LOG_ERRORS_ONLY
     options.intra_op_num_threads = available_cores()

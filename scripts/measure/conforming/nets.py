@@ -11,18 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 
 from measure.benchmarking.audio import SAMPLE_RATE_HZ, Samples
+from measure.benchmarking.floor import net_session
 
 SPEAKER_MODEL = "speaker_model"
 SEED = 0
 N_MELS, FEATURE_SCALE = 80, 3.0  # log-mel features less their mean have about this deviation
 CHUNK_SAMPLES = 160_000
 FRAME_SAMPLES, STATE_SIZE = 512, 320
-LOG_ERRORS_ONLY = 3
 TOLERANCE = 1e-4  # of single precision
 ONE_SPEAKER, TWO_SPEAKERS = 1, 4  # first classes of the segmentation; class 0 is silence
 
@@ -103,9 +102,7 @@ def nets_of(repository: Path, speech: Samples) -> list[Net]:
 
 def onnx_outputs(path: Path) -> Callable[[Array], Outputs]:
     """A function that runs an ONNX file of one input."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = LOG_ERRORS_ONLY
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = net_session(path)
     (name,) = (tensor.name for tensor in session.get_inputs())
     names = [tensor.name for tensor in session.get_outputs()]
     return lambda values: dict(zip(names, session.run(names, {name: values}), strict=True))
