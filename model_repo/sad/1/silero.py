@@ -13,7 +13,7 @@ FRAME_SAMPLES = 512
 CONTEXT_SAMPLES = 64
 HIDDEN_SIZE = 128
 STATE_SIZE = 2 * HIDDEN_SIZE + CONTEXT_SAMPLES
-FRAMES_AT_ONCE = 1024  # keeps the encoder's working set in the cache
+FRAMES_AT_ONCE = 1024  # fewer are slower, more take memory
 
 
 class SileroSequence(nn.Module):

@@ -4,10 +4,8 @@ import onnxruntime as ort
 import pytest
 
 from integration.fake_pb_utils import FakeServer
-from integration.model_contract import REPOSITORY
 from integration.model_loading import loaded
-
-BACKEND = REPOSITORY.parent / "scripts" / "server" / "backends" / "onnxruntime" / "model.py"
+from integration.server.test_model_onnxruntime import BACKEND
 
 
 @pytest.fixture
