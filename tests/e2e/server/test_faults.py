@@ -41,23 +41,26 @@ def recordings(sample):
 
 
 class ListedRun:
-    """A client.py that works through a list of recordings, half of them before a fault."""
+    """A client.py that works through a list of recordings, some of them before a fault."""
 
     def __init__(self, folder, sample, server):
         self._out = folder / "out"
         (folder / "wav.scp").write_text("".join(f"{each} {sample}\n" for each in IDS))
         command = [sys.executable, CLIENT, f"--url={server.url}", "--jobs=1"]
-        command += ["--wavscp", folder / "wav.scp", "--output_directory", self._out]
-        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        self._command = [*command, "--wavscp", folder / "wav.scp", "--output_directory", self._out]
+        self._process = None
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self._process.kill()
-        self._process.communicate()
+        if self._process:
+            self._process.kill()
+            self._process.communicate()
 
-    def wait_for_an_answer(self):
+    def start(self):
+        """Return when the first recording is answered."""
+        self._process = subprocess.Popen(self._command, stderr=subprocess.PIPE, text=True)
         wait_until(lambda: [*self._out.glob("rttm_*")])
         assert self._process.poll() is None
 
@@ -149,6 +152,7 @@ def survives(tmp_path, sample, recordings, victim, *words):
 
         def kill(number):
             if number == N_BEFORE and not lines:
+                listed.start()
                 os.kill(victim(server), signal.SIGKILL)
                 lines.append(server.line())
 
@@ -158,7 +162,6 @@ def survives(tmp_path, sample, recordings, victim, *words):
             ListedRun(tmp_path, sample, server) as listed,
         ):
             load.wait_for_answers()
-            listed.wait_for_an_answer()
             before = children(server.process.pid)
             assert live.result(kill) == live_rttm
             load.wait_for_answers()

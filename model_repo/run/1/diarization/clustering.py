@@ -1,10 +1,9 @@
 """Embeddings -> labels: which windows belong to one speaker."""
 
-from functools import partial
-
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import AgglomerativeClustering
+from scipy.cluster.hierarchy import cut_tree, linkage
+from scipy.spatial.distance import squareform
 
 from .arrays import Embeddings, Evidence, Labels, Shares
 from .joining import (
@@ -228,12 +227,10 @@ def agglomerative_labels(unit: Embeddings, bounds: SpeakerBounds, max_distance: 
         Clusters are joined while their average distance is less.
     """
     distances = np.clip(1.0 - unit @ unit.T, 0.0, 2.0).astype(np.float64)
-    average_linkage = partial(AgglomerativeClustering, metric="precomputed", linkage="average")
-    found = average_linkage(n_clusters=None, distance_threshold=max_distance).fit(distances)
-    n_speakers = bounds.clip(found.n_clusters_, len(unit))
-    if n_speakers != found.n_clusters_:
-        found = average_linkage(n_clusters=n_speakers).fit(distances)
-    return found.labels_.astype(np.int64)
+    tree = linkage(squareform(distances, checks=False), "average")
+    n_found = 1 + np.count_nonzero(tree[:, 2] >= max_distance)
+    labels: Labels = cut_tree(tree, bounds.clip(n_found, len(unit)))[:, 0]
+    return labels
 
 
 def unlike_share(unit: Embeddings, known: Embeddings, solo: Shares, least: float) -> float:

@@ -8,14 +8,15 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.cluster.vq import kmeans2, vq
 from scipy.linalg import eigh
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
+from scipy.spatial.distance import cdist
 
 from .arrays import Embeddings, Labels
 from .options import ClusterOptions
 
 K_MEANS_STARTS = 10
+K_MEANS_STEPS = 30  # of each start; a handful is enough for few windows
 
 Vectors = NDArray[np.float64]
 
@@ -74,10 +75,35 @@ def k_means(points: Vectors, k: int, seed: int) -> Labels:
     """Labels of exactly `k` clusters, also where points (shape=(n >= k, dims)) coincide."""
     if k == 1:
         return np.zeros(len(points), np.int64)
+    rng = np.random.default_rng(seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different points than clusters
-        labels = KMeans(k, n_init=K_MEANS_STARTS, random_state=seed).fit_predict(points)
+        warnings.filterwarnings("ignore", "One of the clusters is empty")
+        starts = [
+            kmeans2(points, points[spread(points, k, rng)], K_MEANS_STEPS, minit="matrix")[0]
+            for _ in range(K_MEANS_STARTS)
+        ]
+    found = [vq(points, centroids) for centroids in starts]
+    labels, _ = min(found, key=lambda each: float(np.square(each[1]).sum()))
     return fill_empty(labels.astype(np.int64), k)
+
+
+def spread(points: Vectors, k: int, rng: np.random.Generator) -> list[int]:
+    """Choose `k` rows to start from, far from each other, by greedy k-means++.
+
+    Each is the best of a few drawn in proportion to their squared distance to those before. Source:
+    Arthur and Vassilvitskii, "k-means++: the advantages of careful seeding" (2007), section 7.
+    """
+    n_drawn = 2 + int(np.log(k))
+    chosen = [int(rng.integers(len(points)))]
+    nearest = np.square(points - points[chosen]).sum(axis=1)
+    while len(chosen) < k:
+        weights = nearest / nearest.sum() if nearest.any() else None
+        drawn = rng.choice(len(points), n_drawn, p=weights)
+        distances = np.minimum(nearest, cdist(points[drawn], points, "sqeuclidean"))
+        best = int(distances.sum(axis=1).argmin())
+        chosen.append(int(drawn[best]))
+        nearest = distances[best]
+    return chosen
 
 
 def fill_empty(labels: Labels, k: int) -> Labels:
