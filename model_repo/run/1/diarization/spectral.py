@@ -77,12 +77,13 @@ def k_means(points: Vectors, k: int, seed: int) -> Labels:
         return np.zeros(len(points), np.int64)
     rng = np.random.default_rng(seed)
     with warnings.catch_warnings():
+        # Fewer different points than clusters.
         warnings.filterwarnings("ignore", "One of the clusters is empty")
-        starts = [
+        centroids = (
             kmeans2(points, points[spread(points, k, rng)], K_MEANS_STEPS, minit="matrix")[0]
             for _ in range(K_MEANS_STARTS)
-        ]
-    found = [vq(points, centroids) for centroids in starts]
+        )
+        found = [vq(points, each) for each in centroids]
     labels, _ = min(found, key=lambda each: float(np.square(each[1]).sum()))
     return fill_empty(labels.astype(np.int64), k)
 
