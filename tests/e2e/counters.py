@@ -7,6 +7,7 @@ import urllib.request
 
 OWN = re.compile(r"diarization_(\w+)_total\{(.*)\} (\S+)")
 REJECTED = re.compile(r'nv_inference_request_failure\{.*model="run".*reason="REJECTED".*\} (\S+)')
+ANSWERED = r'nv_inference_request_success\{{.*model="{model}".*\}} (\S+)'
 LABEL = re.compile(r'(\w+)="([^"]*)"')
 WAIT_S = 20  # for the port to open, for a counter to move
 
@@ -46,4 +47,11 @@ def read_counts(server):
 def read_rejected(server):
     """Number of requests that waited too long for `run`."""
     (match,) = filter(None, map(REJECTED.fullmatch, read_lines(server)))
+    return float(match[1])
+
+
+def read_answered(server, model):
+    """Number of requests that a model answered."""
+    pattern = re.compile(ANSWERED.format(model=model))
+    (match,) = filter(None, map(pattern.fullmatch, read_lines(server)))
     return float(match[1])

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from playwright.sync_api import expect
 
-from e2e.counters import read_counts, wait_for_metrics, wait_until
+from e2e.counters import read_answered, read_counts, wait_for_metrics, wait_until
 from e2e.long_recordings import repeated
 from e2e.web_page import (
     choose,
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.triton
 def long(sample, tmp_path):
     """A long recording."""
     path = tmp_path / "long.flac"
-    path.write_bytes(repeated(sample, 6))
+    path.write_bytes(repeated(sample, 12))
     return path
 
 
@@ -60,10 +60,11 @@ def test_an_upload_can_be_cancelled(visit, gateway, sample):
 def test_a_job_is_cancelled_in_triton_too(visit, server, gateway, long):
     wait_for_metrics(server)
     before = read_counts(server)
+    heard = read_answered(server, "sad")
     page = visit(gateway.url).page
     start(page, long)
     expect(page.locator(".progress-text")).to_contain_text("Finding who spoke when")
-    wait_until(lambda: gateway.state(job_of(page)) == "running")
+    wait_until(lambda: read_answered(server, "sad") > heard)
 
     page.get_by_role("button", name="Cancel").click()
 
