@@ -11,9 +11,11 @@ import http.client
 import math
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any
 
 import grpc
 from tritonclient.grpc import service_pb2 as pb
@@ -26,15 +28,17 @@ CONNECTION_S = 10.0  # for a connection to send its request
 READY_WITHIN_S = 5.0
 EVERY_S = 5.0
 ANSWERED_WITHIN_S = 15.0  # a call of an inner model takes less than a second
-# Shapes that every network of the kind accepts: one window or chunk of silence.
-SHAPES: Mapping[str, tuple[str, tuple[int, ...]]] = {
-    "sad": ("samples", (1, 512)),
-    "segmentation": ("wav", (1, 1, 160_000)),
-    "speaker_model": ("feats", (1, 98, 80)),
+# One window or chunk of silence, of a shape that every network of the kind accepts. `stream`
+# refuses a sample without a session, which is an answer too.
+INPUTS: Mapping[str, tuple[str, str, tuple[int, ...]]] = {
+    "sad": ("samples", "FP32", (1, 512)),
+    "segmentation": ("wav", "FP32", (1, 1, 160_000)),
+    "speaker_model": ("feats", "FP32", (1, 98, 80)),
+    "stream": ("pcm", "INT16", (1, 1)),
 }
 RUN = "run"
 PING = "ping"  # parameter of a request of `run` without inputs and outputs
-FLOAT_BYTES = 4
+BYTES = {"FP32": 4, "INT16": 2}
 
 
 def probe(model: str) -> pb.ModelInferRequest:
@@ -43,9 +47,9 @@ def probe(model: str) -> pb.ModelInferRequest:
         return pb.ModelInferRequest(
             model_name=RUN, parameters={PING: pb.InferParameter(bool_param=True)}
         )
-    name, shape = SHAPES[model]
-    silence = bytes(FLOAT_BYTES * math.prod(shape))
-    tensor = pb.ModelInferRequest.InferInputTensor(name=name, datatype="FP32", shape=shape)
+    name, datatype, shape = INPUTS[model]
+    silence = bytes(BYTES[datatype] * math.prod(shape))
+    tensor = pb.ModelInferRequest.InferInputTensor(name=name, datatype=datatype, shape=shape)
     return pb.ModelInferRequest(model_name=model, inputs=[tensor], raw_input_contents=[silence])
 
 
@@ -118,10 +122,15 @@ class Prober:
         self._progress = Progress()
         self._tasks: set[asyncio.Task[None]] = set()
 
+    async def not_live(self) -> str:
+        """Which models hang; "" if none does. A server that starts again is live."""
+        hanging = self._progress.hanging()
+        return f"{HANGING}{', '.join(hanging)}" if hanging else ""
+
     async def not_ready(self) -> str:
         """Why the server is not ready; "" if it is."""
-        if hanging := self._progress.hanging():
-            return f"{HANGING}{', '.join(hanging)}"
+        if reason := await self.not_live():
+            return reason
         try:
             answer = await self._stub.ServerReady(
                 pb.ServerReadyRequest(), metadata=self._metadata, timeout=READY_WITHIN_S
@@ -135,7 +144,7 @@ class Prober:
         while True:
             with contextlib.suppress(grpc.RpcError):
                 self._progress.finished(await self._counts())
-            models = [*SHAPES, RUN] if self._is_idle() else [*SHAPES]
+            models = [*INPUTS, RUN] if self._is_idle() else [*INPUTS]
             for model in filter(self._progress.is_quiet, models):
                 self._progress.sent(model)
                 task = asyncio.create_task(self._probe(model))
@@ -180,12 +189,15 @@ def serve_health(
         Where metrics are served, and path of the socket of Triton's metrics.
     """
 
-    def ready() -> tuple[int, str]:
-        reason = asyncio.run_coroutine_threadsafe(prober.not_ready(), loop).result()
+    def answer(problem: Callable[[], Coroutine[Any, Any, str]]) -> tuple[int, str]:
+        reason = asyncio.run_coroutine_threadsafe(problem(), loop).result()
         return (503 if reason else 200), reason
 
-    health = {"/v2/health/live": lambda: (200, ""), "/v2/health/ready": ready}
-    _serve_http(http_address, health)
+    health = {"live": prober.not_live, "ready": prober.not_ready}
+    _serve_http(
+        http_address,
+        {f"/v2/health/{name}": partial(answer, problem) for name, problem in health.items()},
+    )
     _serve_http(metrics[0], {"/metrics": lambda: _fetch_metrics(metrics[1])})
 
 

@@ -1,9 +1,12 @@
 """Requests made to crash, stall or fill the server: refused at once, while others are answered."""
 
 import os
+import shutil
 import signal
 import socket
 import time
+import urllib.error
+import urllib.request
 from contextlib import ExitStack, contextmanager, suppress
 
 import grpc
@@ -12,13 +15,26 @@ from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
 from e2e.calls import diarize
+from e2e.counters import wait_until
 from measure.serve_process import TRITON, serving
 from server.proxy import CONNECTION_S
 from server.readiness import not_ready
+from server.triton_server import MODEL_REPOSITORY
 
 AT_ONCE_S = 5
 NOTICED_WITHIN_S = 30
 AGAIN_WITHIN_S = 30  # a start, on a busy machine
+# Appended to a model: once the file is there, the next request waits for ever, the first time only.
+DEADLOCK = """
+from threading import Event
+answer = TritonPythonModel.execute
+def execute(self, requests):
+    with __import__("contextlib").suppress(FileNotFoundError):
+        Path({!r}).unlink()
+        Event().wait()
+    return answer(self, requests)
+TritonPythonModel.execute = execute
+"""
 MANY = 300  # idle connections; both their ends are files of this process
 
 pytestmark = [pytest.mark.triton, pytest.mark.timeout(600)]
@@ -129,7 +145,7 @@ def test_idle_connections_are_closed_and_block_no_other(server, sample, service)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["run", "sad", "segmentation", "speaker_model"])
+@pytest.mark.parametrize("model", ["run", "sad", "segmentation", "speaker_model", "stream"])
 def test_a_hanging_model_process_is_detected_and_replaced(model, tmp_path, sample):
     with serving(tmp_path / "triton.log") as server:
         server.wait_until_ready()
@@ -139,6 +155,38 @@ def test_a_hanging_model_process_is_detected_and_replaced(model, tmp_path, sampl
         line = server.line()
         assert time.monotonic() - began_s < NOTICED_WITHIN_S + AGAIN_WITHIN_S
         assert f"model '{model}' hang" in line
+        assert diarize(server, sample.read_bytes()).rttm == expected
+
+
+def status_of(server, health):
+    """Status and text of `live` or `ready`."""
+    try:
+        with urllib.request.urlopen(f"{server.http_url}/v2/health/{health}", timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["run", "sad", "stream"])
+def test_a_model_in_a_deadlock_is_not_live_until_the_server_is_restarted(model, tmp_path, sample):
+    repository, trigger = tmp_path / "models", tmp_path / "lock"
+    shutil.copytree(MODEL_REPOSITORY, repository)
+    with (repository / model / "1" / "model.py").open("a") as code:
+        code.write(DEADLOCK.format(str(trigger)))
+    with serving(tmp_path / "triton.log", f"--model-repository={repository}") as server:
+        server.wait_until_ready()
+        expected = diarize(server, sample.read_bytes()).rttm
+        assert status_of(server, "live") == (200, "")
+        os.kill(server.process.pid, signal.SIGSTOP)  # or it would restart the server at once
+        trigger.touch()
+        wait_until(lambda: status_of(server, "live")[0] == 503, NOTICED_WITHIN_S)
+        hanging = (503, f"models that do not answer: {model}")
+        assert status_of(server, "live") == status_of(server, "ready") == hanging
+        os.kill(server.process.pid, signal.SIGCONT)
+        assert server.line().endswith(f"{hanging[1]}; restart 1")
+        assert status_of(server, "live") == (200, "")
         assert diarize(server, sample.read_bytes()).rttm == expected
 
 

@@ -2,9 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 
-from server.proxy_health import ANSWERED_WITHIN_S, EVERY_S, RUN, SHAPES, Progress, probe
+from server.proxy_health import ANSWERED_WITHIN_S, EVERY_S, INPUTS, RUN, Progress, probe
 from unit.server.test_proxy_rules import Clock
 
 LONG_S = ANSWERED_WITHIN_S + 1
@@ -56,12 +57,13 @@ def test_only_a_quiet_model_is_probed_and_by_one_probe(progress, clock):
     assert progress.is_quiet("sad")
 
 
-@pytest.mark.parametrize("model", SHAPES)
-def test_a_probe_of_a_net_is_as_many_samples_as_it_says(model):
+@pytest.mark.parametrize("model", INPUTS)
+def test_a_probe_is_as_many_samples_as_it_says(model):
     request = probe(model)
     (tensor,), (samples,) = request.inputs, request.raw_input_contents
     assert request.model_name == model
-    assert len(samples) == 4 * math.prod(tensor.shape)
+    sample = {"FP32": np.float32, "INT16": np.int16}[tensor.datatype]
+    assert np.frombuffer(samples, sample).size == math.prod(tensor.shape)
 
 
 def test_a_probe_of_run_is_one_parameter():
