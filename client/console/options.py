@@ -114,9 +114,10 @@ def add_service(parser: argparse.ArgumentParser) -> None:
     add(
         "-u",
         "--url",
-        metavar="HOST:PORT",
+        metavar="HOST:PORT[,...]",
         default=os.environ.get(URL_VARIABLE) or DEFAULT_URL,
-        help=f"gRPC address (default: ${URL_VARIABLE}, else {DEFAULT_URL})",
+        help="gRPC address, or several: those that are ready take turns (default: "
+        f"${URL_VARIABLE}, else {DEFAULT_URL})",
     )
     add(
         "--model_name",

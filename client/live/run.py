@@ -5,6 +5,7 @@ import contextlib
 import functools
 import threading
 import time
+import uuid
 from collections.abc import Callable, Generator
 
 import numpy as np
@@ -17,6 +18,7 @@ from live.feed import Feed
 from live.screen import Named, Screen, screen_for
 from live.session import Event, Session, SessionError
 from live.sources import open_source
+from sending import addresses
 from sending.in_flight import defer_interrupt
 from sending.outcome import Answer, Failure, Outcome
 from sending.run import Run, write_and_score
@@ -37,11 +39,12 @@ def stream_and_score(options: argparse.Namespace, run: Run) -> bool:
 def _outcomes(options: argparse.Namespace, run: Run) -> Generator[Outcome, None, None]:
     """Yield the outcome of the one recording."""
     (recording,) = run.recordings
-    with run.connect(options) as service:
+    name = addresses.new_session(options.url, lambda: uuid.uuid4().hex)
+    with run.connect(options, addresses.home_of(name, options.url)) as service:
         service.check()
         run.sink.begin()
         try:
-            yield _diarized(options, run, recording, service)
+            yield _diarized(options, run, recording, service, name)
         except AudioError as error:
             yield Failure(recording, str(error))
         except SessionError as error:
@@ -49,7 +52,7 @@ def _outcomes(options: argparse.Namespace, run: Run) -> Generator[Outcome, None,
 
 
 def _diarized(
-    options: argparse.Namespace, run: Run, recording: Recording, service: Service
+    options: argparse.Namespace, run: Run, recording: Recording, service: Service, name: str
 ) -> Answer:
     started_s = time.monotonic()
     stopping = threading.Event()
@@ -57,6 +60,7 @@ def _diarized(
         source = open_source(options, recording.path, stopping.wait, until_the_end)
         start = {
             **request_parameters(options),
+            "session": name,
             "rate_hz": source.rate_hz,
             "latency_s": options.latency,
             **({"voices": True} if options.voices else {}),

@@ -43,11 +43,12 @@ class Session:
     Parameters
     ----------
     server
-        Where to send it.
+        Where to send it: one server, the same for the whole session.
     recording
         What is recorded.
     start
-        Parameters of the first request: those of the diarization, rate_hz, latency_s.
+        Parameters of the first request: those of the diarization, rate_hz, latency_s; and the
+        session's id, random by default.
     retries
         Which failures are sent again.
     timeout_s
@@ -74,7 +75,7 @@ class Session:
         self.n_received = 0
         self._server = server
         self._recording = recording
-        self._id = uuid.uuid4().hex
+        self._id = start.get("session", uuid.uuid4().hex)
         self._start = {"start": True, "recording_id": recording.recording_id, **start}
         self._retries = retries
         self._timeout_s = timeout_s

@@ -20,7 +20,9 @@ _RESTRICTED = re.compile(r"protocol is restricted, expecting header '([^']*)'")
 _TRANSIENT = re.compile(r"Stub process .*is not healthy|RST_STREAM|Stream removed|Socket closed")
 # The server stops or reloads the model, which was ready before anything was sent.
 _MODEL_AWAY = "Request for unknown model"
-_NO_CONNECTION = "failed to connect to all addresses"
+# The second is that of several servers, if none can be reached or none is ready.
+_NO_CONNECTION = ("failed to connect to all addresses", "connections to all backends failing")
+_NOT_READY = "backend unhealthy"
 
 
 def is_transient(error: InferenceServerException) -> bool:
@@ -64,6 +66,8 @@ def no_service(error: InferenceServerException, url: str, tls: Tls | None) -> st
     if refusal:
         return f"{url}: {refusal}"
     text = one_line(error)
+    if _NOT_READY in text:
+        return f"{url}: no server is ready; it may be starting or stopping"
     return f"no Triton server answers gRPC at {url} ({_cause(text)}); {_remedy(text, tls)}"
 
 

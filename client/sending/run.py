@@ -74,10 +74,10 @@ class Run:
         """Recordings without a result so far, in order."""
         return [each for each in self.recordings if each.recording_id not in self.rttms]
 
-    def connect(self, options: argparse.Namespace) -> Service:
-        """Connect to the service, to ask for what this run needs."""
+    def connect(self, options: argparse.Namespace, url: str = "") -> Service:
+        """Connect to the service, or to one server of it, to ask for what this run needs."""
         return Service(
-            options.url,
+            url or options.url,
             options.model_name,
             options.timeout,
             request_parameters(options),

@@ -1,4 +1,4 @@
-"""A model behind one gRPC connection: `run`, by unary asynchronous calls, or `stream`, in turn.
+"""A model behind a gRPC channel: `run`, by unary asynchronous calls, or `stream`, in turn.
 
 Not by one stream: a stream answers in order, so a short recording would wait for a long one, and
 errors on it lose the request's id.
@@ -14,12 +14,14 @@ from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedO
 from tritonclient.utils import InferenceServerException
 
 from inputs.recordings import Recording
+from sending import addresses
 from sending.access import OPEN, Access, Tls
 from sending.errors import is_refused, is_transient, no_service, reason
 from sending.in_flight import Deliver
 from sending.outcome import Answer, Failure, Outcome
 
 CHECK_TIMEOUT_S = 10.0
+SESSION_HEADER = "diarization-session"  # balancers send all of a live session to one server
 MAX_MESSAGE_BYTES = 2**31 - 1
 FIRST_RECONNECT_S = 0.2
 MAX_RECONNECT_S = 5.0
@@ -34,12 +36,12 @@ class ServiceError(RuntimeError):
 
 
 class Service:
-    """One gRPC connection to a Triton server that holds the model `run`.
+    """A gRPC channel to the Triton servers that hold the model `run`, which take turns.
 
     Parameters
     ----------
     url
-        `host:port` of the server's gRPC port.
+        `host:port` of a server's gRPC port, or several of them separated by commas.
     model_name
         The model's name.
     timeout_s
@@ -67,8 +69,9 @@ class Service:
         self._parameters = dict(parameters)
         self._access = access
         self._outputs = ("RTTM", "INFO", *outputs)
+        target, options = addresses.target(url)
         self._client = InferenceServerClient(
-            url, channel_args=channel_arguments(url), **encryption(access.tls)
+            target, channel_args=[*channel_arguments(url), *options], **encryption(access.tls)
         )
 
     def __enter__(self) -> "Service":
@@ -128,13 +131,19 @@ class Service:
         parameters: dict[str, int | str | bool],
         timeout_s: float,
     ) -> InferResult:
-        """Send one request and wait for its answer; InferenceServerException if there is none."""
+        """Send one request of a live session and wait for its answer.
+
+        Raises
+        ------
+        InferenceServerException
+            If there is none.
+        """
         return self._client.infer(
             self._model_name,
             inputs,
             outputs=[InferRequestedOutput(output)],
             client_timeout=timeout_s,
-            headers=self._headers(),
+            headers={**self._headers(), SESSION_HEADER: str(parameters["session"])},
             parameters=parameters,
         )
 
@@ -156,8 +165,8 @@ def encryption(tls: Tls | None) -> dict[str, Any]:
 
 def channel_arguments(url: str) -> list[tuple[str, int]]:
     """Set gRPC's largest messages, frequent reconnects and pings; no proxy to this machine."""
-    host = url.rpartition(":")[0].strip("[]")
-    on_this_machine = host in ("localhost", "::1") or host.startswith("127.")
+    hosts = [addresses.host_and_port(each)[0] for each in addresses.split(url)]
+    on_this_machine = any(host in ("localhost", "::1") or host.startswith("127.") for host in hosts)
     return [
         ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
         ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),

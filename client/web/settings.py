@@ -136,7 +136,7 @@ def _add_listening(parser: argparse.ArgumentParser) -> None:
 
 def _add_triton(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("diarization server").add_argument
-    add("-u", "--url", default=_DEFAULTS.url, help="gRPC host:port (default: %(default)s)")
+    add("-u", "--url", default=_DEFAULTS.url, help="gRPC host:port[,...] (default: %(default)s)")
     add("--model_name", default=_DEFAULTS.model_name, help="default: %(default)s")
     add(
         "--jobs",

@@ -55,6 +55,10 @@ class DrainLock:
                 time.sleep(POLL_S)
         return True
 
+    def refuses(self) -> bool:
+        """Whether requests are refused."""
+        return self.path.is_file() and self.path.stat().st_size > 0
+
     def remove(self) -> None:
         """Delete the file."""
         self.path.unlink(missing_ok=True)

@@ -165,7 +165,11 @@ def private_flags(flags: Sequence[str], sockets: Sockets) -> list[str]:
 
 
 def proxy_flags(
-    flags: Sequence[str], ports: Mapping[str, int], sockets: Sockets, client_models: str
+    flags: Sequence[str],
+    ports: Mapping[str, int],
+    sockets: Sockets,
+    drain_lock: Path,
+    client_models: str,
 ) -> list[str]:
     """Flags of `proxy.py`; `ports` are those of the services http, grpc, metrics."""
     addresses = {service: flag_value(flags, f"--{service}-address", LOOPBACK) for service in ports}
@@ -176,6 +180,7 @@ def proxy_flags(
         ),
         f"--triton={sockets.grpc}",
         f"--triton-metrics={sockets.metrics}",
+        f"--drain-lock={drain_lock}",
         f"--client-models={client_models}",
         *flags,
     ]

@@ -1,7 +1,8 @@
 """The proxy in front of Triton: gRPC, health and metrics, each at its usual port.
 
     proxy.py --grpc=HOST:PORT --http=HOST:PORT --metrics=HOST:PORT --triton=SOCKET
-             --triton-metrics=SOCKET --client-models=NAME,... [flags of tritonserver]
+             --triton-metrics=SOCKET --drain-lock=FILE --client-models=NAME,...
+             [flags of tritonserver]
 
 Triton itself listens on two sockets that only this user may open. Triton 24.10 can be crashed over
 HTTP (CVE-2025-23310, -23311) and by the shape of a tensor, so its HTTP is off and every gRPC
@@ -23,10 +24,12 @@ from typing import TypeAlias
 
 import grpc
 import grpc.aio
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
+from server.drain_lock import DrainLock
 from server.flags import flag_value, grpc_headers, is_on
-from server.proxy_health import AWAY, CONNECTION_S, Prober, serve_health
+from server.proxy_health import AWAY, CONNECTION_S, Health, Prober, serve_health
 from server.proxy_rules import Backoff, Kind, RefusedError, kind_of, parse, require_allowed
 
 SERVICE = "/inference.GRPCInferenceService/"
@@ -208,8 +211,11 @@ def _credentials(flags: Sequence[str]) -> grpc.ServerCredentials | None:
     return grpc.ssl_server_credentials([(key, cert)], authority, require_client_auth=mutual)
 
 
-async def _listen(proxy: Proxy, address: str, flags: Sequence[str]) -> grpc.aio.Server:
+async def _listen(
+    proxy: Proxy, health: Health, address: str, flags: Sequence[str]
+) -> grpc.aio.Server:
     server = grpc.aio.server(options=SERVER_OPTIONS)
+    add_HealthServicer_to_server(health, server)  # first: the proxy handles what is left
     server.add_generic_rpc_handlers((proxy,))
     credentials = _credentials(flags)
     try:
@@ -233,12 +239,14 @@ async def _run(options: argparse.Namespace, flags: Sequence[str]) -> None:
     async with grpc.aio.insecure_channel(f"unix:{options.triton}", CHANNEL_OPTIONS) as channel:
         proxy = Proxy(channel, options.client_models.split(","))
         stub = GRPCInferenceServiceStub(channel)
-        prober = Prober(stub, metadata, proxy.is_idle)
-        server = await _listen(proxy, options.grpc, flags)
+        prober = Prober(stub, metadata, proxy.is_idle, DrainLock(options.drain_lock))
+        health = Health(prober)
+        server = await _listen(proxy, health, options.grpc, flags)
         serve_health(prober, loop, options.http, (options.metrics, options.triton_metrics))
-        probing = asyncio.create_task(prober.run())
+        tasks = [asyncio.create_task(each.run()) for each in (prober, health)]
         await ended.wait()
-        probing.cancel()
+        for task in tasks:
+            task.cancel()
         await server.stop(grace=None)
 
 
@@ -259,6 +267,7 @@ def main() -> None:
     parser.add_argument("--metrics", type=_address, required=True)
     parser.add_argument("--triton", required=True)
     parser.add_argument("--triton-metrics", required=True)
+    parser.add_argument("--drain-lock", type=Path, required=True)
     parser.add_argument("--client-models", required=True)
     options, flags = parser.parse_known_args()
     max_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -1,4 +1,4 @@
-"""What the proxy answers over HTTP: health and metrics, and whether the models answer.
+"""What the proxy answers by itself: health over HTTP and gRPC, and metrics.
 
 Triton stays ready when a model hangs. So each model that has not finished a request lately gets a
 tiny one, a probe. A model that is only busy answers it late, but finishes requests of clients; one
@@ -11,21 +11,27 @@ import http.client
 import math
 import socket
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
 import grpc
+import grpc.aio
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthServicer
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
+from server.drain_lock import DrainLock
 from server.readiness import HANGING
 
 AWAY = "the server is starting again; try again later"
 CONNECTION_S = 10.0  # for a connection to send its request
+STOPPING = "the server is stopping"
 READY_WITHIN_S = 5.0
+WATCH_S = 0.5  # between two looks for those who watch the health
 EVERY_S = 5.0
 ANSWERED_WITHIN_S = 15.0  # a call of an inner model takes less than a second
 # One window or chunk of silence, of a shape that every network of the kind accepts. `stream`
@@ -110,6 +116,8 @@ class Prober:
     is_idle
         Whether no client's request is under way. Only then `run` is probed: it works on long
         recordings, and the probe would wait behind them.
+    drain_lock
+        By which requests are refused before the server stops.
     """
 
     def __init__(
@@ -117,8 +125,10 @@ class Prober:
         stub: GRPCInferenceServiceStub,
         metadata: Sequence[tuple[str, str]],
         is_idle: Callable[[], bool],
+        drain_lock: DrainLock,
     ) -> None:
         self._stub, self._metadata, self._is_idle = stub, metadata, is_idle
+        self._drain_lock = drain_lock
         self._progress = Progress()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -131,6 +141,8 @@ class Prober:
         """Why the server is not ready; "" if it is."""
         if reason := await self.not_live():
             return reason
+        if self._drain_lock.refuses():
+            return STOPPING
         try:
             answer = await self._stub.ServerReady(
                 pb.ServerReadyRequest(), metadata=self._metadata, timeout=READY_WITHIN_S
@@ -167,6 +179,48 @@ class Prober:
             each.name: each.inference_stats.success.count + each.inference_stats.fail.count
             for each in answer.model_stats
         }
+
+
+class Health(HealthServicer):  # type: ignore[misc]  # grpc_health has no types
+    """The health service of gRPC, for clients and balancers that choose among servers.
+
+    As in Triton it is that of the whole server, whatever the name of the service. The servicer of
+    grpc_health itself forgets all that watch when one of them leaves.
+
+    Parameters
+    ----------
+    prober
+        Says whether the server is ready.
+    """
+
+    def __init__(self, prober: Prober) -> None:
+        self._prober = prober
+        self._status = HealthCheckResponse.UNKNOWN
+
+    async def run(self) -> None:
+        """Look whether the server is ready until cancelled."""
+        while True:
+            serves = not await self._prober.not_ready()
+            status = HealthCheckResponse.ServingStatus
+            self._status = status.SERVING if serves else status.NOT_SERVING
+            await asyncio.sleep(WATCH_S)
+
+    async def Check(  # noqa: N802 - named by the protocol
+        self, request: HealthCheckRequest, context: grpc.aio.ServicerContext
+    ) -> HealthCheckResponse:
+        """Answer how the server is."""
+        return HealthCheckResponse(status=self._status)
+
+    async def Watch(  # noqa: N802
+        self, request: HealthCheckRequest, context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[HealthCheckResponse]:
+        """Answer how the server is, now and whenever it changes."""
+        sent = None
+        while True:
+            if self._status != sent:
+                sent = self._status
+                yield HealthCheckResponse(status=sent)
+            await asyncio.sleep(WATCH_S)
 
 
 def serve_health(

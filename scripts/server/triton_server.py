@@ -100,7 +100,9 @@ class TritonServer:
             *lockdown_flags(flags),
             *private_flags(flags, self._sockets),
         ]
-        self._proxy_flags = proxy_flags(flags, asdict(self.ports), self._sockets, client_models)
+        self._proxy_flags = proxy_flags(
+            flags, asdict(self.ports), self._sockets, self.drain_lock.path, client_models
+        )
         self._process: Process | None = None
         self._proxy: Process | None = None
         self.models: dict[int, str] = {}

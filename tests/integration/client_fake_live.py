@@ -53,6 +53,7 @@ class FakeLive(FakeServer):
         super().__init__()
         self.sessions = {}
         self.pieces = []
+        self.session_headers = set()
         self.voice = VOICE
         self.before = self.after = lambda number: None
         self.has_audio = threading.Event()
@@ -70,6 +71,7 @@ class FakeLive(FakeServer):
     def ModelInfer(self, request, context):  # noqa: N802
         self._n_requests += 1
         number = self._n_requests
+        self.session_headers.add(dict(context.invocation_metadata()).get("diarization-session"))
         try:
             self.before(number)
             document = self._answer(request)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import grpc
 import numpy as np
+from grpc_health.v1.health import HealthServicer
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 import client
@@ -56,13 +58,18 @@ def one_turn(call):
 class FakeServer(service_pb2_grpc.GRPCInferenceServiceServicer):
     """A server on a free port; the names of methods are those of Triton's protocol."""
 
-    def __init__(self):
+    def __init__(self, credentials=None):
         self._server = grpc.server(
             futures.ThreadPoolExecutor(max_workers=16),
             options=[("grpc.max_receive_message_length", -1)],
         )
         service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(self, self._server)
-        self.url = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        self.health = HealthServicer()  # serves, until a test says otherwise
+        add_HealthServicer_to_server(self.health, self._server)
+        if credentials:
+            self.url = f"localhost:{self._server.add_secure_port('127.0.0.1:0', credentials)}"
+        else:
+            self.url = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
 
     def __enter__(self):
         self._server.start()
@@ -82,8 +89,8 @@ class FakeTriton(FakeServer):
     `n_cancelled` counts cancelled calls.
     """
 
-    def __init__(self, reply=one_turn):
-        super().__init__()
+    def __init__(self, reply=one_turn, credentials=None):
+        super().__init__(credentials)
         self.reply = reply
         self.calls = []
         self.headers = []

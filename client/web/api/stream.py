@@ -24,8 +24,9 @@ from console.options import LIVE_MODEL
 from formats.result import FormatError
 from live.session import EVENTS, NO_AUDIO, PIECE_TIMEOUT_S, Event, pcm_inputs
 from live.sources import Pcm
+from sending import addresses
 from sending.errors import is_late, is_refused, is_transient, reason
-from sending.service import channel_arguments, encryption
+from sending.service import SESSION_HEADER, channel_arguments, encryption
 from web.api.frames import End, Frame, Resume, Start, parse_frame
 from web.gateway import Gateway, TheGateway
 from web.http.middleware import WEBSOCKET
@@ -70,9 +71,12 @@ async def stream(websocket: WebSocket, gateway: TheGateway) -> None:
 
 
 async def _serve(websocket: WebSocket, first: Start | Resume, gateway: Gateway) -> None:
-    name = first.session if isinstance(first, Resume) else new_id()
     settings = gateway.settings
-    url, tls = settings.url, settings.access.tls
+    if isinstance(first, Resume):
+        name = first.session
+    else:
+        name = await asyncio.to_thread(addresses.new_session, settings.url, new_id)
+    url, tls = addresses.home_of(name, settings.url), settings.access.tls
     async with InferenceServerClient(
         url, channel_args=channel_arguments(url), **encryption(tls)
     ) as client:
@@ -161,7 +165,7 @@ class _Session:
                 pcm_inputs(samples),
                 outputs=[InferRequestedOutput(EVENTS)],
                 client_timeout=timeout_s,
-                headers=dict(self._settings.access.headers),
+                headers={**self._settings.access.headers, SESSION_HEADER: self.name},
                 parameters={"session": self.name, "position": position, "seen": seen, **more},
             )
             document = json.loads(answer.as_numpy(EVENTS).item())

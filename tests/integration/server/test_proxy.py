@@ -10,12 +10,14 @@ import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
 import grpc
 import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc.service_pb2_grpc import (
     GRPCInferenceServiceServicer,
@@ -80,11 +82,16 @@ def triton_at(sockets):
         server.stop(None).wait()
 
 
+def drain_lock(sockets):
+    """Path of the drain lock beside the sockets; there is none until a test makes it."""
+    return sockets.metrics.with_name("drain")
+
+
 @contextmanager
 def proxy_of(sockets):
     """Ports, process, HTTP address and gRPC stub of a proxy."""
     ports = Ports.free()
-    process = start_proxy(proxy_flags([], vars(ports), sockets, "run"))
+    process = start_proxy(proxy_flags([], vars(ports), sockets, drain_lock(sockets), "run"))
     try:
         url = f"http://127.0.0.1:{ports.http}"
         wait_for(lambda: not_ready(url) is not None)
@@ -285,6 +292,33 @@ def test_a_server_killed_while_it_receives_requests_is_unavailable(proxy, socket
             assert {each.result(WAIT_S) for each in asked} == {(UNAVAILABLE, AWAY)}
 
 
+def watched(stack, proxy):
+    """The answers to a new client that watches the health."""
+    channel = stack.enter_context(grpc.insecure_channel(f"127.0.0.1:{proxy.ports.grpc}"))
+    return HealthStub(channel).Watch(HealthCheckRequest(), timeout=WAIT_S)
+
+
+def test_health_over_grpc_is_that_of_triton_and_of_the_drain(proxy, sockets):
+    states, lock = HealthCheckResponse.ServingStatus, drain_lock(sockets)
+    with ExitStack() as stack:
+        seen = watched(stack, proxy)
+        assert next(seen).status in (states.UNKNOWN, states.NOT_SERVING)
+        with triton_at(sockets):
+            while next(seen).status != states.SERVING:
+                pass
+            watched(stack, proxy).cancel()  # which must not end the other's
+            lock.write_bytes(b"-")
+            assert next(seen).status == states.NOT_SERVING
+            assert not_ready(proxy.url) == "the server is stopping"
+            assert proxy.stub.ModelInfer(request("under way"), timeout=WAIT_S).id == "under way"
+            lock.write_bytes(b"")
+            assert next(seen).status == states.SERVING
+            assert not_ready(proxy.url) == ""
+        channel = stack.enter_context(grpc.insecure_channel(f"127.0.0.1:{proxy.ports.grpc}"))
+        check = HealthStub(channel).Check
+        wait_for(lambda: check(HealthCheckRequest(), timeout=9).status == states.NOT_SERVING)
+
+
 def test_metrics_are_passed_on_and_unavailable_without_triton(proxy, sockets):
     url = f"http://127.0.0.1:{proxy.ports.metrics}/metrics"
     with pytest.raises(urllib.error.HTTPError) as refused:
@@ -309,7 +343,7 @@ def test_the_proxy_exits_with_its_parent(proxy):
 
 
 def test_a_port_that_cannot_be_bound_is_reported(proxy, sockets, capfd):
-    other = start_proxy(proxy_flags([], vars(proxy.ports), sockets, "run"))
+    other = start_proxy(proxy_flags([], vars(proxy.ports), sockets, drain_lock(sockets), "run"))
     assert other.wait(WAIT_S) == 1
     other.communicate()
     error = capfd.readouterr().err

@@ -42,10 +42,13 @@ def test_an_open_lock_accepts_requests_in_parallel(lock):
 
 
 def test_a_drained_lock_refuses_requests_until_it_is_opened(lock):
+    assert not lock.refuses()
     assert lock.drain(wait_s=0)
+    assert lock.refuses()
     with pytest.raises(StoppingError, match="stopping"), hold_drain_lock():
         pytest.fail("it was accepted")
     lock.open()
+    assert not lock.refuses()
     with hold_drain_lock():
         pass
 

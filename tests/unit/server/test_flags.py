@@ -94,12 +94,13 @@ def test_addresses_and_tls_are_the_proxys_and_not_tritons():
         "--grpc-port=1",
         "--metrics-address=unix:/s/x_metrics",
     ]
-    assert proxy_flags(flags, PORTS, SOCKETS, "run,sad") == [
+    assert proxy_flags(flags, PORTS, SOCKETS, Path("/s/drain"), "run,sad") == [
         "--http=h:1",
         "--grpc=[::1]:2",
         "--metrics=127.0.0.1:3",
         "--triton=/s/x_grpc:1",
         "--triton-metrics=/s/x_metrics",
+        "--drain-lock=/s/drain",
         "--client-models=run,sad",
         *flags,
     ]
