@@ -21,6 +21,7 @@ LAUNCHER = Path(sys.prefix) / "bin" / "tritonserver"
 PROXY = Path(__file__).with_name("proxy.py")
 STUB = "triton_python_backend_stub"  # runs one instance of a model in Python
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+NOT_READY = signal.SIGUSR1  # to the proxy: it says that it is not ready, but passes requests on
 POLL_S = 0.05
 GONE_WITHIN_S = 10.0  # after SIGKILL
 _START_TIME = 19  # field of /proc/<pid>/stat, counted after the name

@@ -29,7 +29,8 @@ from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
 from server.drain_lock import DrainLock
 from server.flags import flag_value, grpc_headers, is_on
-from server.proxy_health import AWAY, CONNECTION_S, Health, Prober, serve_health
+from server.processes import NOT_READY
+from server.proxy_health import AWAY, CONNECTION_S, STOPPING, Health, Prober, serve_health
 from server.proxy_rules import Backoff, Kind, RefusedError, kind_of, parse, require_allowed
 
 SERVICE = "/inference.GRPCInferenceService/"
@@ -75,10 +76,15 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
         To Triton.
     models
         Names of the models that clients may call; `*` is all.
+    drain_lock
+        Refuses requests before the server stops. The models do so too, but once they are unloaded
+        Triton would say that there are none.
     """
 
-    def __init__(self, channel: grpc.aio.Channel, models: Sequence[str]) -> None:
-        self._channel, self._models = channel, models
+    def __init__(
+        self, channel: grpc.aio.Channel, models: Sequence[str], drain_lock: DrainLock
+    ) -> None:
+        self._channel, self._models, self._drain_lock = channel, models, drain_lock
         self._backoff = Backoff()
         self._n_under_way = 0
         self._attributed_s = float("-inf")
@@ -136,6 +142,8 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
             del message
 
     def _kind_of_allowed(self, message: bytes, context: Context) -> Kind:
+        if self._drain_lock.refuses():
+            raise RefusedError(grpc.StatusCode.UNAVAILABLE, STOPPING)
         request = parse(message)
         require_allowed(request, self._models)
         kind = kind_of(context.peer(), request)
@@ -237,9 +245,11 @@ async def _run(options: argparse.Namespace, flags: Sequence[str]) -> None:
     loop.add_reader(sys.stdin.fileno(), ended.set)  # the parent process is gone
     metadata = grpc_headers(flags)
     async with grpc.aio.insecure_channel(f"unix:{options.triton}", CHANNEL_OPTIONS) as channel:
-        proxy = Proxy(channel, options.client_models.split(","))
+        drain_lock = DrainLock(options.drain_lock)
+        proxy = Proxy(channel, options.client_models.split(","), drain_lock)
         stub = GRPCInferenceServiceStub(channel)
-        prober = Prober(stub, metadata, proxy.is_idle, DrainLock(options.drain_lock))
+        prober = Prober(stub, metadata, proxy.is_idle, drain_lock)
+        loop.add_signal_handler(NOT_READY, setattr, prober, "stopping", True)
         health = Health(prober)
         server = await _listen(proxy, health, options.grpc, flags)
         serve_health(prober, loop, options.http, (options.metrics, options.triton_metrics))

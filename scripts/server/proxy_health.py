@@ -118,6 +118,11 @@ class Prober:
         recordings, and the probe would wait behind them.
     drain_lock
         By which requests are refused before the server stops.
+
+    Attributes
+    ----------
+    stopping
+        Whether the server is about to stop, before it refuses requests.
     """
 
     def __init__(
@@ -129,6 +134,7 @@ class Prober:
     ) -> None:
         self._stub, self._metadata, self._is_idle = stub, metadata, is_idle
         self._drain_lock = drain_lock
+        self.stopping = False
         self._progress = Progress()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -141,7 +147,7 @@ class Prober:
         """Why the server is not ready; "" if it is."""
         if reason := await self.not_live():
             return reason
-        if self._drain_lock.refuses():
+        if self.stopping or self._drain_lock.refuses():
             return STOPPING
         try:
             answer = await self._stub.ServerReady(

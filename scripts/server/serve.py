@@ -53,6 +53,14 @@ def parse_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]
         help="maximum seconds for requests under way when it is stopped, default %(default)s",
     )
     parser.add_argument(
+        "--drain-delay",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="seconds before that, in which it is not ready but still accepts requests, so that "
+        "balancers send no more; default %(default)s",
+    )
+    parser.add_argument(
         "--client-models",
         default=CLIENT_MODELS,
         metavar="NAMES",
@@ -89,7 +97,7 @@ def main() -> None:
     except ServerError as error:
         sys.exit(f"serve: {error}")
     finally:
-        server.stop(options.drain)
+        server.stop(options.drain, options.drain_delay)
 
 
 if __name__ == "__main__":

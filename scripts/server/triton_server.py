@@ -27,6 +27,7 @@ from server.flags import (
     sockets_at,
 )
 from server.processes import (
+    NOT_READY,
     Process,
     alive,
     describe,
@@ -175,17 +176,22 @@ class TritonServer:
             return f"the proxy ended with status {status}"
         return ""
 
-    def stop(self, drain_s: float = DRAIN_S) -> None:
+    def stop(self, drain_s: float = DRAIN_S, delay_s: float = 0.0) -> None:
         """Refuse new requests, let those under way finish, then end every process.
 
         Parameters
         ----------
         drain_s
             Maximum seconds for requests under way; after that those of `run` fail as unavailable.
+        delay_s
+            Seconds before, in which it is not ready but accepts requests.
         """
         process = self._process
         try:
             if process is not None:
+                if delay_s and self._proxy is not None:
+                    self._proxy.send_signal(NOT_READY)
+                    time.sleep(delay_s)
                 self._drain(drain_s)
                 process.terminate()
                 process.wait(STOP_TIMEOUT_S)

@@ -42,7 +42,10 @@ class Live:
             "seen": self.events[-1]["seq"] if self.events else 0,
             "end": self.received + len(piece) == len(self._pcm),
         }
-        result = client.infer("stream", [tensor], parameters=parameters, client_timeout=60)
+        headers = {"diarization-session": self._session["session"]}
+        result = client.infer(
+            "stream", [tensor], parameters=parameters, client_timeout=60, headers=headers
+        )
         answer = json.loads(result.as_numpy("EVENTS").item())
         self.events += answer["events"]
         self.received = answer["received"]

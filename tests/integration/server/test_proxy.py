@@ -26,7 +26,7 @@ from tritonclient.grpc.service_pb2_grpc import (
 )
 
 from server.flags import Ports, proxy_flags, sockets_at
-from server.processes import alive, start_proxy, stop
+from server.processes import NOT_READY, alive, start_proxy, stop
 from server.proxy_rules import Backoff
 from server.readiness import not_ready
 
@@ -303,20 +303,29 @@ def test_health_over_grpc_is_that_of_triton_and_of_the_drain(proxy, sockets):
     with ExitStack() as stack:
         seen = watched(stack, proxy)
         assert next(seen).status in (states.UNKNOWN, states.NOT_SERVING)
-        with triton_at(sockets):
+        with triton_at(sockets) as triton:
             while next(seen).status != states.SERVING:
                 pass
             watched(stack, proxy).cancel()  # which must not end the other's
+            under_way = proxy.stub.ModelInfer.future(request("WAIT 2"), timeout=WAIT_S)
+            wait_for(lambda: triton.seen)
             lock.write_bytes(b"-")
             assert next(seen).status == states.NOT_SERVING
             assert not_ready(proxy.url) == "the server is stopping"
-            assert proxy.stub.ModelInfer(request("under way"), timeout=WAIT_S).id == "under way"
+            assert refusal(proxy, "new") == (UNAVAILABLE, "the server is stopping")
+            assert under_way.result().id == "WAIT 2"
             lock.write_bytes(b"")
             assert next(seen).status == states.SERVING
             assert not_ready(proxy.url) == ""
         channel = stack.enter_context(grpc.insecure_channel(f"127.0.0.1:{proxy.ports.grpc}"))
         check = HealthStub(channel).Check
         wait_for(lambda: check(HealthCheckRequest(), timeout=9).status == states.NOT_SERVING)
+
+
+def test_before_a_drain_it_is_not_ready_and_passes_requests_on(proxy, triton):
+    proxy.process.send_signal(NOT_READY)
+    wait_for(lambda: not_ready(proxy.url) == "the server is stopping")
+    assert proxy.stub.ModelInfer(request("late"), timeout=WAIT_S).id == "late"
 
 
 def test_metrics_are_passed_on_and_unavailable_without_triton(proxy, sockets):
