@@ -19,53 +19,26 @@ def parse_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]
         "e.g. --log-verbose=1, --grpc-address=0.0.0.0 or --model-repository=DIR.",
         allow_abbrev=False,
     )
-    ports = Ports()
-    parser.add_argument("--http-port", type=int, default=ports.http, help="default %(default)s")
-    parser.add_argument("--grpc-port", type=int, default=ports.grpc, help="default %(default)s")
-    parser.add_argument(
-        "--metrics-port", type=int, default=ports.metrics, help="default %(default)s"
-    )
-    parser.add_argument(
-        "--log",
-        type=Path,
-        help="server's log, default data/log/tritonserver-<grpc port>.log; - is standard output",
-    )
-    parser.add_argument(
-        "--ready-timeout",
-        type=float,
-        default=READY_TIMEOUT_S,
-        metavar="S",
-        help="seconds, default %(default)s",
-    )
-    parser.add_argument(
-        "--restarts",
-        type=_count,
-        default=MAX_FAILED_STARTS,
-        metavar="N",
+    ports, add = Ports(), parser.add_argument
+    # fmt: off
+    add("--http-port", type=int, default=ports.http, help="default %(default)s")
+    add("--grpc-port", type=int, default=ports.grpc, help="default %(default)s")
+    add("--metrics-port", type=int, default=ports.metrics, help="default %(default)s")
+    add("--log", type=Path,
+        help="server's log, default data/log/tritonserver-<grpc port>.log; - is standard output")
+    add("--ready-timeout", type=float, default=READY_TIMEOUT_S, metavar="S",
+        help="seconds, default %(default)s")
+    add("--restarts", type=_count, default=MAX_FAILED_STARTS, metavar="N",
         help="maximum restarts in a row that may fail; a server that was ready is always restarted "
-        "when it ends or hangs, with 0 never; default %(default)s",
-    )
-    parser.add_argument(
-        "--drain",
-        type=float,
-        default=DRAIN_S,
-        metavar="S",
-        help="maximum seconds for requests under way when it is stopped, default %(default)s",
-    )
-    parser.add_argument(
-        "--drain-delay",
-        type=float,
-        default=0.0,
-        metavar="S",
+        "when it ends or hangs, with 0 never; default %(default)s")
+    add("--drain", type=float, default=DRAIN_S, metavar="S",
+        help="maximum seconds for requests under way when it is stopped, default %(default)s")
+    add("--drain-delay", type=float, default=0.0, metavar="S",
         help="seconds before that, in which it is not ready but still accepts requests, so that "
-        "balancers send no more; default %(default)s",
-    )
-    parser.add_argument(
-        "--client-models",
-        default=CLIENT_MODELS,
-        metavar="NAMES",
-        help="models that clients may call, separated by commas, * for all; default %(default)s",
-    )
+        "balancers send no more; default %(default)s")
+    add("--client-models", default=CLIENT_MODELS, metavar="NAMES",
+        help="models that clients may call, separated by commas, * for all; default %(default)s")
+    # fmt: on
     return parser.parse_known_args(arguments)
 
 
