@@ -57,6 +57,7 @@ _CLIENTS = """\
 Every client has a connection and a recording of its own, of {length}, and sends again as soon as it
 has its answer, {requests} times. `of one client` is the throughput over that of one client alone;
 `slowest / fastest` compares the clients' mean latencies; `host s` is per answer.
+Several servers: [benchmark-servers.md](benchmark-servers.md).
 """
 _GPU = ("GPU %", "GPU W", "GPU MB")
 
