@@ -2,9 +2,9 @@
 # Set up everything the service needs on this machine, without root: .venv with pinned packages and Triton's binaries, the
 # models, md-eval.pl and a sample recording. Run it as often as you like; what is there already is kept.
 #
-#   scripts/setup.sh [--web | --dev] [--gpu] [--if-needed] [-- COMMAND ...]
+#   scripts/setup.sh [--web | --corpus | --dev] [--gpu] [--if-needed] [-- COMMAND ...]
 #
-# --web adds what the web page and the REST endpoint need, --dev that and what the tests need. --gpu takes the builds for NVIDIA's
+# --web adds what the web page and the REST endpoint need, --corpus Ray, --dev both and what the tests need. --gpu takes the builds for NVIDIA's
 # GPUs; .venv keeps them from then on, until it is removed. --if-needed does nothing where an earlier set-up finished. With a COMMAND
 # this process becomes that command at the end. PYTHON=/path/to/python chooses the interpreter (3.11 or 3.12).
 set -euo pipefail
@@ -91,7 +91,7 @@ install_packages() {
     [ -z "$extra" ] || requirements+=("$root/requirements$extra.txt")
     wanted=$(cat "$root"/requirements*.txt "${BASH_SOURCE[0]}" | sha256sum | cut -d' ' -f1)$gpu$extra
     case $(cat "$stamp" 2>/dev/null) in
-    "$wanted" | "${wanted%-web}-dev" | "$wanted-web") say "packages: up to date"; return ;;
+    "$wanted" | "${wanted%-web}-dev" | "${wanted%-corpus}-dev" | "$wanted-web" | "$wanted-corpus") say "packages: up to date"; return ;;
     esac
     : >"$venv/pip.log"
     echo "unfinished$gpu" >"$stamp"
@@ -125,11 +125,12 @@ extra= gpu= if_needed=
 while [ $# -gt 0 ]; do
     case $1 in
     --web) extra=-web ;;
+    --corpus) extra=-corpus ;;
     --dev) extra=-dev ;;
     --gpu) gpu=-gpu ;;
     --if-needed) if_needed=1 ;;
     --) shift; break ;;
-    *) fail "unknown option '$1'; usage: scripts/setup.sh [--web | --dev] [--gpu] [--if-needed] [-- COMMAND ...]" ;;
+    *) fail "unknown option '$1'; usage: scripts/setup.sh [--web | --corpus | --dev] [--gpu] [--if-needed] [-- COMMAND ...]" ;;
     esac
     shift
 done

@@ -51,7 +51,7 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     _check_recordings(parser, options)
     _check_live(parser, options)
     _check_output(parser, options)
-    _check_speaker_counts(parser, options)
+    check_speaker_counts(parser, options)
     _check_linking(parser, options)
     return options
 
@@ -99,7 +99,7 @@ def client_parser() -> argparse.ArgumentParser:
     _add_recordings(parser)
     _add_live(parser)
     _add_output(parser)
-    _add_request(parser)
+    add_request(parser)
     _add_voices(parser)
     add_service(parser)
     add_access(parser)
@@ -282,7 +282,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_request(parser: argparse.ArgumentParser) -> None:
+def add_request(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the diarization itself."""
     add = parser.add_argument_group("diarization").add_argument
     for option, text in SPEAKER_COUNTS.items():
         add(f"--{option}", metavar="N", type=count, help=text)
@@ -419,7 +420,8 @@ def _list_problem(options: argparse.Namespace) -> str | None:
     )
 
 
-def _check_speaker_counts(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+def check_speaker_counts(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Refuse bounds of the number of speakers that contradict each other."""
     given = [
         number for option in SPEAKER_COUNTS if (number := getattr(options, option)) is not None
     ]

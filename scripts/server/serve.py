@@ -1,7 +1,10 @@
 """Run the server in the foreground until Ctrl-C or SIGTERM; serve.sh ends in this."""
 
 import argparse
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 from server.flags import Ports
@@ -24,6 +27,9 @@ def parse_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]
     add("--http-port", type=int, default=ports.http, help="default %(default)s")
     add("--grpc-port", type=int, default=ports.grpc, help="default %(default)s")
     add("--metrics-port", type=int, default=ports.metrics, help="default %(default)s")
+    add("--free-ports", action="store_true", help="choose the ports; `ready` says which")
+    add("--stop-with-stdin", action="store_true",
+        help="stop when standard input ends, as it does with a program that started this")
     add("--log", type=Path,
         help="server's log, default data/log/tritonserver-<grpc port>.log; - is standard output")
     add("--ready-timeout", type=float, default=READY_TIMEOUT_S, metavar="S",
@@ -48,10 +54,18 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _stop_with_stdin() -> None:
+    while sys.stdin.buffer.read(1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def main() -> None:
     """Start the server, print `ready`, and keep it running."""
     options, flags = parse_arguments(sys.argv[1:])
     ports = Ports(options.http_port, options.grpc_port, options.metrics_port)
+    if options.free_ports:
+        ports = Ports.free()
     server = TritonServer(
         options.log or ROOT / "data" / "log" / f"tritonserver-{ports.grpc}.log",
         ports,
@@ -59,6 +73,8 @@ def main() -> None:
         options.client_models,
     )
     exit_on_signals()
+    if options.stop_with_stdin:
+        threading.Thread(target=_stop_with_stdin, daemon=True).start()
     try:
         server.start(options.ready_timeout)
         print(
