@@ -250,13 +250,11 @@ async def _run(options: argparse.Namespace, flags: Sequence[str]) -> None:
         stub = GRPCInferenceServiceStub(channel)
         prober = Prober(stub, metadata, proxy.is_idle, drain_lock)
         loop.add_signal_handler(NOT_READY, setattr, prober, "stopping", True)
-        health = Health(prober)
-        server = await _listen(proxy, health, options.grpc, flags)
+        server = await _listen(proxy, Health(prober), options.grpc, flags)
         serve_health(prober, loop, options.http, (options.metrics, options.triton_metrics))
-        tasks = [asyncio.create_task(each.run()) for each in (prober, health)]
+        probing = asyncio.create_task(prober.run())
         await ended.wait()
-        for task in tasks:
-            task.cancel()
+        probing.cancel()
         await server.stop(grace=None)
 
 

@@ -202,20 +202,23 @@ class Health(HealthServicer):  # type: ignore[misc]  # grpc_health has no types
     def __init__(self, prober: Prober) -> None:
         self._prober = prober
         self._status = HealthCheckResponse.UNKNOWN
+        self._looked_s = -math.inf
 
-    async def run(self) -> None:
-        """Look whether the server is ready until cancelled."""
-        while True:
-            serves = not await self._prober.not_ready()
+    async def _look(self) -> int:
+        """How the server is, looked up at most every WATCH_S, and only while somebody asks."""
+        now_s = time.monotonic()
+        if now_s - self._looked_s >= WATCH_S:
+            self._looked_s = now_s
             status = HealthCheckResponse.ServingStatus
+            serves = not await self._prober.not_ready()
             self._status = status.SERVING if serves else status.NOT_SERVING
-            await asyncio.sleep(WATCH_S)
+        return self._status
 
     async def Check(  # noqa: N802 - named by the protocol
         self, request: HealthCheckRequest, context: grpc.aio.ServicerContext
     ) -> HealthCheckResponse:
         """Answer how the server is."""
-        return HealthCheckResponse(status=self._status)
+        return HealthCheckResponse(status=await self._look())
 
     async def Watch(  # noqa: N802
         self, request: HealthCheckRequest, context: grpc.aio.ServicerContext
@@ -223,8 +226,9 @@ class Health(HealthServicer):  # type: ignore[misc]  # grpc_health has no types
         """Answer how the server is, now and whenever it changes."""
         sent = None
         while True:
-            if self._status != sent:
-                sent = self._status
+            status = await self._look()
+            if status != sent:
+                sent = status
                 yield HealthCheckResponse(status=sent)
             await asyncio.sleep(WATCH_S)
 

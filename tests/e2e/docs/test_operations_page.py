@@ -9,6 +9,7 @@ from e2e.calls import diarize
 from e2e.counters import read_lines, wait_for_metrics
 from server.triton_server import ROOT
 
+ALERTS = ROOT / "Dockerfile" / "helm" / "files" / "alerts.yaml"
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 
 pytestmark = pytest.mark.triton
@@ -24,14 +25,15 @@ def served(server, sample):
 
 def expressions():
     """Of the alerts and of the table of questions."""
-    groups = yaml.safe_load(re.search(r"```yaml\n(.*?)```", PAGE, re.S)[1])["groups"]
+    groups = yaml.safe_load(ALERTS.read_text())["groups"]
     alerts = [rule["expr"] for group in groups for rule in group["rules"]]
     table = PAGE.partition("| question | expression |")[2].partition("\n\n")[0]
     return alerts + re.findall(r"\| `(.*?)` \|$", table, re.M)
 
 
 def test_every_metric_of_the_page_is_served(served):
-    named = set(re.findall(r"\b(?:diarization|nv)_[a-z_]+[a-z]\b", PAGE))
+    text = PAGE + ALERTS.read_text()
+    named = set(re.findall(r"\b(?:diarization|nv)_[a-z_]+[a-z]\b", text))
 
     assert len(named) > 8
     assert {name for name in named if not re.search(rf"^{name}[{{ ]", served, re.M)} == set()
