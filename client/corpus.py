@@ -151,24 +151,27 @@ def _diarize(
     """Diarize recordings and note every outcome; returns the number of failures by kind."""
     counts: Counter[str] = Counter()
     started_s, audio_s = time.monotonic(), 0.0
-    with _cluster(options), _bar(items, options) as bar:
-        placement = _placement(work)
-        for line in diarized(items, work, *placement):
-            entry: Entry = json.loads(line)
-            journal.add(entry)
-            if kind := entry.get("failure"):
-                counts[kind] += 1
-                log.error("%s: %s", entry["recording"], entry["reason"])
-            audio_s += entry.get("audio_s") or 0.0
-            bar.update()
-            rate = audio_s / (time.monotonic() - started_s)
-            bar.set_postfix_str(f"{audio_s / HOUR_S:.1f} h, {rate:.0f} h per hour", refresh=False)
-    elapsed_s = time.monotonic() - started_s
-    log.info(
-        "%.2f hours of audio in %.2f hours: %.0f hours per hour",
-        audio_s / HOUR_S, elapsed_s / HOUR_S, audio_s / elapsed_s,
-    )  # fmt: skip
+    left = {item.recording_id: item for item in items}
+    with _bar(items, options) as bar:
+        while left:  # once more after the loss of a node
+            with _cluster(options):
+                for line in diarized([*left.values()], work, *_placement(work)):
+                    entry: Entry = json.loads(line)
+                    left.pop(entry["recording"])
+                    journal.add(entry)
+                    if kind := entry.get("failure"):
+                        counts[kind] += 1
+                        log.error("%s: %s", entry["recording"], entry["reason"])
+                    audio_s += entry.get("audio_s") or 0.0
+                    bar.set_postfix_str(_rate(audio_s, started_s), refresh=False)
+                    bar.update()
+    log.info("%s", _rate(audio_s, started_s))
     return counts
+
+
+def _rate(audio_s: float, started_s: float) -> str:
+    elapsed_s = time.monotonic() - started_s
+    return f"{audio_s / HOUR_S:.2f} hours of audio, {audio_s / elapsed_s:.0f} hours per hour"
 
 
 def _bar(items: list[Item], options: argparse.Namespace) -> tqdm:

@@ -6,15 +6,19 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import fsspec
 import ray
 import ray.data
 
+from console.run_report import log
 from corpora.journal import Entry, packed
 from corpora.manifest import Item
 from formats.result import FormatError
@@ -31,6 +35,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVE = ROOT / "scripts" / "server" / "serve.py"
 OUTPUTS = ("CONFIDENCE", *NEEDED_OUTPUTS)
 STOP_WITHIN_S = 60.0
+NODE_CHECK_S = 5.0
 MOST_BLOCKS = 20_000  # Ray's own record of each takes memory of the driver
 
 
@@ -158,7 +163,11 @@ def kind_of(failure: Failure, unreadable: bool) -> str:
 
 
 def diarized(items: list[Item], work: Work, n_actors: int, cpus: float, gpus: int) -> Iterator[str]:
-    """Diarize recordings on the cluster; yields entries of the journal as JSON, as they end."""
+    """Diarize recordings on the cluster; yields entries of the journal as JSON, as they end.
+
+    It ends early when a node is lost: what was sent to its actors would wait until one takes its
+    place. The caller starts again with what is left, on the nodes that are left.
+    """
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     rows = [{"recording": item.recording_id, "location": item.location} for item in items]
@@ -175,5 +184,42 @@ def diarized(items: list[Item], work: Work, n_actors: int, cpus: float, gpus: in
         num_cpus=cpus,
         num_gpus=gpus or None,
     )
-    for row in dataset.iter_rows():
-        yield row["entry"]
+    before = alive_nodes()
+    for entry in _with_pauses(dataset):
+        if entry:
+            yield entry
+        elif lost := len(before - alive_nodes()):
+            log.warning("%d node(s) lost; going on with the others", lost)
+            return
+
+
+def _with_pauses(dataset: "ray.data.Dataset") -> Iterator[str]:
+    """Yield what comes out of a dataset, and "" every NODE_CHECK_S, also while nothing comes."""
+    ended: SimpleQueue[str | Exception | None] = SimpleQueue()
+
+    def collect() -> None:
+        try:
+            for row in dataset.iter_rows():
+                ended.put(row["entry"])
+            ended.put(None)
+        except Exception as error:
+            ended.put(error)
+
+    threading.Thread(target=collect, daemon=True).start()
+    checked_s = time.monotonic()
+    while True:
+        if time.monotonic() - checked_s > NODE_CHECK_S:
+            checked_s = time.monotonic()
+            yield ""
+        with contextlib.suppress(Empty):
+            entry = ended.get(timeout=NODE_CHECK_S)
+            if entry is None:
+                return
+            if isinstance(entry, Exception):
+                raise entry
+            yield entry
+
+
+def alive_nodes() -> set[str]:
+    """Ids of the nodes that are there."""
+    return {node["NodeID"] for node in ray.nodes() if node["Alive"]}  # type: ignore[no-untyped-call]

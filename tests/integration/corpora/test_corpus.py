@@ -3,10 +3,13 @@
 import json
 import subprocess
 import sys
+import threading
+from collections import Counter
 from contextlib import ExitStack
 
 import grpc
 import numpy as np
+import psutil
 import pyarrow.parquet as pq
 import pytest
 
@@ -18,6 +21,7 @@ FULL = RefusalError("Exceeds maximum queue size", grpc.StatusCode.UNAVAILABLE)
 WRONG = RefusalError("AUDIO: got noise", grpc.StatusCode.INVALID_ARGUMENT)
 IDS = [f"r{number:02}" for number in range(30)]
 PROGRAM = ROOT / "client" / "corpus.py"
+JOBS = 4  # the default of --jobs
 NOBODY = "127.0.0.1:9"
 
 pytestmark = pytest.mark.timeout(300)
@@ -105,6 +109,35 @@ def test_failures_are_rows_and_the_same_command_continues(run, tritons, wav_scp,
     status, err = run(manifest)
     assert status == 2
     assert "expected the same options, or another --output" in err
+
+
+def test_a_killed_actor_repeats_only_what_it_had_in_flight(run, tritons, wav_scp, tmp_path):
+    ids = [f"r{number:03}" for number in range(120)]
+    killed = threading.Event()
+
+    def reply(call):
+        with counting:
+            first = sum(len(triton.ids) for triton in tritons) > 40 and not killed.is_set()
+            if first:
+                killed.set()
+                victim = next(
+                    process
+                    for process in psutil.process_iter(["cmdline"])
+                    if "".join(process.info["cmdline"] or ()).startswith("ray::MapWorker")
+                )
+                victim.kill()
+        return answer(call)
+
+    counting = threading.Lock()
+    for triton in tritons:
+        triton.reply = reply
+    status, err = run(wav_scp(*ids))
+    assert status == 0, err
+    assert killed.is_set()
+    times = Counter(sent(tritons))
+    assert set(times) == set(ids)
+    assert sum(times.values()) <= len(ids) + 2 * JOBS
+    assert sorted(turn["recording"] for turn in rows(tmp_path, "turns")) == ids
 
 
 def test_audio_is_fetched_where_it_is(run, tritons, wav, tmp_path):
