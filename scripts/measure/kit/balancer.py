@@ -85,7 +85,7 @@ def balancing(servers: Sequence[str]) -> Iterator[Balancer]:
     ports = Ports.free()
     balancer = Balancer(f"{LOOPBACK}:{ports.grpc}", f"{LOOPBACK}:{ports.http}")
     config = json.dumps(configuration(servers, ports))
-    command = [str(ENVOY), "--config-yaml", config, "--use-dynamic-base-id", "-l", "warn"]
+    command = [str(ENVOY), "--config-yaml", config, "--disable-hot-restart", "-l", "warn"]
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         try:
