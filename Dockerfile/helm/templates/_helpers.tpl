@@ -34,6 +34,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- /* What every pod may not do. */ -}}
 {{- define "diarization.podSecurity" -}}
 automountServiceAccountToken: false
+enableServiceLinks: false # a Service called diarization would set DIARIZATION_PORT
 securityContext:
   runAsNonRoot: true
   runAsUser: 1000

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -149,6 +150,7 @@ def test_pods_may_not_do_anything_that_they_need_not():
     for component in ("server", "balancer", "gateway"):
         spec, only = pod(objects, component), container(objects, component)
         assert spec["automountServiceAccountToken"] is False
+        assert spec["enableServiceLinks"] is False
         assert spec["securityContext"]["runAsNonRoot"] is True
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert only["securityContext"] == {
@@ -286,7 +288,9 @@ def test_the_gateway_gets_options_that_it_knows(tmp_path):
     ports = objects["Service", host]["spec"]["ports"]
     assert int(port) in [each["port"] for each in ports]
     assert settings.api_keys
-    assert settings.allowed_hosts == (*LOOPBACK_NAMES, "diarization.example.org")
+    service = "test-diarization-gateway"
+    names = ("diarization.example.org", service, f"{service}.speech", f"{service}.speech.svc")
+    assert settings.allowed_hosts == (*LOOPBACK_NAMES, *names)
     assert settings.port == only["ports"][0]["containerPort"]
     assert {"name": "work", "mountPath": str(settings.work_dir)} in only["volumeMounts"]
     for probe in ("readinessProbe", "livenessProbe"):
@@ -320,3 +324,27 @@ def test_kserve_runs_the_same_server():
             version,
             strict=True,
         )
+
+
+def test_the_commands_and_values_of_the_page_render(tmp_path):
+    page = (ROOT / "docs" / "kubernetes.md").read_text()
+    scripts = "\n".join(re.findall(r"^```bash\n(.*?)^```$", page, re.M | re.S))
+    lines = scripts.replace("\\\n", " ").splitlines()
+    commands = [shlex.split(line, comments=True) for line in lines if "Dockerfile/helm " in line]
+    assert len(commands) == 3
+    for _, verb, name, chart, *options in commands:
+        assert verb in ("install", "upgrade")
+        kept = [each for each in options if each not in ("--create-namespace", "--reuse-values")]
+        done = subprocess.run(
+            [HELM, "template", name, chart, *kept], cwd=ROOT, capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    for path in re.findall(r"(?:--filename|--values) (Dockerfile/\S+)", scripts):
+        assert (ROOT / path).is_file()
+    (values,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.M | re.S)
+    path = tmp_path / "values.yaml"
+    path.write_text(values)
+    objects = rendered("--values", str(path), "--set", "gateway.enabled=true")
+    _, of_triton = parse_arguments(container(objects, "server")["args"])
+    assert of_triton == ["--grpc-restricted-protocol=inference:triton-key=$(KEY)"]
+    assert container(objects, "gateway")["args"][-1].startswith("--header=triton-grpc-protocol-")
