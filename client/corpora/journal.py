@@ -7,6 +7,8 @@ a second commit beside the data, where this is one line.
 """
 
 import base64
+import contextlib
+import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -48,19 +50,29 @@ class Journal:
         self.path = folder / NAME
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _drop_half_a_line(self.path)
-            self.done = {entry["recording"] for entry in read(self.path) if "failure" not in entry}
-            self._check_settings(settings)
-            self._file: IO[str] = self.path.open("a", encoding="utf-8")
+            with contextlib.ExitStack() as on_error:
+                self._file: IO[str] = on_error.enter_context(self.path.open("a", encoding="utf-8"))
+                self._lock()
+                _drop_half_a_line(self.path)
+                entries = read(self.path)
+                self.done = {each["recording"] for each in entries if "failure" not in each}
+                self._check_settings(settings)
+                on_error.pop_all()
+        except OutputError:
+            raise
         except (OSError, ValueError, KeyError) as error:
-            if isinstance(error, OutputError):
-                raise
             raise OutputError(f"cannot use {self.path}: {error}") from error
         if not self.path.stat().st_size:
             self._append({"settings": settings})
 
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OutputError(f"another run writes to {self.path}, expected one") from error
+
     def _check_settings(self, settings: Entry) -> None:
-        if not self.path.exists() or not self.path.stat().st_size:
+        if not self.path.stat().st_size:
             return
         with self.path.open(encoding="utf-8") as file:
             before = json.loads(file.readline()).get("settings")

@@ -90,9 +90,8 @@ class Diarizer:
         self._work = work
         self._until_the_end = contextlib.ExitStack()
         own = ray.get_runtime_context().get_assigned_resources()  # type: ignore[no-untyped-call]
-        cpus = int(own.get("CPU", 0))
-        if cpus and not work.servers:
-            os.environ.setdefault("DIARIZATION_THREADS", str(cpus))
+        if not work.servers and not own.get("GPU"):
+            os.environ.setdefault("DIARIZATION_THREADS", str(int(own["CPU"])))
         url = work.servers or self._until_the_end.enter_context(own_server())
         self._service = self._until_the_end.enter_context(
             Service(url, "run", work.timeout_s, work.parameters, work.access, OUTPUTS)

@@ -94,6 +94,12 @@ def named(word, pid):
     return sorted(found)
 
 
+def own_servers():
+    """Command lines of the servers that workers started."""
+    commands = [each.info["cmdline"] or [] for each in psutil.process_iter(["cmdline"])]
+    return [command for command in commands if "--stop-with-stdin" in command]
+
+
 def wait_until(happened, within_s=WAIT_S):
     deadline = time.monotonic() + within_s
     while not happened():
@@ -150,6 +156,7 @@ def test_killed_actors_servers_and_nodes_lose_and_double_nothing(cluster, manife
             assert victims, (number, (tmp_path / "corpus.log").read_text())
             kill_processes(victims)
         assert run.wait(WAIT_S) == 0, (tmp_path / "corpus.log").read_text()
+    wait_until(lambda: own_servers() == [])  # also those of the workers that were killed
     found = Counter(entry["recording"] for entry in entries(output))
     assert len(found) == N_RECORDINGS
     assert set(found.values()) == {1}

@@ -53,6 +53,13 @@ def test_other_options_are_refused(tmp_path):
         Journal(tmp_path, {})
 
 
+def test_two_runs_at_once_are_refused(tmp_path):
+    with Journal(tmp_path, SETTINGS), pytest.raises(OutputError, match="another run writes to"):
+        Journal(tmp_path, SETTINGS)
+    with Journal(tmp_path, SETTINGS):
+        pass
+
+
 def test_a_file_that_is_no_journal_is_refused_and_not_changed(tmp_path):
     path = tmp_path / "recordings.jsonl"
     path.write_text("no json\n")
