@@ -25,6 +25,11 @@ PROGRAM = ROOT / "client" / "corpus.py"
 RAY = Path(sys.executable).with_name("ray")
 N_RECORDINGS = 1000
 ENVIRONMENT = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": uuid4().hex}
+COUNT_NODES = """
+import sys, ray
+ray.init(sys.argv[1], logging_level="ERROR", log_to_driver=False)
+print(sum(node["Alive"] for node in ray.nodes()))
+"""
 WAIT_S = 240
 NODE_WITHIN_S = 60
 
@@ -64,8 +69,13 @@ class Cluster:
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT
         )
         self._started.append(process)
-        wait_until(lambda: named("raylet", process.pid), NODE_WITHIN_S)
+        wait_until(lambda: self._n_nodes() == len(self._started), NODE_WITHIN_S)
         return process
+
+    def _n_nodes(self):
+        command = [sys.executable, "-c", COUNT_NODES, self.address]
+        done = subprocess.run(command, capture_output=True, env=ENVIRONMENT, check=False)
+        return int(done.stdout) if done.returncode == 0 else 0
 
     def stop(self):
         for process in self._started:
@@ -146,15 +156,15 @@ def test_killed_actors_servers_and_nodes_lose_and_double_nothing(cluster, manife
     node = cluster.add_node(1)
     with ExitStack() as stack:
         run = stack.enter_context(corpus(manifest, output, "--address", cluster.address))
-        for number, kill in [
-            (100, lambda: named("ray::MapWorker", node.pid)[:1]),
-            (300, lambda: named("tritonserver", node.pid)[:1]),
-            (500, lambda: named("raylet", node.pid)[:1]),
-        ]:
-            wait_until(lambda: len(entries(output)) >= number or run.poll() is not None)  # noqa: B023
-            victims = kill()
-            assert victims, (number, (tmp_path / "corpus.log").read_text())
-            kill_processes(victims)
+        for number, victim in [(100, "ray::MapWorker"), (300, "tritonserver"), (500, "raylet")]:
+            wait_until(
+                lambda: (
+                    (len(entries(output)) >= number and named(victim, node.pid))  # noqa: B023
+                    or run.poll() is not None
+                )
+            )
+            assert run.poll() is None, (tmp_path / "corpus.log").read_text()
+            kill_processes(named(victim, node.pid)[:1])
         assert run.wait(WAIT_S) == 0, (tmp_path / "corpus.log").read_text()
     wait_until(lambda: own_servers() == [])  # also those of the workers that were killed
     found = Counter(entry["recording"] for entry in entries(output))
