@@ -49,6 +49,7 @@ OK, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 HOUR_S = 3600.0
 CONNECTED_WITHIN_S = 10.0
 ACTOR_CPUS = 0.1  # of one that only sends to a server
+HOURS_BAR = "{percentage:3.0f}%|{bar}| {n:.1f}/{total:.1f} h [{elapsed}<{remaining}{postfix}]"
 EPILOG = """\
 The output has recordings.jsonl, a line per recording that ended, and, made from it after every run,
 rttm/*.rttm, turns.parquet, speakers.parquet and failures.parquet. The same command again continues:
@@ -152,19 +153,20 @@ def _diarize(
     counts: Counter[str] = Counter()
     started_s, audio_s = time.monotonic(), 0.0
     left = {item.recording_id: item for item in items}
-    with _bar(items, options) as bar:
+    by_hours = all(item.length_s for item in items)
+    with _bar(items, by_hours, options) as bar:
         while left:  # once more after the loss of a node
             with _cluster(options):
                 for line in diarized([*left.values()], work, *_placement(work)):
                     entry: Entry = json.loads(line)
-                    left.pop(entry["recording"])
+                    item = left.pop(entry["recording"])
                     journal.add(entry)
                     if kind := entry.get("failure"):
                         counts[kind] += 1
                         log.error("%s: %s", entry["recording"], entry["reason"])
                     audio_s += entry.get("audio_s") or 0.0
                     bar.set_postfix_str(_rate(audio_s, started_s), refresh=False)
-                    bar.update()
+                    bar.update(_size(item) if by_hours else 1)
     log.info("%s", _rate(audio_s, started_s))
     return counts
 
@@ -174,10 +176,22 @@ def _rate(audio_s: float, started_s: float) -> str:
     return f"{audio_s / HOUR_S:.2f} hours of audio, {audio_s / elapsed_s:.0f} hours per hour"
 
 
-def _bar(items: list[Item], options: argparse.Namespace) -> tqdm:
-    """A bar of recordings; its estimate assumes that those to come are like those that ended."""
-    hidden = not is_interactive(options.quiet)
-    return tqdm(total=len(items), unit="recording", smoothing=0.05, disable=hidden)
+def _size(item: Item) -> float:
+    return (item.length_s or 0.0) / HOUR_S
+
+
+def _bar(items: list[Item], by_hours: bool, options: argparse.Namespace) -> tqdm:
+    """A bar of the hours that the manifest names, else of recordings.
+
+    Its estimate is by the mean so far, so by recordings it assumes that those to come are as long.
+    """
+    return tqdm(
+        total=sum(map(_size, items)) if by_hours else len(items),
+        unit="recording",
+        bar_format=HOURS_BAR if by_hours else None,
+        smoothing=0,
+        disable=not is_interactive(options.quiet),
+    )
 
 
 @contextlib.contextmanager
