@@ -205,7 +205,7 @@ class Health(HealthServicer):  # type: ignore[misc]  # grpc_health has no types
         self._looked_s = -math.inf
 
     async def _look(self) -> int:
-        """How the server is, looked up at most every WATCH_S, and only while somebody asks."""
+        """How the server is, looked up at most every WATCH_S, and only while it is asked."""
         now_s = time.monotonic()
         if now_s - self._looked_s >= WATCH_S:
             self._looked_s = now_s

@@ -19,7 +19,7 @@ from sending import addresses
 from sending.in_flight import Backoff
 from web.settings import Settings
 
-NOBODY = "127.0.0.1:9"
+NOWHERE = "127.0.0.1:9"
 IDS = [f"r{number}" for number in range(60)]
 SHARE = 15  # at least: not all servers are connected at once
 
@@ -66,7 +66,7 @@ def test_the_servers_take_turns(tritons, wav_scp, out):
     assert set(files_in(out)) >= {f"rttm_{name}" for name in IDS}
 
 
-@pytest.mark.parametrize("other", [NOBODY, "unknown.invalid:8001"])
+@pytest.mark.parametrize("other", [NOWHERE, "unknown.invalid:8001"])
 def test_a_server_that_is_away_gets_nothing_and_fails_nothing(
     other, tritons, wav_scp, tmp_path, capfd
 ):
@@ -93,7 +93,7 @@ def test_without_a_server_that_is_ready_nothing_is_sent(tritons, wav_scp, tmp_pa
     url = urls(tritons)
     assert run(url, "--wavscp", wav_scp(*IDS), "--output_directory", tmp_path) == 1
     assert f"{url}: no server is ready; it may be starting or stopping" in capfd.readouterr().err
-    assert run(f"{NOBODY},{NOBODY}", "--wavscp", wav_scp(*IDS)) == 1
+    assert run(f"{NOWHERE},{NOWHERE}", "--wavscp", wav_scp(*IDS)) == 1
     assert "no Triton server answers gRPC at 127.0.0.1:9,127.0.0.1:9 (" in capfd.readouterr().err
 
 
@@ -111,7 +111,7 @@ def test_all_servers_have_a_certificate_for_the_first_name(wav_scp, tmp_path):
 
 def test_a_live_session_stays_at_one_server(lives, talk, capfd):
     for _ in range(6):
-        assert run(urls(lives, NOBODY), "--stream", talk, "--pace=0") == 0
+        assert run(urls(lives, NOWHERE), "--stream", talk, "--pace=0") == 0
     ids = {name for live in lives for name in live.sessions}
     assert len(ids) == 6
     for live in lives:
@@ -119,7 +119,7 @@ def test_a_live_session_stays_at_one_server(lives, talk, capfd):
 
 
 def test_a_browser_finds_its_session_again(settings, lives):
-    url = urls(lives, NOBODY)
+    url = urls(lives, NOWHERE)
     with serving(replace(settings, url=url)) as gateway:
         for _ in range(4):
             with streaming(gateway.url) as stream:

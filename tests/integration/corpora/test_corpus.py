@@ -22,7 +22,7 @@ WRONG = RefusalError("AUDIO: got noise", grpc.StatusCode.INVALID_ARGUMENT)
 IDS = [f"r{number:02}" for number in range(30)]
 PROGRAM = ROOT / "client" / "corpus.py"
 JOBS = 4  # the default of --jobs
-NOBODY = "127.0.0.1:9"
+NOWHERE = "127.0.0.1:9"
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -158,8 +158,8 @@ def test_a_wrong_manifest_and_servers_that_are_away_are_one_sentence(run, tmp_pa
     manifest = wav_scp("a")
     for status, text, *options in [
         (2, "cannot read", "--manifest", tmp_path / "none.scp"),
-        (1, f"no Triton server answers gRPC at {NOBODY}", "--servers", NOBODY),
-        (1, f"no Ray cluster at {NOBODY}", "--address", NOBODY),
+        (1, f"no Triton server answers gRPC at {NOWHERE}", "--servers", NOWHERE),
+        (1, f"no Ray cluster at {NOWHERE}", "--address", NOWHERE),
     ]:
         got, err = run(manifest, *options)
         assert got == status
