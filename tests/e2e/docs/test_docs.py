@@ -11,7 +11,7 @@ PAGES = [
     "formats.md",
     "live.md",
     "operations.md",
-    "scale.md",
+    pytest.param("scale.md", marks=pytest.mark.slow),  # starts Ray
     pytest.param("tuning.md", marks=pytest.mark.slow),  # starts its own servers
     "voices.md",
 ]
