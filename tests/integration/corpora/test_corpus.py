@@ -111,6 +111,7 @@ def test_failures_are_rows_and_the_same_command_continues(run, tritons, wav_scp,
     assert "expected the same options, or another --output" in err
 
 
+@pytest.mark.slow
 def test_a_killed_actor_repeats_only_what_it_had_in_flight(run, tritons, wav_scp, tmp_path):
     ids = [f"r{number:03}" for number in range(120)]
     killed = threading.Event()
