@@ -104,8 +104,6 @@ class Journal:
 
 def read(path: Path) -> Iterator[Entry]:
     """Read the entries of all recordings, in the order of their ends; those with a failure too."""
-    if not path.exists():
-        return
     with path.open(encoding="utf-8") as file:
         for line in file:
             entry = json.loads(line)
@@ -125,8 +123,6 @@ def unpacked(rows: list[str]) -> NDArray[np.float32]:
 
 def _drop_half_a_line(path: Path) -> None:
     """Cut off what a killed program left after the last line feed."""
-    if not path.exists():
-        return
     with path.open("rb+") as file:
         end = file.seek(0, os.SEEK_END)
         block = 1 << 16

@@ -22,9 +22,9 @@ def listens(server):
         return probe.connect_ex(("127.0.0.1", server.ports.metrics)) == 0
 
 
-def wait_until(happened, within_s=WAIT_S):
+def wait_until(happened):
     """Wait until a condition holds."""
-    deadline = time.monotonic() + within_s
+    deadline = time.monotonic() + WAIT_S
     while not happened():
         assert time.monotonic() < deadline
         time.sleep(0.05)

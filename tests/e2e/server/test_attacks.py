@@ -15,7 +15,7 @@ from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
 from e2e.calls import diarize
-from e2e.counters import wait_until
+from gateways import wait_until
 from measure.serve_process import TRITON, serving
 from server.proxy import CONNECTION_S
 from server.readiness import not_ready

@@ -35,7 +35,7 @@ def recording(sample):
 
 @pytest.fixture
 def pair(tmp_path):
-    """Two servers as serve.sh starts them; `restart` stops one and starts it at the same ports."""
+    """Two servers as serve.sh starts them behind a balancer."""
     with ExitStack() as stack:
         servers = [
             stack.enter_context(serving(tmp_path / f"triton{number}.log", "--drain-delay=3"))

@@ -1,7 +1,6 @@
 """The real Envoy as it is shipped, in front of fake servers."""
 
 import threading
-import time
 from contextlib import ExitStack
 
 import grpc
@@ -10,6 +9,7 @@ import soundfile
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 import client
+from gateways import wait_until
 from integration.client_fake_live import FakeLive
 from integration.client_fake_server import FakeTriton, RefusalError, one_turn
 from measure.kit.balancer import balancing
@@ -42,13 +42,6 @@ def send(envoy, wav_scp, out):
         return client.main([*command, "--output_directory", str(out), *options])
 
     return send_all
-
-
-def wait_until(happened):
-    deadline = time.monotonic() + WAIT_S
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def refusing(error):
@@ -92,11 +85,11 @@ def test_only_what_is_unavailable_is_sent_again(tritons, send):
 
 def test_a_server_that_is_not_ready_gets_nothing(tritons, envoy, send):
     tritons[0].health.set("", HealthCheckResponse.NOT_SERVING)
-    wait_until(lambda: envoy.healthy() == {tritons[1].url})
+    wait_until(lambda: envoy.healthy() == {tritons[1].url}, WAIT_S)
     assert send() == 0
     assert tritons[0].ids == []
     tritons[0].health.set("", HealthCheckResponse.SERVING)
-    wait_until(lambda: len(envoy.healthy()) == 2)
+    wait_until(lambda: len(envoy.healthy()) == 2, WAIT_S)
 
 
 def test_a_live_session_stays_at_its_server_even_when_that_is_not_ready(tmp_path):
@@ -108,7 +101,7 @@ def test_a_live_session_stays_at_its_server_even_when_that_is_not_ready(tmp_path
         for _ in range(8):
             assert client.main(["--url", envoy.url, "--stream", str(talk), "--pace=0"]) == 0
         lives[0].health.set("", HealthCheckResponse.NOT_SERVING)
-        wait_until(lambda: len(envoy.healthy()) == 2)
+        wait_until(lambda: len(envoy.healthy()) == 2, WAIT_S)
         for _ in range(8):
             assert client.main(["--url", envoy.url, "--stream", str(talk), "--pace=0"]) == 0
     assert sum(len(live.sessions) for live in lives) == 16  # none was unknown to its server
